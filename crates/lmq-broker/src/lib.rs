@@ -1,1 +1,49 @@
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used))]
+
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod close;
+mod conn;
+mod effect;
+mod front;
+mod handoff;
+mod limits;
+mod message;
+mod outbox;
+mod peer;
+mod profile;
+mod random;
+mod replies;
+mod route;
+mod session;
+mod settings;
+mod shard;
+mod slab;
+mod stats;
+mod store;
+mod time;
+mod timers;
+
+pub use close::CloseReason;
+pub use effect::{AuthRequest, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
+pub use front::{Flow, Front, FrontOutput, Full};
+pub use handoff::Handoff;
+pub(crate) use handoff::ConnectRequest;
+pub use limits::Limits;
+pub use lmq_model::UnixMillis;
+pub use message::{Message, MessageId};
+pub use outbox::Outgoing;
+pub use peer::{ConnId, Peer, TlsInfo, Transport};
+pub use profile::{ClientIds, Denied, Profile};
+pub use route::{RouteMessage, RouteTicket};
+pub use settings::{ClientKey, Instance, InstanceIndex, Settings, ShardId};
+pub use shard::{SessionView, Shard};
+pub use stats::Stats;
+pub use store::{
+    Done, Evicted, Failed, MemoryStore, QueueSlot, Quota, StoreOp, StoredInflight, StoredMessage, StoredSession,
+};
+pub use time::{Instant, Now};

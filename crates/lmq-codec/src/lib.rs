@@ -1,1 +1,46 @@
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(any(test, feature = "std"))]
+extern crate std;
+
+mod decoder;
+mod delivery;
+mod encode;
+mod error;
+mod frame;
+#[cfg(feature = "alloc")]
+mod owned;
+mod packet;
+mod property;
+mod reason;
+#[cfg(feature = "alloc")]
+mod template;
+mod text;
+mod topic;
+mod version;
+mod wire;
+
+#[cfg(feature = "alloc")]
+pub use decoder::Decoded;
+pub use decoder::{Decoder, Step};
+pub use delivery::{Delivery, PacketId, QoS, QoSError};
+pub use encode::{EncodeError, Encoder};
+pub use error::{DecodeError, Violation};
+pub use frame::{Frame, PacketType, Split, split};
+#[cfg(feature = "alloc")]
+pub use owned::OwnedPacket;
+pub use packet::{
+    Ack, Auth, ConnAck, Connect, Disconnect, Packet, Publish, ReasonCodes, RetainHandling, SubAck, Subscribe,
+    SubscribeFilters, SubscribeOptions, UnsubAck, Unsubscribe, UnsubscribeFilters, Will,
+};
+pub use property::{Properties, Property, PropertyError, PropertyIter, SubscriptionId, UserProperty};
+pub use reason::ReasonCode;
+#[cfg(feature = "alloc")]
+pub use template::Template;
+pub use topic::{TopicError, TopicFilter, TopicName};
+pub use version::Version;

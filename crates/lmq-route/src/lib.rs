@@ -1,1 +1,11 @@
+#![doc = include_str!("../README.md")]
 #![no_std]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod subscriptions;
+
+pub use subscriptions::Subscriptions;

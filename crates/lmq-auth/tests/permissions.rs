@@ -1,0 +1,228 @@
+//! Coverage of filters against its definition, and the decisions built on it.
+
+use lmq_auth::Permissions;
+use lmq_id::Access;
+use proptest::prelude::*;
+
+/// Topic matching written down from the definition, level by level.
+fn matches(filter: &[&str], topic: &[&str]) -> bool {
+    if topic[0].starts_with('$') && matches!(filter[0], "+" | "#") {
+        return false;
+    }
+    fn rest(filter: &[&str], topic: &[&str]) -> bool {
+        match (filter, topic) {
+            (["#"], _) => true,
+            ([], []) => true,
+            (["+", f @ ..], [_, t @ ..]) => rest(f, t),
+            ([a, f @ ..], [b, t @ ..]) => a == b && rest(f, t),
+            _ => false,
+        }
+    }
+    rest(filter, topic)
+}
+
+/// All topics of up to five levels. `z` stands in no filter, so it stands for every text a filter does not name.
+fn topics() -> Vec<Vec<&'static str>> {
+    const LEVELS: [&str; 4] = ["a", "b", "", "z"];
+    let mut all: Vec<Vec<&str>> = ["a", "b", "", "z", "$a", "$z"]
+        .map(|level| vec![level])
+        .to_vec();
+    let mut longest = all.clone();
+    for _ in 0..4 {
+        longest = longest
+            .iter()
+            .flat_map(|topic| LEVELS.map(|level| [topic.as_slice(), &[level]].concat()))
+            .collect();
+        all.extend(longest.iter().cloned());
+    }
+    all
+}
+
+fn filter() -> impl Strategy<Value = String> {
+    let level = || prop::sample::select(vec!["a", "a", "b", "", "+", "+"]);
+    (
+        prop::sample::select(vec!["a", "a", "b", "", "+", "+", "$a"]),
+        prop::collection::vec(level(), 0..3),
+        prop::sample::select(vec!["none", "tail", "only"]),
+    )
+        .prop_map(|(first, more, hash)| {
+            let mut levels = vec![first];
+            levels.extend(more);
+            match hash {
+                "tail" => levels.push("#"),
+                "only" if levels.len() == 1 => levels = vec!["#"],
+                _ => {}
+            }
+            levels.join("/")
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(3_000))]
+
+    #[test]
+    fn covers_means_every_topic_of_the_one_is_a_topic_of_the_other(
+        resource in filter(),
+        filter in filter(),
+    ) {
+        thread_local!(static TOPICS: Vec<Vec<&'static str>> = topics());
+        let ours: Vec<&str> = resource.split('/').collect();
+        let theirs: Vec<&str> = filter.split('/').collect();
+        let all = TOPICS.with(|topics| {
+            topics
+                .iter()
+                .filter(|topic| matches(&theirs, topic))
+                .all(|topic| matches(&ours, topic))
+        });
+        prop_assert_eq!(Permissions::covers(&resource, &filter), all, "{} covers {}", resource, filter);
+    }
+
+    #[test]
+    fn covering_is_reflexive_and_transitive(a in filter(), b in filter(), c in filter()) {
+        prop_assert!(Permissions::covers(&a, &a));
+        if Permissions::covers(&a, &b) && Permissions::covers(&b, &c) {
+            prop_assert!(Permissions::covers(&a, &c));
+        }
+    }
+
+    #[test]
+    fn a_decision_is_that_one_resource_covers(
+        resources in prop::collection::vec(filter().prop_filter("a resource", |text| !text.is_empty()), 0..4),
+        filter in filter(),
+    ) {
+        let mut permissions = Permissions::nothing();
+        for resource in &resources {
+            permissions.grant(Access::Read, resource)?;
+        }
+        let covered = resources.iter().any(|resource| Permissions::covers(resource, &filter));
+        prop_assert_eq!(permissions.allows_subscribe(&filter), covered);
+        prop_assert!(!permissions.allows_publish(&filter));
+    }
+
+    #[test]
+    fn any_text_is_answered(a in any::<String>(), b in any::<String>()) {
+        let _ = Permissions::covers(&a, &b);
+        let mut permissions = Permissions::nothing();
+        if permissions.grant(Access::ReadWrite, &a).is_ok() {
+            prop_assert!(permissions.allows_subscribe(&a));
+            let _ = permissions.allows_publish(&b);
+        }
+    }
+}
+
+#[test]
+fn covering_table() {
+    for (resource, filter, covered) in [
+        ("a/+", "a/b", true),
+        ("a/b", "a/+", false),
+        ("a/#", "a/+/c", true),
+        ("a/#", "a", true),
+        ("a/#", "a/#", true),
+        ("a/#", "a/+/#", true),
+        ("a/+/#", "a/#", false),
+        ("a/+", "a", false),
+        ("a/+", "a/", true),
+        ("a/+", "a/#", false),
+        ("a", "a/", false),
+        ("a", "A", false),
+        ("a/#", "ab", false),
+        ("#", "a/b", true),
+        ("#", "#", true),
+        ("+/#", "#", true),
+        ("#", "$SYS/x", false),
+        ("+/x", "$SYS/x", false),
+        ("$SYS/#", "$SYS/x", true),
+        ("$SYS/#", "#", false),
+        ("room/#", "room/p2p/GID_student@@@002", true),
+        ("room/p2p/#", "room/p2p/GID_student@@@002", true),
+        ("room", "room/p2p/GID_student@@@002", false),
+        ("a/#", "a#", false),
+        ("a/b/#", "a/b", true),
+        ("a/b/#", "a/bc", false),
+        ("a/b/#", "a", false),
+        ("/#", "/", true),
+        ("+/b/#", "a/b", true),
+    ] {
+        assert_eq!(
+            Permissions::covers(resource, filter),
+            covered,
+            "{resource} covers {filter}"
+        );
+        let mut permissions = Permissions::nothing();
+        permissions.grant(Access::Read, resource).unwrap();
+        assert_eq!(
+            permissions.allows_subscribe(filter),
+            covered,
+            "{resource} allows {filter}"
+        );
+    }
+}
+
+#[test]
+fn reading_and_writing_are_separate() {
+    let mut permissions = Permissions::nothing();
+    assert!(!permissions.allows_publish("room"));
+    permissions.grant(Access::Read, "room/#").unwrap();
+    permissions.grant(Access::Write, "roomSend/+").unwrap();
+    permissions.grant(Access::ReadWrite, "both").unwrap();
+    for (topic, publish, subscribe) in [
+        ("room/message/1", false, true),
+        ("roomSend/message", true, false),
+        ("roomSend/message/1", false, false),
+        ("both", true, true),
+        ("other", false, false),
+    ] {
+        assert_eq!(permissions.allows_publish(topic), publish, "{topic}");
+        assert_eq!(permissions.allows_subscribe(topic), subscribe, "{topic}");
+    }
+    assert!(!permissions.allows_subscribe("#"));
+    assert!(!permissions.allows_subscribe("+/message/1"));
+}
+
+#[test]
+fn an_account_may_do_everything() {
+    let mut permissions = Permissions::everything();
+    assert!(permissions.allows_publish("$x/y"));
+    assert!(permissions.allows_subscribe("#"));
+    permissions.grant(Access::Read, "room").unwrap();
+    assert_eq!(permissions, Permissions::everything());
+}
+
+#[test]
+fn grant_errors_say_what_and_where() {
+    let mut permissions = Permissions::nothing();
+    let long = "r".repeat(257);
+    for (resource, said) in [
+        (
+            "",
+            "resource is empty; expected a topic filter such as room/#",
+        ),
+        (&long, "resource has 257 bytes; at most 256 are allowed"),
+        (
+            "room/#/x",
+            "byte 6 of the resource is out of place; '+' must fill a level, '#' the last level, U+0000 is not allowed",
+        ),
+        (
+            "room/x+",
+            "byte 7 of the resource is out of place; '+' must fill a level, '#' the last level, U+0000 is not allowed",
+        ),
+        (
+            "a\0",
+            "byte 2 of the resource is out of place; '+' must fill a level, '#' the last level, U+0000 is not allowed",
+        ),
+    ] {
+        let error = permissions.grant(Access::Read, resource).unwrap_err();
+        assert_eq!(error.to_string(), said);
+    }
+    assert_eq!(permissions, Permissions::nothing());
+    for _ in 0..Permissions::RESOURCES_MAX {
+        permissions.grant(Access::Read, "room").unwrap();
+    }
+    assert_eq!(
+        permissions
+            .grant(Access::Read, "room")
+            .unwrap_err()
+            .to_string(),
+        "more than 300 resources"
+    );
+}

@@ -1,0 +1,79 @@
+use core::fmt;
+
+use lmq_codec::DecodeError;
+
+use crate::Refusal;
+
+/// Why a connection ends.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The client sent DISCONNECT.
+    Disconnected,
+    /// The peer, or the network, closed the connection.
+    PeerClosed,
+    /// A packet was malformed.
+    Malformed(DecodeError),
+    /// The first packet was not CONNECT [MQTT-3.1.0-1].
+    NotConnect,
+    /// A second CONNECT came [MQTT-3.1.0-2], or a packet that only a server sends.
+    Unexpected(&'static str),
+    /// No whole CONNECT came in time.
+    ConnectTimeout,
+    /// The CONNECT was refused.
+    Refused(Refusal),
+    /// Nothing came for one and a half times the keep-alive [MQTT-3.1.2-24].
+    KeepAlive,
+    /// The same client id connected again [MQTT-3.1.4-2].
+    TakenOver,
+    /// A PUBLISH to, or a SUBSCRIBE for, a topic without the right to it.
+    NotAuthorized,
+    /// A topic breaks a rule of the profile.
+    InvalidTopic(&'static str),
+    /// An effect that this connection waited for failed.
+    EffectFailed,
+    /// The connection was paused for too long.
+    PausedTooLong,
+    /// The peer takes nothing of what is sent to it.
+    Stalled,
+    /// An operator closed it.
+    Kicked,
+    /// The server goes away.
+    Draining,
+}
+
+impl CloseReason {
+    /// A short, stable name: for counters and logs.
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Disconnected => "disconnected",
+            Self::PeerClosed => "peer_closed",
+            Self::Malformed(_) => "malformed",
+            Self::NotConnect => "not_connect",
+            Self::Unexpected(_) => "unexpected_packet",
+            Self::ConnectTimeout => "connect_timeout",
+            Self::Refused(_) => "refused",
+            Self::KeepAlive => "keep_alive",
+            Self::TakenOver => "taken_over",
+            Self::NotAuthorized => "not_authorized",
+            Self::InvalidTopic(_) => "invalid_topic",
+            Self::EffectFailed => "effect_failed",
+            Self::PausedTooLong => "paused_too_long",
+            Self::Stalled => "stalled",
+            Self::Kicked => "kicked",
+            Self::Draining => "draining",
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Malformed(error) => write!(f, "malformed packet: {error}"),
+            Self::Unexpected(packet) => write!(f, "unexpected {packet}"),
+            Self::Refused(refusal) => write!(f, "refused with return code {}", refusal.return_code()),
+            Self::InvalidTopic(why) => write!(f, "invalid topic: {why}"),
+            _ => f.write_str(self.name()),
+        }
+    }
+}

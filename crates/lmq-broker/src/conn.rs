@@ -1,0 +1,105 @@
+//! One connection after its CONNECT.
+//!
+//! ```text
+//!   adopt ──▶ Verdict ──▶ Opening ──▶ Live ──▶ Closing ──▶ (handle_closed)
+//!                │            │                   ▲
+//!                └────────────┴───────────────────┘ refused, taken over, any error
+//! ```
+
+use alloc::{boxed::Box, vec::Vec};
+use core::time::Duration;
+
+use lmq_auth::Permissions;
+use lmq_codec::Version;
+use lmq_model::status::ChannelId;
+
+use crate::{ConnectRequest, Peer, outbox::Outbox, replies::Replies, slab::Key, time::Instant};
+
+/// Where a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Its credentials are being checked.
+    Verdict,
+    /// Its session is being loaded or dropped.
+    Opening,
+    /// CONNACK with return code 0 was sent.
+    Live,
+    /// [`Output::Close`](crate::Output::Close) was said; the driver's `handle_closed` is awaited.
+    Closing,
+}
+
+/// Why the machine takes no further packet of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PauseCause {
+    /// CONNACK has not been sent.
+    Handshake,
+    /// Too many packets wait for their effects.
+    Replies,
+    /// A sibling shard has too many unanswered messages.
+    Link,
+}
+
+#[derive(Debug)]
+pub(crate) struct Conn {
+    pub(crate) phase: Phase,
+    pub(crate) session: Option<Key>,
+    pub(crate) version: Version,
+    /// One and a half times the keep-alive; zero for none.
+    pub(crate) silence_max: Duration,
+    pub(crate) seen_at: Instant,
+    /// Since when the peer takes nothing of what is there.
+    pub(crate) stalled_since: Option<Instant>,
+    /// The live entry of the timer heap.
+    pub(crate) timer_at: Instant,
+    pub(crate) paused: Option<(PauseCause, Instant)>,
+    /// Bytes received and not processed: a cut packet, or what came behind a pause.
+    pub(crate) assembly: Vec<u8>,
+    pub(crate) outbox: Outbox,
+    /// `Transmit` was said and the outbox has not been empty since.
+    pub(crate) announced: bool,
+    pub(crate) replies: Replies,
+    pub(crate) permissions: Option<Permissions>,
+    pub(crate) channel: ChannelId,
+    pub(crate) peer: Box<Peer>,
+    /// The CONNECT, until the connection is live.
+    pub(crate) request: Option<Box<ConnectRequest>>,
+}
+
+impl Conn {
+    pub(crate) fn new(request: Box<ConnectRequest>, peer: Box<Peer>, leftover: Vec<u8>, channel: ChannelId, now: Instant) -> Self {
+        Self {
+            phase: Phase::Verdict,
+            session: None,
+            version: request.version,
+            silence_max: Duration::from_millis(u64::from(request.keep_alive_secs) * 1500),
+            seen_at: now,
+            stalled_since: None,
+            timer_at: Instant::FAR_FUTURE,
+            paused: Some((PauseCause::Handshake, now)),
+            assembly: leftover,
+            outbox: Outbox::default(),
+            announced: false,
+            replies: Replies::default(),
+            permissions: None,
+            channel,
+            peer,
+            request: Some(request),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn is_live(&self) -> bool {
+        self.phase == Phase::Live
+    }
+
+    /// Whether the next packet may be processed.
+    #[inline]
+    pub(crate) fn reads(&self) -> bool {
+        self.paused.is_none() && self.phase == Phase::Live
+    }
+
+    /// How long a pause may last: never so long that the client gives up because we do not answer its PINGREQ.
+    pub(crate) fn pause_max(&self, limit: Duration) -> Duration {
+        if self.silence_max.is_zero() { limit } else { limit.min(self.silence_max / 3) }
+    }
+}

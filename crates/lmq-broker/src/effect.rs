@@ -1,0 +1,184 @@
+use alloc::{boxed::Box, sync::Arc};
+use core::fmt;
+
+use lmq_auth::Permissions;
+use lmq_model::status::StatusEvent;
+
+use crate::{ClientKey, ConnId, Message, Peer, ShardId, StoreOp, close::CloseReason, route::RouteMessage};
+
+/// Names one question of a shard to the world outside; the answer carries it back. Never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub(crate) u64);
+
+impl fmt::Display for Ticket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a shard wants done. Drain it with [`Shard::poll_output`](crate::Shard::poll_output) and carry everything out in this order.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Output {
+    /// [`Shard::outgoing`](crate::Shard::outgoing) has bytes for this connection. Said once; keep writing until nothing remains.
+    Transmit(ConnId),
+    /// Read from this connection again.
+    Resume(ConnId),
+    /// Write what remains, shut the write side down, read to the end, then call [`Shard::handle_closed`](crate::Shard::handle_closed).
+    Close {
+        /// Which connection.
+        conn: ConnId,
+        /// Why.
+        reason: CloseReason,
+        /// Give up writing and reading after so long.
+        linger: core::time::Duration,
+    },
+    /// Decide whether a client may come in; answer with [`Shard::handle_verdict`](crate::Shard::handle_verdict).
+    Authenticate {
+        /// For the answer.
+        ticket: Ticket,
+        /// Who asks, with what credentials.
+        request: Box<AuthRequest>,
+    },
+    /// Carry out a store operation; answer with [`Shard::handle_done`](crate::Shard::handle_done).
+    Store {
+        /// For the answer.
+        ticket: Ticket,
+        /// What to do.
+        op: StoreOp,
+    },
+    /// Hand a copy of a message to the MQ side; answer with [`Shard::handle_done`](crate::Shard::handle_done).
+    Uplink {
+        /// For the answer.
+        ticket: Ticket,
+        /// The message.
+        message: Arc<Message>,
+    },
+    /// Record that a client came or went; answer with [`Shard::handle_done`](crate::Shard::handle_done).
+    Status {
+        /// For the answer.
+        ticket: Ticket,
+        /// What happened.
+        event: Box<StatusEvent>,
+    },
+    /// Give this to a sibling with [`Shard::handle_route`](crate::Shard::handle_route). Links are FIFO and lose nothing.
+    Route {
+        /// Which sibling.
+        to: ShardId,
+        /// What to tell it.
+        message: RouteMessage,
+    },
+    /// Messages were given up. At most one per session and drain.
+    Dropped {
+        /// Whose messages.
+        client: ClientKey,
+        /// Why the last of them was.
+        reason: DropReason,
+        /// How many.
+        count: u32,
+    },
+}
+
+/// Why a message did not reach a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum DropReason {
+    /// The session's queue in memory is full.
+    QueueFull,
+    /// The session is away, and a message of this kind is not kept.
+    Away,
+    /// The store gave it up to stay within its quota.
+    Evicted,
+    /// The store could not keep it.
+    StoreFailed,
+}
+
+/// A client that wants to come in.
+#[derive(Debug)]
+pub struct AuthRequest {
+    /// The client id, and the instance it asks for.
+    pub client: ClientKey,
+    /// The user name of its CONNECT.
+    pub username: Option<Box<str>>,
+    /// The password of its CONNECT.
+    pub password: Option<Password>,
+    /// Where it comes from.
+    pub peer: Peer,
+}
+
+/// A password as received. Not shown by `Debug`; its bytes are overwritten when it is dropped.
+pub struct Password(zeroize::Zeroizing<Box<[u8]>>);
+
+impl Password {
+    /// Takes a copy of `bytes`.
+    pub fn new(bytes: &[u8]) -> Self {
+        Self(zeroize::Zeroizing::new(bytes.into()))
+    }
+
+    /// The bytes as received.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Password {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Password(..)")
+    }
+}
+
+/// The answer to [`Output::Authenticate`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Verdict {
+    /// The client may come in, with these rights.
+    Allow(Grant),
+    /// The client may not.
+    Deny(Refusal),
+}
+
+/// What a client that came in may do.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    /// The topics it may publish to and subscribe to.
+    pub permissions: Permissions,
+}
+
+/// Why a client is not let in: the return code of its CONNACK [MQTT-3.2.2-4].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Return code 1: this version of MQTT is not spoken here.
+    ProtocolVersion,
+    /// Return code 2: the client id is malformed, or its group is unknown.
+    Identifier,
+    /// Return code 3: a failure or a limit on our side.
+    Unavailable,
+    /// Return code 4: user name, password or signature is wrong.
+    Credentials,
+    /// Return code 5: known, but without the right to be here.
+    NotAuthorized,
+}
+
+impl Refusal {
+    /// The return code of the CONNACK.
+    pub const fn return_code(self) -> u8 {
+        match self {
+            Self::ProtocolVersion => 1,
+            Self::Identifier => 2,
+            Self::Unavailable => 3,
+            Self::Credentials => 4,
+            Self::NotAuthorized => 5,
+        }
+    }
+}
+
+/// What an operator asks of a shard.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Command {
+    /// Close the connection of a client, if it has one.
+    Kick(ClientKey),
+    /// Take no new connection and close all that are there, [`Limits::work_per_call_max`](crate::Limits::work_per_call_max) a call.
+    Drain,
+}

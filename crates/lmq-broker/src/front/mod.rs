@@ -1,0 +1,251 @@
+//! Connections before their CONNECT.
+
+mod connect;
+
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
+use core::time::Duration;
+
+use bytes::Buf;
+use lmq_codec::{Split, split};
+
+use crate::{
+    CloseReason, ConnId, Handoff, Instant, Now, Peer, Refusal, Settings, TlsInfo, random::Random, slab::Slab, timers::Timers,
+};
+
+/// The first of the two machines: it holds a connection until its CONNECT is complete and knows which shard it belongs to.
+///
+/// - Inputs: [`accept`](Self::accept), [`handle_bytes`](Self::handle_bytes), [`handle_closed`](Self::handle_closed),
+///   [`handle_timeout`](Self::handle_timeout), [`drain`](Self::drain).
+/// - Outputs: [`poll_output`](Self::poll_output) until it says `None`, then [`poll_timeout`](Self::poll_timeout).
+///
+/// Every thread of a driver has one. Who answers what: a CONNECT that is malformed, of an unknown version, or with a client id
+/// the profile does not know is refused here; credentials are the shard's affair.
+#[derive(Debug)]
+pub struct Front {
+    settings: Arc<Settings>,
+    handshakes: Slab<Handshake>,
+    outputs: VecDeque<FrontOutput>,
+    timers: Timers,
+    random: Random,
+    now: Instant,
+    draining: bool,
+}
+
+/// What a front wants done.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum FrontOutput {
+    /// The CONNECT is complete: give the connection to the shard it names. The front has forgotten it.
+    Handoff(Box<Handoff>),
+    /// [`Front::outgoing`] has bytes for this connection.
+    Transmit(ConnId),
+    /// Write what remains, shut the write side down, read to the end, then call [`Front::handle_closed`].
+    Close {
+        /// Which connection.
+        conn: ConnId,
+        /// Why.
+        reason: CloseReason,
+        /// Give up writing and reading after so long.
+        linger: Duration,
+    },
+}
+
+/// Whether a machine takes more bytes of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Flow {
+    /// Go on reading.
+    Continue,
+    /// All bytes were taken, but read no more before `Resume`, or before the shard has adopted the connection.
+    Pause,
+    /// The connection is being closed, or is not known: read only to see its end.
+    Closed,
+}
+
+#[derive(Debug)]
+struct Handshake {
+    peer: Box<Peer>,
+    received: Vec<u8>,
+    /// A CONNACK that refuses.
+    answer: Option<[u8; 4]>,
+    answer_sent: usize,
+    closing: bool,
+}
+
+/// The front holds [`Limits::handshakes_max`](crate::Limits::handshakes_max) connections already, or is draining.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no room for another connection without CONNECT")]
+pub struct Full;
+
+impl Front {
+    /// A front without connections. `seed`: see [`Shard::new`](crate::Shard::new).
+    pub fn new(settings: Arc<Settings>, seed: [u8; 32]) -> Self {
+        Self {
+            settings,
+            handshakes: Slab::new(),
+            outputs: VecDeque::new(),
+            timers: Timers::default(),
+            random: Random::new(seed),
+            now: Instant::default(),
+            draining: false,
+        }
+    }
+
+    /// A connection was accepted; it has [`Limits::connect_timeout`](crate::Limits::connect_timeout) for its CONNECT.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`]: close the connection at once.
+    pub fn accept(&mut self, now: Now, peer: Peer) -> Result<ConnId, Full> {
+        self.now = self.now.max(now.monotonic);
+        if self.draining || self.handshakes.len() >= self.settings.limits.handshakes_max as usize {
+            return Err(Full);
+        }
+        let handshake =
+            Handshake { peer: Box::new(peer), received: Vec::new(), answer: None, answer_sent: 0, closing: false };
+        let key = self.handshakes.insert(handshake);
+        self.timers.arm(self.now.saturating_add(self.settings.limits.connect_timeout), key);
+        Ok(ConnId(key))
+    }
+
+    /// Bytes were received.
+    pub fn handle_bytes(&mut self, now: Now, conn: ConnId, input: &[u8]) -> Flow {
+        self.now = self.now.max(now.monotonic);
+        let Some(handshake) = self.handshakes.get_mut(conn.0) else { return Flow::Closed };
+        if handshake.closing {
+            return Flow::Closed;
+        }
+        let mut received = core::mem::take(&mut handshake.received);
+        let whole = if received.is_empty() {
+            input
+        } else {
+            received.extend_from_slice(input);
+            &received[..]
+        };
+        // [MQTT-3.1.0-1]: seen from the first byte, before a length is believed.
+        if whole.first().is_some_and(|first| first >> 4 != 1) {
+            return self.close(conn, CloseReason::NotConnect);
+        }
+        match split(whole, self.settings.limits.connect_bytes_max) {
+            Ok(Split::Need(_)) => {
+                let kept = if received.is_empty() { input.to_vec() } else { received };
+                if let Some(handshake) = self.handshakes.get_mut(conn.0) {
+                    handshake.received = kept;
+                }
+                Flow::Continue
+            }
+            Ok(Split::Frame { frame, rest }) => match connect::read(frame, &self.settings, &mut self.random) {
+                Ok(request) => self.hand_off(conn, request, rest.to_vec()),
+                Err(reason) => self.close(conn, reason),
+            },
+            Err(error) => self.close(conn, CloseReason::Malformed(error)),
+        }
+    }
+
+    /// The TLS handshake of a connection is over; say it before the first bytes.
+    pub fn handle_tls(&mut self, conn: ConnId, info: TlsInfo) {
+        if let Some(handshake) = self.handshakes.get_mut(conn.0) {
+            handshake.peer.tls = Some(Box::new(info));
+        }
+    }
+
+    /// The driver is done with a connection: the peer left, or a `Close` was carried out.
+    pub fn handle_closed(&mut self, conn: ConnId) {
+        self.handshakes.remove(conn.0);
+    }
+
+    /// Time has passed.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.now = self.now.max(now.monotonic);
+        while let Some((_, key)) = self.timers.pop_due(self.now) {
+            if self.handshakes.get(key).is_some_and(|handshake| !handshake.closing) {
+                let _ = self.close(ConnId(key), CloseReason::ConnectTimeout);
+            }
+        }
+    }
+
+    /// Refuses new connections and closes those that wait for a CONNECT.
+    pub fn drain(&mut self) {
+        self.draining = true;
+        for slot in 0..self.handshakes.slots() {
+            if let Some(key) = self.handshakes.key(slot) {
+                let _ = self.close(ConnId(key), CloseReason::Draining);
+            }
+        }
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_output(&mut self) -> Option<FrontOutput> {
+        self.outputs.pop_front()
+    }
+
+    /// When to call [`handle_timeout`](Self::handle_timeout) next.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// What this connection has to send.
+    pub fn outgoing(&mut self, conn: ConnId) -> impl Buf {
+        FrontOutgoing(self.handshakes.get_mut(conn.0))
+    }
+
+    /// Connections that have not sent a whole CONNECT yet, and those that were refused and are being closed.
+    pub fn len(&self) -> usize {
+        self.handshakes.len()
+    }
+
+    /// Whether no connection is here.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn hand_off(&mut self, conn: ConnId, request: connect::Request, leftover: Vec<u8>) -> Flow {
+        let Some(handshake) = self.handshakes.remove(conn.0) else { return Flow::Closed };
+        let shard = self.settings.shard_of(request.client.instance, &request.client.client_id);
+        let handoff = Handoff { conn, shard, peer: handshake.peer, request: Box::new(request), leftover };
+        self.outputs.push_back(FrontOutput::Handoff(Box::new(handoff)));
+        Flow::Pause
+    }
+
+    fn close(&mut self, conn: ConnId, reason: CloseReason) -> Flow {
+        let Some(handshake) = self.handshakes.get_mut(conn.0) else { return Flow::Closed };
+        if core::mem::replace(&mut handshake.closing, true) {
+            return Flow::Closed;
+        }
+        if let Some(code) = connack_code(&reason) {
+            handshake.answer = Some([0x20, 2, 0, code]);
+            self.outputs.push_back(FrontOutput::Transmit(conn));
+        }
+        self.outputs.push_back(FrontOutput::Close { conn, reason, linger: self.settings.limits.linger });
+        Flow::Closed
+    }
+}
+
+/// Only a CONNECT that could be read is answered; anything else is closed in silence [MQTT-3.1.4-1].
+fn connack_code(reason: &CloseReason) -> Option<u8> {
+    match reason {
+        CloseReason::Refused(refusal) => Some(Refusal::return_code(*refusal)),
+        CloseReason::Malformed(error) => error.connack_code(),
+        _ => None,
+    }
+}
+
+struct FrontOutgoing<'a>(Option<&'a mut Handshake>);
+
+impl Buf for FrontOutgoing<'_> {
+    fn remaining(&self) -> usize {
+        self.chunk().len()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        let Some(handshake) = &self.0 else { return &[] };
+        handshake.answer.as_ref().map_or(&[], |answer| &answer[handshake.answer_sent..])
+    }
+
+    fn advance(&mut self, count: usize) {
+        assert!(count <= self.remaining(), "advanced by {count} of {} bytes", self.remaining());
+        if let Some(handshake) = &mut self.0 {
+            handshake.answer_sent += count;
+        }
+    }
+}

@@ -1,0 +1,90 @@
+use core::time::Duration;
+
+/// Bounds on everything a peer can make the broker hold or do. All are per shard unless they say otherwise.
+///
+/// | field | default | worst memory | the attack it stops |
+/// |---|---|---|---|
+/// | `handshakes_max` | 4,096 | `handshakes_max` x `connect_bytes_max` | connections that never send CONNECT |
+/// | `connect_timeout` | 10 s | - | the same, over time |
+/// | `connect_bytes_max` | 16 KiB | see above | a huge CONNECT before anyone is known |
+/// | `connections_max` | 1,000,000 | about 1 KiB each while idle | connection floods |
+/// | `sessions_max` | 1,000,000 | about 1 KiB each | sessions left behind |
+/// | `packet_bytes_max` | 16 MiB | one per connection, grown with what was received | giant packets |
+/// | `subscriptions_max` | 100,000 | filter text and about 100 bytes each, per session | subscription floods |
+/// | `inflight_max` | 128 | 24 bytes each, per session | a peer that never acknowledges |
+/// | `queue_messages_max` | 10,000 | with the next | a subscriber slower than its publishers |
+/// | `queue_bytes_max` | 8 MiB | per session | the same |
+/// | `outbox_bytes_max` | 256 KiB | per connection, plus one message | a peer that does not read |
+/// | `replies_max` | 1,024 | 64 bytes each, per connection | effects slower than a publisher |
+/// | `link_messages_max` | 65,536 | per sibling shard | a shard slower than its siblings |
+/// | `stall_max` | 30 s | - | a peer that stopped reading |
+/// | `pause_max` | 30 s | - | effects that never finish |
+/// | `effect_timeout` | 30 s | - | a store that never answers |
+/// | `work_per_call_max` | 1,024 | - | calls that take long |
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections of one front that have not sent a whole CONNECT yet.
+    pub handshakes_max: u32,
+    /// Time a connection has to send its CONNECT.
+    pub connect_timeout: Duration,
+    /// Largest CONNECT, in bytes with its header.
+    pub connect_bytes_max: u32,
+    /// Connections with a CONNECT; one more is refused with return code 3.
+    pub connections_max: u32,
+    /// Sessions, with or without connection; one more is refused with return code 3.
+    pub sessions_max: u32,
+    /// Largest packet after CONNECT, in bytes with its header; 1 to 268,435,460. A larger one closes the connection before it is read.
+    pub packet_bytes_max: u32,
+    /// Subscriptions of one session; the profile may allow fewer.
+    pub subscriptions_max: u32,
+    /// Messages with QoS 1 or 2 sent to a session and not acknowledged; 1 to 60,000. What exceeds them waits in the queue.
+    pub inflight_max: u16,
+    /// Messages that wait in memory for one session: QoS 0 drops the oldest, QoS 1 and 2 the newest, both counted.
+    pub queue_messages_max: u32,
+    /// Bytes (topics and payloads) that wait in memory for one session.
+    pub queue_bytes_max: u32,
+    /// Bytes that wait for one socket before further messages wait in the queue instead.
+    pub outbox_bytes_max: u32,
+    /// Packets of one connection whose answer waits for an effect; at the limit the connection is paused.
+    pub replies_max: u32,
+    /// Messages sent to one sibling shard and not answered; at the limit publishers are paused.
+    pub link_messages_max: u32,
+    /// A connection that has something to read and takes nothing for so long is closed.
+    pub stall_max: Duration,
+    /// The longest [`Flow::Pause`](crate::Flow::Pause); half the keep-alive where that is shorter. Then the connection is closed.
+    pub pause_max: Duration,
+    /// An effect without answer for so long counts as failed.
+    pub effect_timeout: Duration,
+    /// How long the driver should wait for a peer to take the last bytes of a closed connection.
+    pub linger: Duration,
+    /// Connections resumed or closed, and timers served, in one call; the rest follows in the next, at once.
+    pub work_per_call_max: u32,
+    /// Payloads of at least so many bytes are shared between receivers instead of copied to each.
+    pub shared_payload_bytes_min: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            handshakes_max: 4096,
+            connect_timeout: Duration::from_secs(10),
+            connect_bytes_max: 16 * 1024,
+            connections_max: 1_000_000,
+            sessions_max: 1_000_000,
+            packet_bytes_max: 16 * 1024 * 1024,
+            subscriptions_max: 100_000,
+            inflight_max: 128,
+            queue_messages_max: 10_000,
+            queue_bytes_max: 8 * 1024 * 1024,
+            outbox_bytes_max: 256 * 1024,
+            replies_max: 1024,
+            link_messages_max: 65_536,
+            stall_max: Duration::from_secs(30),
+            pause_max: Duration::from_secs(30),
+            effect_timeout: Duration::from_secs(30),
+            linger: Duration::from_secs(5),
+            work_per_call_max: 1024,
+            shared_payload_bytes_min: 4096,
+        }
+    }
+}

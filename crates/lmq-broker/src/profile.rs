@@ -1,0 +1,98 @@
+use core::{num::NonZeroU32, time::Duration};
+
+use lmq_codec::QoS;
+
+/// The rules of one kind of broker. Start from [`Profile::lmq`] or [`Profile::mqtt`] and change single fields.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Which client ids may connect.
+    pub client_ids: ClientIds,
+    /// Longest topic name or filter, in characters; `None` leaves the 65,535 bytes of MQTT. A P2P topic is exempt: its
+    /// parts are checked by themselves. A longer PUBLISH closes the connection, a longer filter is refused with 0x80.
+    pub topic_chars_max: Option<NonZeroU32>,
+    /// Subscriptions one session may hold; a filter beyond them is refused with 0x80 and the connection stays.
+    pub subscriptions_max: Option<NonZeroU32>,
+    /// Largest payload that is forwarded, in bytes; a larger one is acknowledged and discarded.
+    pub payload_bytes_max: Option<NonZeroU32>,
+    /// The first level of every topic and filter must be a parent topic of the instance.
+    pub parent_topics: bool,
+    /// `<parent>/p2p/<client id>` reaches that client without a subscription.
+    pub p2p: bool,
+    /// `$SYS/uploadToken` and the other control topics are taken by the broker and never forwarded.
+    pub control_topics: bool,
+    /// `a/b/` and `a/b` match each other; the text of the topic is delivered as published.
+    pub trailing_slash_ignored: bool,
+    /// The highest QoS kept for a session that is away. Above it a subscription of a persistent session is served as if the
+    /// session were clean.
+    pub stored_qos_max: QoS,
+    /// What follows a PUBLISH or SUBSCRIBE that the client has no right to.
+    pub denied: Denied,
+    /// Upper bound of the keep-alive; a client that asks for more, or for none, gets this.
+    pub keep_alive_max: Option<Duration>,
+    /// The third part of a user name such as `Signature|<AccessKeyId>|<InstanceId>` chooses the instance; an unknown one is
+    /// refused with return code 5. Without it, and where this is off, the first instance serves.
+    pub instance_in_username: bool,
+    /// A CONNECT without client id and with a clean session gets an id from the broker.
+    pub client_id_assigned: bool,
+}
+
+/// Which client ids a [`Profile`] accepts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientIds {
+    /// Any UTF-8 text.
+    Any,
+    /// `<GroupID>@@@<DeviceID>` of at most 64 characters, as `lmq_id::ClientId` checks it.
+    GroupAndDevice,
+}
+
+/// What follows a PUBLISH or SUBSCRIBE that the client has no right to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Denied {
+    /// The connection is closed.
+    Close,
+    /// A filter is refused with 0x80; a PUBLISH is acknowledged and dropped, the only answer MQTT 3.1.1 has [MQTT-3.3.5-2].
+    Refuse,
+}
+
+impl Profile {
+    /// The product's rules: group and device in the client id, 64-character topics under known parents, 30
+    /// subscriptions, 64 KiB payloads, P2P, control topics, no stored QoS 2, keep-alive of at most 8 minutes.
+    pub fn lmq() -> Self {
+        Self {
+            client_ids: ClientIds::GroupAndDevice,
+            topic_chars_max: NonZeroU32::new(64),
+            subscriptions_max: NonZeroU32::new(30),
+            payload_bytes_max: NonZeroU32::new(64 * 1024),
+            parent_topics: true,
+            p2p: true,
+            control_topics: true,
+            trailing_slash_ignored: true,
+            stored_qos_max: QoS::AtLeastOnce,
+            denied: Denied::Close,
+            keep_alive_max: Some(Duration::from_secs(480)),
+            instance_in_username: true,
+            client_id_assigned: false,
+        }
+    }
+
+    /// Standard MQTT: any client id, any topic, all three QoS stored for a session that is away.
+    pub fn mqtt() -> Self {
+        Self {
+            client_ids: ClientIds::Any,
+            topic_chars_max: None,
+            subscriptions_max: None,
+            payload_bytes_max: None,
+            parent_topics: false,
+            p2p: false,
+            control_topics: false,
+            trailing_slash_ignored: false,
+            stored_qos_max: QoS::ExactlyOnce,
+            denied: Denied::Refuse,
+            keep_alive_max: None,
+            instance_in_username: false,
+            client_id_assigned: true,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! What the broker remembers of a client between, or during, its connections.
+
+mod inbound;
+mod queue;
+mod stored;
+mod window;
+
+use alloc::{boxed::Box, collections::BTreeMap};
+
+pub(crate) use inbound::{Inbound, InboundStage};
+use lmq_codec::QoS;
+pub(crate) use queue::MemoryQueue;
+pub(crate) use stored::StoredQueue;
+pub(crate) use window::{Stage, Window};
+
+use crate::{ClientKey, DropReason, slab::Key};
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) client: ClientKey,
+    /// The connection that serves it now.
+    pub(crate) conn: Option<Key>,
+    /// Present in a session that outlives its connection.
+    pub(crate) stored: Option<Box<StoredQueue>>,
+    /// The filters as they stand in the index, with the granted QoS.
+    pub(crate) subscriptions: BTreeMap<Box<str>, QoS>,
+    pub(crate) window: Window,
+    pub(crate) queue: MemoryQueue,
+    pub(crate) inbound: Inbound,
+    /// Made from the store at start-up and not opened since: the store knows its exchanges, we do not.
+    pub(crate) unopened: bool,
+    /// Messages given up since the last drain.
+    pub(crate) dropped: Option<(DropReason, u32)>,
+}
+
+impl Session {
+    pub(crate) fn new(client: ClientKey, persistent: bool) -> Self {
+        Self {
+            client,
+            conn: None,
+            stored: persistent.then(Box::default),
+            subscriptions: BTreeMap::new(),
+            window: Window::default(),
+            queue: MemoryQueue::default(),
+            inbound: Inbound::default(),
+            unopened: false,
+            dropped: None,
+        }
+    }
+
+    /// Whether a message of this QoS goes through the store on its way to this session.
+    #[inline]
+    pub(crate) fn stores(&self, qos: QoS, stored_qos_max: QoS) -> bool {
+        qos != QoS::AtMostOnce && qos <= stored_qos_max && self.stored.is_some()
+    }
+
+    /// Whether something waits for room in window or outbox.
+    #[inline]
+    pub(crate) fn waits(&self) -> bool {
+        self.queue.len() > 0 || self.stored.as_ref().is_some_and(|stored| stored.waiting() > 0)
+    }
+
+    /// The connection is gone; what only it needed is forgotten.
+    pub(crate) fn detach(&mut self) {
+        self.conn = None;
+        self.queue = MemoryQueue::default();
+        self.window.keep_stored();
+        if let Some(stored) = &mut self.stored {
+            stored.detach();
+        }
+    }
+}

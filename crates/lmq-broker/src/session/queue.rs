@@ -1,0 +1,118 @@
+//! Messages that wait in memory for one session.
+
+use alloc::{collections::VecDeque, sync::Arc};
+
+use lmq_codec::QoS;
+
+use crate::{Limits, Message};
+
+/// Two lines: QoS 0, where the oldest gives way, and QoS 1 and 2, where the newest does. Both share the session's limits.
+#[derive(Debug, Default)]
+pub(crate) struct MemoryQueue {
+    at_most_once: VecDeque<Arc<Message>>,
+    confirmed: VecDeque<(Arc<Message>, QoS)>,
+    bytes: usize,
+}
+
+impl MemoryQueue {
+    /// Puts a QoS 0 message in; says how many older ones had to go.
+    pub(crate) fn push_at_most_once(&mut self, message: Arc<Message>, limits: &Limits) -> u32 {
+        self.bytes += message.weight();
+        self.at_most_once.push_back(message);
+        let mut dropped = 0;
+        while self.over(limits) {
+            let Some(oldest) = self.at_most_once.pop_front() else { break };
+            self.bytes -= oldest.weight();
+            dropped += 1;
+        }
+        dropped
+    }
+
+    /// Puts a QoS 1 or 2 message in, if there is room once QoS 0 has given way; says how many messages were lost.
+    pub(crate) fn push_confirmed(&mut self, message: Arc<Message>, qos: QoS, limits: &Limits) -> u32 {
+        self.bytes += message.weight();
+        self.confirmed.push_back((message, qos));
+        let mut dropped = 0;
+        while self.over(limits) {
+            let given_up = self.at_most_once.pop_front().or_else(|| self.confirmed.pop_back().map(|(message, _)| message));
+            let Some(message) = given_up else { break };
+            self.bytes -= message.weight();
+            dropped += 1;
+        }
+        dropped
+    }
+
+    pub(crate) fn pop_at_most_once(&mut self) -> Option<Arc<Message>> {
+        let message = self.at_most_once.pop_front()?;
+        self.bytes -= message.weight();
+        Some(message)
+    }
+
+    pub(crate) fn pop_confirmed(&mut self) -> Option<(Arc<Message>, QoS)> {
+        let (message, qos) = self.confirmed.pop_front()?;
+        self.bytes -= message.weight();
+        Some((message, qos))
+    }
+
+    #[inline]
+    pub(crate) fn has_at_most_once(&self) -> bool {
+        !self.at_most_once.is_empty()
+    }
+
+    #[inline]
+    pub(crate) fn has_confirmed(&self) -> bool {
+        !self.confirmed.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.at_most_once.len() + self.confirmed.len()
+    }
+
+    fn over(&self, limits: &Limits) -> bool {
+        self.len() > limits.queue_messages_max as usize || self.bytes > limits.queue_bytes_max as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{InstanceIndex, MessageId};
+
+    fn message(payload: &'static str) -> Arc<Message> {
+        Arc::new(Message {
+            id: MessageId(0),
+            instance: InstanceIndex(0),
+            topic: "t".into(),
+            payload: Bytes::from_static(payload.as_bytes()),
+            qos: QoS::AtLeastOnce,
+            publisher_persistent: false,
+            publisher: "p".into(),
+        })
+    }
+
+    #[test]
+    fn qos_0_drops_the_oldest_and_qos_1_the_newest() {
+        let limits = Limits { queue_messages_max: 2, ..Limits::default() };
+        let mut queue = MemoryQueue::default();
+        assert_eq!(["a", "b", "c"].map(|m| queue.push_at_most_once(message(m), &limits)), [0, 0, 1]);
+        assert_eq!(queue.push_confirmed(message("d"), QoS::AtLeastOnce, &limits), 1);
+        assert_eq!(queue.push_confirmed(message("e"), QoS::AtLeastOnce, &limits), 1);
+        assert_eq!(queue.push_confirmed(message("f"), QoS::AtLeastOnce, &limits), 1);
+        assert!(queue.pop_at_most_once().is_none());
+        let left = core::iter::from_fn(|| queue.pop_confirmed()).map(|(m, _)| m.payload.clone());
+        assert_eq!(left.collect::<alloc::vec::Vec<_>>(), ["d", "e"]);
+        assert_eq!(queue.bytes, 0);
+    }
+
+    #[test]
+    fn bytes_are_limited_too() {
+        let limits = Limits { queue_bytes_max: 10, ..Limits::default() };
+        let mut queue = MemoryQueue::default();
+        assert_eq!(queue.push_at_most_once(message("12345"), &limits), 0);
+        assert_eq!(queue.push_at_most_once(message("12345"), &limits), 1);
+        assert_eq!(queue.push_at_most_once(message("12345678901"), &limits), 2);
+        assert_eq!((queue.len(), queue.bytes), (0, 0));
+    }
+}

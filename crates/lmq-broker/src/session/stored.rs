@@ -1,0 +1,119 @@
+//! What a session that outlives its connection knows of its queue in the store.
+//!
+//! ```text
+//!   positions   0 … first sent … │ sent_end … ready_end │ … durable_end │ … next_seq
+//!               acknowledged or  │ in `ready`, to be    │ stored, to be │ handed to the
+//!               in the window    │ sent next            │ fetched       │ store, no answer yet
+//! ```
+
+use alloc::collections::VecDeque;
+
+use super::{Stage, Window};
+use crate::{StoredMessage, Ticket};
+
+/// At most so many messages wait in memory for room in the window; the store has the rest.
+const READY_MAX: usize = 64;
+
+#[derive(Debug, Default)]
+pub(crate) struct StoredQueue {
+    pub(crate) next_seq: u64,
+    pub(crate) sent_end: u64,
+    ready_end: u64,
+    durable_end: u64,
+    ready: VecDeque<StoredMessage>,
+    /// The fetch whose answer is awaited.
+    fetching: Option<Ticket>,
+    /// Messages below may be in the window already: they are sent again under their packet id, or not at all.
+    pub(crate) resume_end: u64,
+}
+
+impl StoredQueue {
+    /// Takes the position for a message that is about to be stored.
+    pub(crate) fn assign(&mut self) -> u64 {
+        let seq = self.next_seq;
+        self.next_seq += 1;
+        seq
+    }
+
+    /// A message is stored; it is kept at hand if everything before it is.
+    pub(crate) fn appended(&mut self, stored: StoredMessage, online: bool) {
+        let at_hand = online && self.fetching.is_none() && self.ready_end == self.durable_end && self.ready.len() < READY_MAX;
+        self.durable_end = self.durable_end.max(stored.seq + 1);
+        if at_hand {
+            self.ready_end = self.durable_end;
+            self.ready.push_back(stored);
+        }
+    }
+
+    /// A client came: everything that is in `window`, or was never sent, is read again.
+    pub(crate) fn attach(&mut self, window: &Window) {
+        let unfinished = || window.iter().filter(|entry| entry.stage != Stage::AwaitPubComp).filter_map(|entry| entry.seq);
+        self.ready.clear();
+        self.ready_end = unfinished().min().map_or(self.sent_end, |first| first.min(self.sent_end));
+        self.resume_end = unfinished().max().map_or(0, |last| last + 1);
+        self.fetching = None;
+    }
+
+    /// Takes what the store remembers of a queue this shard has not seen yet.
+    pub(crate) fn load(&mut self, first_seq: u64, next_seq: u64) {
+        self.sent_end = first_seq;
+        self.next_seq = next_seq;
+        self.durable_end = next_seq;
+    }
+
+    pub(crate) fn detach(&mut self) {
+        self.ready = VecDeque::new();
+        self.fetching = None;
+    }
+
+    /// The next range to fetch, as (from, end), if nothing is at hand and something is stored.
+    pub(crate) fn want(&self) -> Option<(u64, u64)> {
+        if self.fetching.is_some() || !self.ready.is_empty() || self.ready_end >= self.durable_end {
+            return None;
+        }
+        Some((self.ready_end, self.durable_end))
+    }
+
+    pub(crate) fn fetch_begun(&mut self, ticket: Ticket) {
+        self.fetching = Some(ticket);
+    }
+
+    /// The answer to a fetch of the positions up to `end`; nothing in it means that nothing is left there.
+    ///
+    /// An answer to a fetch of an earlier connection is ignored.
+    pub(crate) fn fetched(&mut self, ticket: Ticket, messages: impl IntoIterator<Item = StoredMessage>, end: u64) {
+        if self.fetching != Some(ticket) {
+            return;
+        }
+        self.fetching = None;
+        let before = self.ready_end;
+        for stored in messages {
+            if stored.seq >= self.ready_end {
+                self.ready_end = stored.seq + 1;
+                self.ready.push_back(stored);
+            }
+        }
+        if self.ready_end == before {
+            self.ready_end = end;
+        }
+    }
+
+    pub(crate) fn peek(&self) -> Option<&StoredMessage> {
+        self.ready.front()
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<StoredMessage> {
+        let stored = self.ready.pop_front()?;
+        self.sent_end = self.sent_end.max(stored.seq + 1);
+        Some(stored)
+    }
+
+    /// How many positions are not sent yet, evicted ones included.
+    pub(crate) fn waiting(&self) -> u64 {
+        self.durable_end.saturating_sub(self.sent_end)
+    }
+
+    pub(crate) const fn batch() -> u32 {
+        READY_MAX as u32
+    }
+}

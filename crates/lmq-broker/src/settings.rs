@@ -1,0 +1,79 @@
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+use crate::{Limits, Profile};
+
+/// Everything a [`Front`](crate::Front) and a [`Shard`](crate::Shard) are built with. All fronts and shards of a broker get the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The rules.
+    pub profile: Profile,
+    /// The bounds.
+    pub limits: Limits,
+    /// The instances (tenants); the first is the default. Their traffic, client ids and sessions never meet.
+    pub instances: Vec<Instance>,
+    /// How many shards the broker has: 1 to 64.
+    pub shards: u16,
+}
+
+/// One tenant of a broker.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Instance {
+    /// The instance id, as it stands in user names and as the first label of TLS server names.
+    pub name: Box<str>,
+    /// The parent topics that exist, sorted; used where [`Profile::parent_topics`] is on.
+    pub parent_topics: Vec<Box<str>>,
+}
+
+/// An instance by its place in [`Settings::instances`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct InstanceIndex(pub u16);
+
+/// A shard by its place among the shards of a broker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ShardId(pub u16);
+
+/// A client id inside its instance. Cheap to clone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClientKey {
+    /// The instance the client belongs to.
+    pub instance: InstanceIndex,
+    /// The client id as sent.
+    pub client_id: Arc<str>,
+}
+
+impl Settings {
+    /// One default instance without a name, default limits, `shards` shards.
+    pub fn new(profile: Profile, shards: u16) -> Self {
+        Self { profile, limits: Limits::default(), instances: alloc::vec![Instance::default()], shards }
+    }
+
+    /// The instance called `name`.
+    pub fn instance(&self, name: &str) -> Option<InstanceIndex> {
+        let at = self.instances.iter().position(|instance| &*instance.name == name)?;
+        u16::try_from(at).ok().map(InstanceIndex)
+    }
+
+    /// The shard that owns `client_id`: FNV-1a (64 bit) over the instance name, the byte 0xff and the client id, modulo the number of
+    /// shards. The function is part of the contract: every thread and every later version computes the same.
+    pub fn shard_of(&self, instance: InstanceIndex, client_id: &str) -> ShardId {
+        let name = self.instances.get(usize::from(instance.0)).map_or("", |instance| &instance.name);
+        let bytes = name.bytes().chain([0xff]).chain(client_id.bytes());
+        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        ShardId((hash % u64::from(self.shards.max(1))) as u16)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_of_a_client_is_fixed() {
+        let mut settings = Settings::new(Profile::mqtt(), 4);
+        settings.instances[0].name = "mqtt-cn-test0001".into();
+        let owner = |id| settings.shard_of(InstanceIndex(0), id).0;
+        assert_eq!(["GID_Test@@@0001", "GID_Test@@@0002", "GID_Test@@@0003", ""].map(owner), [1, 0, 3, 2]);
+    }
+}

@@ -1,0 +1,270 @@
+//! From the handoff of a connection to its CONNACK.
+
+use alloc::boxed::Box;
+
+use hashbrown::hash_table::Entry;
+use lmq_codec::PacketId;
+use lmq_model::status::{ChannelId, EventType};
+
+use super::{Shard, ShardPhase, effects::Question, question};
+use crate::{
+    AuthRequest, ClientKey, CloseReason, ConnId, Done, Failed, Handoff, InstanceIndex, Now, Output, Refusal, StoreOp,
+    StoredInflight, StoredSession, Ticket, Verdict,
+    conn::{Conn, Phase},
+    replies::Answer,
+    session::{InboundStage, Session, Stage},
+    slab::Key,
+};
+
+impl Shard {
+    /// Takes a connection over from a front. Do not read from it before [`Output::Resume`].
+    pub fn adopt(&mut self, now: Now, handoff: Handoff) -> ConnId {
+        self.advance_clock(now);
+        let Handoff { peer, mut request, leftover, .. } = handoff;
+        let auth = AuthRequest {
+            client: request.client.clone(),
+            username: request.username.take(),
+            password: request.password.take(),
+            peer: (*peer).clone(),
+        };
+        let channel = ChannelId::new(u128::from_be_bytes(self.random.bytes16()));
+        let full = self.conns.len() >= self.settings.limits.connections_max as usize;
+        let conn = self.conns.insert(Conn::new(request, peer, leftover, channel, self.now.monotonic));
+        if full || self.phase != ShardPhase::Serving {
+            self.refuse(conn, Refusal::Unavailable);
+        } else {
+            let ticket = self.ask(Question::Verdict { conn });
+            self.outputs.push_back(Output::Authenticate { ticket, request: Box::new(auth) });
+        }
+        ConnId(conn)
+    }
+
+    /// The answer to [`Output::Authenticate`].
+    pub fn handle_verdict(&mut self, now: Now, ticket: Ticket, verdict: Verdict) {
+        self.advance_clock(now);
+        let key = question(ticket);
+        let Some(Question::Verdict { conn }) = self.questions.get(key) else { return };
+        let conn = *conn;
+        self.questions.remove(key);
+        if self.conns.get(conn).is_none_or(|state| state.phase != Phase::Verdict) {
+            return;
+        }
+        match verdict {
+            Verdict::Deny(refusal) => self.refuse(conn, refusal),
+            Verdict::Allow(grant) => {
+                if let Some(state) = self.conns.get_mut(conn) {
+                    state.permissions = Some(grant.permissions);
+                }
+                self.enter(conn);
+            }
+        }
+    }
+
+    /// Binds a connection to its session; a clean one of a client without stored session needs no effect.
+    fn enter(&mut self, conn: Key) {
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        let Some((client, clean)) = state.request.as_ref().map(|request| (request.client.clone(), request.clean_start)) else {
+            return;
+        };
+        state.phase = Phase::Opening;
+        // [MQTT-3.1.4-2]
+        if let Some(old) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|session| session.conn) {
+            self.stats.takeovers += 1;
+            self.close(old, CloseReason::TakenOver);
+        }
+        let existing = self.find(&client);
+        if existing.is_none() && self.sessions.len() >= self.settings.limits.sessions_max as usize {
+            self.refuse(conn, Refusal::Unavailable);
+            return;
+        }
+        let (session, op) = match (existing, clean) {
+            (None, true) => (self.add_session(client, false), None),
+            (Some(old), true) => {
+                self.remove_session(old);
+                (self.add_session(client.clone(), false), Some(StoreOp::DropSession { client }))
+            }
+            (None, false) => (self.add_session(client.clone(), true), Some(StoreOp::OpenSession { client, clean: false })),
+            (Some(old), false) => (old, Some(StoreOp::OpenSession { client, clean: false })),
+        };
+        self.bind(conn, session);
+        match op {
+            Some(op) => {
+                self.ask_store(op, Question::Open { conn, session });
+            }
+            None => self.go_live(conn, session, false),
+        }
+    }
+
+    fn bind(&mut self, conn: Key, session: Key) {
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.session = Some(session);
+        }
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.conn = Some(conn);
+        }
+    }
+
+    /// The store has loaded or dropped the session of a connection.
+    pub(super) fn opened(&mut self, conn: Key, session: Key, result: Result<Done, Failed>) {
+        if self.conns.get(conn).is_none_or(|state| state.phase != Phase::Opening) {
+            return;
+        }
+        match result {
+            Ok(Done::Opened(Some(stored))) => {
+                if self.sessions.get(session).is_some_and(|session| session.unopened) {
+                    self.load(session, &stored);
+                }
+                self.go_live(conn, session, true);
+            }
+            Ok(_) => {
+                if let Some(session) = self.sessions.get_mut(session) {
+                    session.unopened = false;
+                }
+                self.go_live(conn, session, false);
+            }
+            Err(_) => self.refuse(conn, Refusal::Unavailable),
+        }
+    }
+
+    /// What only the store knows of a session of an earlier start.
+    fn load(&mut self, key: Key, stored: &StoredSession) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.unopened = false;
+        for (id, state) in &stored.inflight {
+            match state {
+                StoredInflight::Sent(seq) => session.window.restore(*id, Stage::AwaitPubRec, *seq),
+                StoredInflight::Released(seq) => session.window.restore(*id, Stage::AwaitPubComp, *seq),
+            }
+        }
+        for id in &stored.inbound {
+            session.inbound.set(*id, InboundStage::Received);
+        }
+        if let Some(queue) = &mut session.stored {
+            queue.load(stored.first_seq, stored.next_seq);
+        }
+    }
+
+    fn go_live(&mut self, conn: Key, session: Key, present: bool) {
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        state.phase = Phase::Live;
+        state.request = None;
+        state.seen_at = self.now.monotonic;
+        self.stats.connects_accepted += 1;
+        // [MQTT-3.2.2-2] [MQTT-3.2.2-3]: bit 0 says that we have kept the session.
+        self.write(conn, &[0x20, 2, u8::from(present), 0]);
+        self.report(conn, EventType::Connect);
+        self.watch(conn);
+        self.resumable.push_back(conn);
+        self.resume_session(session);
+    }
+
+    /// Sends again what was not finished on an earlier connection [MQTT-4.4.0-1], then what waits.
+    fn resume_session(&mut self, key: Key) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(conn) = session.conn else { return };
+        session.window.settle();
+        let released = session.window.iter().filter(|entry| entry.stage == Stage::AwaitPubComp);
+        let released: alloc::vec::Vec<PacketId> = released.map(|entry| entry.id).collect();
+        if let Some(queue) = &mut session.stored {
+            queue.attach(&session.window);
+        }
+        for id in released {
+            self.write_pubrel(conn, id);
+        }
+        self.pump(key);
+    }
+
+    pub(super) fn refuse(&mut self, conn: Key, refusal: Refusal) {
+        self.stats.connects_refused[usize::from(refusal.return_code()) - 1] += 1;
+        self.write(conn, &[0x20, 2, 0, refusal.return_code()]);
+        self.close(conn, CloseReason::Refused(refusal));
+    }
+
+    /// A page of the sessions of an earlier start.
+    pub(super) fn restored(&mut self, result: Result<Done, Failed>) {
+        let Ok(Done::Restored { sessions, more }) = result else {
+            // Serving without them would lose messages: ask again until the store answers.
+            self.ask_store(StoreOp::Restore { after: None }, Question::Restore);
+            return;
+        };
+        let after = sessions.last().map(|(client, _)| client.clone());
+        for (client, stored) in sessions {
+            let key = match self.find(&client) {
+                Some(key) => key,
+                None => self.add_session(client, true),
+            };
+            if let Some(session) = self.sessions.get_mut(key) {
+                session.unopened = true;
+            }
+            if let Some(session) = self.sessions.get_mut(key).and_then(|session| session.stored.as_mut()) {
+                session.load(stored.first_seq, stored.next_seq);
+            }
+            for (filter, qos) in stored.subscriptions {
+                self.add_subscription(key, filter, qos, None);
+            }
+        }
+        if more && after.is_some() {
+            self.ask_store(StoreOp::Restore { after }, Question::Restore);
+        } else if self.phase == ShardPhase::Restoring {
+            self.phase = ShardPhase::Serving;
+        }
+    }
+
+    pub(super) fn find(&self, client: &ClientKey) -> Option<Key> {
+        self.find_client(client.instance, &client.client_id)
+    }
+
+    pub(super) fn find_client(&self, instance: InstanceIndex, client_id: &str) -> Option<Key> {
+        let slot = self.clients.find(self.hash(instance, client_id), |slot| self.is_client(*slot, instance, client_id))?;
+        self.sessions.key(*slot)
+    }
+
+    fn add_session(&mut self, client: ClientKey, persistent: bool) -> Key {
+        let hash = self.hash(client.instance, &client.client_id);
+        let key = self.sessions.insert(Session::new(client, persistent));
+        let Self { clients, sessions, hasher, .. } = self;
+        let rehash = |slot: &u32| {
+            sessions.at(*slot).map_or(0, |session| hash_of(hasher, session.client.instance, &session.client.client_id))
+        };
+        clients.insert_unique(hash, key.slot, rehash);
+        key
+    }
+
+    /// Forgets a session with its subscriptions. The store is told by the caller, where it knows of it.
+    pub(super) fn remove_session(&mut self, key: Key) {
+        self.remove_subscriptions(key);
+        let Some(session) = self.sessions.remove(key) else { return };
+        let hash = self.hash(session.client.instance, &session.client.client_id);
+        let Self { clients, sessions, hasher, .. } = self;
+        let rehash = |slot: &u32| {
+            sessions.at(*slot).map_or(0, |session| hash_of(hasher, session.client.instance, &session.client.client_id))
+        };
+        if let Entry::Occupied(entry) = clients.entry(hash, |slot| *slot == key.slot, rehash) {
+            entry.remove();
+        }
+    }
+
+    fn is_client(&self, slot: u32, instance: InstanceIndex, client_id: &str) -> bool {
+        let client = self.sessions.at(slot).map(|session| &session.client);
+        client.is_some_and(|client| client.instance == instance && &*client.client_id == client_id)
+    }
+
+    fn hash(&self, instance: InstanceIndex, client_id: &str) -> u64 {
+        hash_of(&self.hasher, instance, client_id)
+    }
+
+    /// Puts the answer to a packet behind those that still wait.
+    pub(super) fn reply(&mut self, conn: Key, answer: Answer) {
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        if state.replies.is_empty() {
+            self.write_answer(conn, answer);
+        } else {
+            state.replies.follow(answer);
+        }
+    }
+}
+
+fn hash_of(hasher: &foldhash::fast::SeedableRandomState, instance: InstanceIndex, client_id: &str) -> u64 {
+    use core::hash::BuildHasher;
+    hasher.hash_one((instance, client_id))
+}

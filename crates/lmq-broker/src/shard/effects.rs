@@ -1,0 +1,246 @@
+//! What was asked of the world, and what happens with the answer.
+
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+use lmq_codec::{PacketId, QoS};
+
+use super::{Shard, question, ticket};
+use crate::{
+    CloseReason, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, StoreOp,
+    StoredMessage, Ticket,
+    replies::ReplyId,
+    session::InboundStage,
+    slab::Key,
+};
+
+/// What an answer is for.
+#[derive(Debug)]
+pub(super) enum Question {
+    /// The credentials of a connection.
+    Verdict { conn: Key },
+    /// The session of a connection is being loaded or dropped.
+    Open { conn: Key, session: Key },
+    /// One of the effects of an operation.
+    Op(Key),
+    /// A sibling enters a filter of ours.
+    Interest { op: Option<Key>, instance: InstanceIndex, filter: Box<str>, epoch: u32 },
+    /// Messages of a queue, up to this position.
+    Fetch { session: Key, end: u64 },
+    /// An outbound QoS 2 exchange is recorded; then its PUBLISH may leave.
+    Send { session: Key, conn: Key, packet_id: PacketId, message: Arc<Message> },
+    /// The PUBREC of an exchange is recorded; then PUBREL may leave.
+    Release { session: Key, conn: Key, packet_id: PacketId },
+    /// Nobody waits.
+    Unattended,
+    /// Sessions of an earlier start.
+    Restore,
+}
+
+/// Something that is finished when all its effects are.
+#[derive(Debug)]
+pub(super) struct Op {
+    pub(super) waiting: u32,
+    pub(super) failed: bool,
+    pub(super) waiter: Waiter,
+    /// What to send once the effects are done.
+    pub(super) forward: Option<Box<Forward>>,
+}
+
+/// Who is told when an operation ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Waiter {
+    Nobody,
+    Reply { conn: Key, reply: ReplyId },
+    /// The same, for an inbound QoS 2 message.
+    Received { conn: Key, reply: ReplyId, session: Key, packet_id: PacketId },
+    Sibling { to: ShardId, ticket: RouteTicket },
+}
+
+/// A session that gets a forwarded message.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Receiver {
+    pub(super) session: Key,
+    pub(super) qos: QoS,
+    /// The position in its queue in the store; `None` if it is served from memory.
+    pub(super) seq: Option<u64>,
+}
+
+/// A message that is forwarded only after its effects are done.
+#[derive(Debug)]
+pub(super) struct Forward {
+    pub(super) message: Arc<Message>,
+    pub(super) receivers: Vec<Receiver>,
+    /// Siblings with subscribers, one bit each.
+    pub(super) shards: u64,
+}
+
+impl Op {
+    /// An operation whose effects are counted in as they are asked for.
+    pub(super) const fn waited_by(waiter: Waiter) -> Self {
+        Self { waiting: 0, failed: false, waiter, forward: None }
+    }
+}
+
+impl Shard {
+    /// The answer to a [`Output::Store`], [`Output::Uplink`] or [`Output::Status`]. An unknown ticket is ignored: it may have
+    /// been given up.
+    pub fn handle_done(&mut self, now: Now, ticket: Ticket, result: Result<Done, Failed>) {
+        self.advance_clock(now);
+        let Some(asked) = self.questions.remove(question(ticket)) else { return };
+        self.answer(ticket, asked, result);
+    }
+
+    /// The store gave messages of a queue up to stay within its quota.
+    pub fn handle_evicted(&mut self, now: Now, evicted: &Evicted) {
+        self.advance_clock(now);
+        let count = u32::try_from(evicted.seqs.len()).unwrap_or(u32::MAX);
+        self.stats.dropped_evicted += u64::from(count);
+        if let Some(key) = self.find(&evicted.client) {
+            self.note_dropped(key, DropReason::Evicted, count);
+        }
+    }
+
+    pub(super) fn ask(&mut self, asked: Question) -> Ticket {
+        while self.deadlines.front().is_some_and(|(_, key)| self.questions.get(*key).is_none()) {
+            self.deadlines.pop_front();
+        }
+        self.count_in(&asked);
+        let key = self.questions.insert(asked);
+        self.deadlines.push_back((self.now.monotonic.saturating_add(self.settings.limits.effect_timeout), key));
+        ticket(key)
+    }
+
+    pub(super) fn ask_store(&mut self, op: StoreOp, asked: Question) -> Ticket {
+        let ticket = self.ask(asked);
+        self.outputs.push_back(Output::Store { ticket, op });
+        ticket
+    }
+
+    /// An operation ends when all the questions that were counted in are answered.
+    fn count_in(&mut self, asked: &Question) {
+        let op = match asked {
+            Question::Op(op) => Some(*op),
+            Question::Interest { op, .. } => *op,
+            _ => None,
+        };
+        if let Some(op) = op.and_then(|op| self.ops.get_mut(op)) {
+            op.waiting += 1;
+        }
+    }
+
+    /// Gives up on what was not answered in time.
+    pub(super) fn expire_questions(&mut self) {
+        while let Some((at, key)) = self.deadlines.front().copied() {
+            let open = self.questions.get(key).is_some();
+            if open && at > self.now.monotonic {
+                return;
+            }
+            self.deadlines.pop_front();
+            if let Some(asked) = self.questions.remove(key) {
+                self.answer(ticket(key), asked, Err(Failed::TimedOut));
+            }
+        }
+    }
+
+    pub(super) fn next_question_deadline(&self) -> Option<crate::Instant> {
+        self.deadlines.front().map(|(at, _)| *at)
+    }
+
+    fn answer(&mut self, ticket: Ticket, asked: Question, result: Result<Done, Failed>) {
+        if result.is_err() {
+            self.stats.effects_failed += 1;
+        }
+        match asked {
+            Question::Verdict { conn } => self.close(conn, CloseReason::Refused(crate::Refusal::Unavailable)),
+            Question::Open { conn, session } => self.opened(conn, session, result),
+            Question::Op(op) => self.settle(op, result.is_ok()),
+            Question::Interest { op, instance, filter, epoch } => {
+                self.confirm(instance, &filter, epoch);
+                if let Some(op) = op {
+                    self.settle(op, result.is_ok());
+                }
+            }
+            Question::Fetch { session, end } => self.fetched(ticket, session, end, result),
+            Question::Send { session, conn, packet_id, message } => {
+                self.send_saved(session, conn, packet_id, message, result.is_ok());
+            }
+            Question::Release { session, conn, packet_id } => self.release_saved(session, conn, packet_id, result.is_ok()),
+            Question::Unattended => {}
+            Question::Restore => self.restored(result),
+        }
+    }
+
+    /// One effect of an operation ended.
+    pub(super) fn settle(&mut self, key: Key, ok: bool) {
+        let Some(op) = self.ops.get_mut(key) else { return };
+        op.waiting -= 1;
+        op.failed |= !ok;
+        if op.waiting > 0 {
+            return;
+        }
+        let failed = op.failed;
+        if let Some(forward) = op.forward.take() {
+            if failed {
+                self.note_unstored(&forward);
+            } else {
+                let siblings = self.forward(key, *forward);
+                if siblings > 0 {
+                    return;
+                }
+            }
+        }
+        if let Some(op) = self.ops.remove(key) {
+            self.tell(op.waiter, !failed);
+        }
+    }
+
+    /// Sends what waited for its effects; says how many siblings must answer before the operation ends.
+    fn forward(&mut self, op: Key, forward: Forward) -> u32 {
+        let Forward { message, receivers, shards } = forward;
+        for Receiver { session, qos, seq } in receivers {
+            match seq {
+                Some(seq) => self.deliver_stored(session, StoredMessage { seq, qos, message: message.clone() }),
+                None => self.deliver_message(session, qos, &message),
+            }
+        }
+        self.route_to(shards, &message, Some(op))
+    }
+
+    fn tell(&mut self, waiter: Waiter, ok: bool) {
+        match waiter {
+            Waiter::Nobody => {}
+            Waiter::Sibling { to, ticket } => {
+                self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
+            }
+            Waiter::Reply { conn, reply } => self.reply_ready(conn, reply, ok),
+            Waiter::Received { conn, reply, session, packet_id } => {
+                if let Some(session) = self.sessions.get_mut(session) {
+                    if ok {
+                        session.inbound.set(packet_id, InboundStage::Received);
+                    } else {
+                        session.inbound.remove(packet_id);
+                    }
+                }
+                self.reply_ready(conn, reply, ok);
+            }
+        }
+    }
+
+    fn note_unstored(&mut self, forward: &Forward) {
+        for receiver in forward.receivers.iter().filter(|receiver| receiver.seq.is_some()) {
+            self.stats.dropped_store_failed += 1;
+            self.note_dropped(receiver.session, DropReason::StoreFailed, 1);
+        }
+    }
+
+    /// An answer may leave; a failed effect closes the publisher, who will send the message again [MQTT-4.4.0-1].
+    fn reply_ready(&mut self, conn: Key, reply: ReplyId, ok: bool) {
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        if !ok {
+            self.close(conn, CloseReason::EffectFailed);
+            return;
+        }
+        state.replies.ready(reply);
+        self.flush_replies(conn);
+    }
+}

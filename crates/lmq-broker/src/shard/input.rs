@@ -1,0 +1,205 @@
+//! Bytes into packets, and packets to the methods that serve them.
+
+use alloc::vec::Vec;
+
+use lmq_codec::{Frame, Packet, PacketType, Split, split};
+
+use super::Shard;
+use crate::{
+    CloseReason, ConnId, Flow, Now, Output,
+    conn::{PauseCause, Phase},
+    slab::Key,
+};
+
+/// An emptied assembly buffer is kept for the next cut packet up to this size, in bytes.
+const ASSEMBLY_KEPT_MAX: usize = 1024;
+
+impl Shard {
+    /// Bytes were received. All of them are taken; what cannot be processed yet is kept for later.
+    #[inline]
+    pub fn handle_bytes(&mut self, now: Now, conn: ConnId, input: &[u8]) -> Flow {
+        self.advance_clock(now);
+        let Some(state) = self.conns.get_mut(conn.0) else { return Flow::Closed };
+        state.seen_at = self.now.monotonic;
+        if state.phase == Phase::Closing {
+            return Flow::Closed;
+        }
+        if !state.reads() {
+            state.assembly.extend_from_slice(input);
+            return Flow::Pause;
+        }
+        if state.assembly.is_empty() {
+            self.take(conn.0, input);
+        } else {
+            self.assemble(conn.0, input);
+        }
+        self.flow(conn.0)
+    }
+
+    fn flow(&self, conn: Key) -> Flow {
+        match self.conns.get(conn) {
+            Some(state) if state.reads() => Flow::Continue,
+            Some(state) if state.phase != Phase::Closing => Flow::Pause,
+            _ => Flow::Closed,
+        }
+    }
+
+    /// Processes whole packets where they lie and keeps the rest.
+    fn take(&mut self, conn: Key, mut input: &[u8]) {
+        let max = self.settings.limits.packet_bytes_max;
+        while !input.is_empty() && self.may_read(conn) {
+            match split(input, max) {
+                Ok(Split::Frame { frame, rest }) => {
+                    if !self.on_frame(conn, frame) {
+                        break;
+                    }
+                    input = rest;
+                }
+                Ok(Split::Need(_)) => break,
+                Err(error) => return self.close(conn, CloseReason::Malformed(error)),
+            }
+        }
+        self.keep(conn, |assembly| assembly.extend_from_slice(input));
+    }
+
+    /// The same when a packet was cut: only as much as completes it is copied behind its beginning.
+    fn assemble(&mut self, conn: Key, mut input: &[u8]) {
+        let max = self.settings.limits.packet_bytes_max;
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        let mut buffer = core::mem::take(&mut state.assembly);
+        let mut done = 0;
+        while self.may_read(conn) {
+            match split(&buffer[done..], max) {
+                Ok(Split::Frame { frame, rest }) => {
+                    let end = buffer.len() - rest.len();
+                    if !self.on_frame(conn, frame) {
+                        break;
+                    }
+                    done = end;
+                    if done == buffer.len() {
+                        buffer.clear();
+                        buffer.shrink_to(ASSEMBLY_KEPT_MAX);
+                        self.keep(conn, |assembly| *assembly = buffer);
+                        return self.take(conn, input);
+                    }
+                }
+                Ok(Split::Need(_)) if input.is_empty() => break,
+                Ok(Split::Need(more)) => {
+                    let (now, later) = input.split_at(more.min(input.len()));
+                    buffer.extend_from_slice(now);
+                    input = later;
+                }
+                Err(error) => return self.close(conn, CloseReason::Malformed(error)),
+            }
+        }
+        self.keep(conn, |assembly| {
+            buffer.drain(..done);
+            buffer.extend_from_slice(input);
+            *assembly = buffer;
+        });
+    }
+
+    fn may_read(&self, conn: Key) -> bool {
+        self.conns.get(conn).is_some_and(|state| state.reads())
+    }
+
+    /// A connection that is being closed keeps nothing.
+    fn keep(&mut self, conn: Key, change: impl FnOnce(&mut Vec<u8>)) {
+        if let Some(state) = self.conns.get_mut(conn).filter(|state| state.phase != Phase::Closing) {
+            change(&mut state.assembly);
+        }
+    }
+
+    /// Serves one packet. False if it has to wait: the connection is paused then.
+    fn on_frame(&mut self, conn: Key, frame: Frame<'_>) -> bool {
+        let Some(state) = self.conns.get(conn) else { return true };
+        let version = state.version;
+        let replies = state.replies.len();
+        if replies >= self.settings.limits.replies_max as usize {
+            return self.pause(conn, PauseCause::Replies);
+        }
+        if frame.packet_type() == Some(PacketType::Publish) && self.links_are_full() {
+            self.paused_by_link.push(conn);
+            return self.pause(conn, PauseCause::Link);
+        }
+        let served = match Packet::decode(frame, version) {
+            Ok(packet) => self.on_packet(conn, packet),
+            Err(error) => Err(CloseReason::Malformed(error)),
+        };
+        if let Err(reason) = served {
+            self.close(conn, reason);
+        }
+        true
+    }
+
+    fn on_packet(&mut self, conn: Key, packet: Packet<'_>) -> Result<(), CloseReason> {
+        match packet {
+            Packet::Publish(publish) => return self.on_publish(conn, publish),
+            Packet::PubAck(ack) => self.on_puback(conn, ack.id),
+            Packet::PubRec(ack) => self.on_pubrec(conn, ack.id),
+            Packet::PubRel(ack) => self.on_pubrel(conn, ack.id),
+            Packet::PubComp(ack) => self.on_pubcomp(conn, ack.id),
+            Packet::Subscribe(subscribe) => return self.on_subscribe(conn, subscribe),
+            Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(conn, &unsubscribe),
+            // [MQTT-3.12.4-1]
+            Packet::PingReq => self.write(conn, &[0xd0, 0]),
+            Packet::Disconnect(_) => return Err(CloseReason::Disconnected),
+            // [MQTT-3.1.0-2]
+            Packet::Connect(_) => return Err(CloseReason::Unexpected("CONNECT")),
+            _ => return Err(CloseReason::Unexpected("packet of a server")),
+        }
+        Ok(())
+    }
+
+    fn pause(&mut self, conn: Key, cause: PauseCause) -> bool {
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.paused = Some((cause, self.now.monotonic));
+            self.stats.pauses += 1;
+        }
+        self.watch(conn);
+        false
+    }
+
+    /// The cause of a pause is gone; the connection goes on with the next drain.
+    pub(super) fn unpause(&mut self, conn: Key, cause: PauseCause) {
+        if self.conns.get(conn).and_then(|state| state.paused).is_some_and(|(paused_by, _)| paused_by == cause) {
+            self.resumable.push_back(conn);
+        }
+    }
+
+    /// Serves what came during a pause, and lets the driver read on if that does not pause again.
+    fn resume(&mut self, conn: Key) {
+        let Some(state) = self.conns.get_mut(conn).filter(|state| state.phase == Phase::Live) else { return };
+        if state.paused.take().is_none() {
+            return;
+        }
+        state.seen_at = self.now.monotonic;
+        if !state.assembly.is_empty() {
+            self.assemble(conn, &[]);
+        }
+        if self.may_read(conn) {
+            self.outputs.push_back(Output::Resume(ConnId(conn)));
+        }
+    }
+
+    /// What was put off while inputs came in.
+    pub(super) fn finish_drain(&mut self) {
+        for conn in core::mem::take(&mut self.room) {
+            if let Some(session) = self.conns.get(conn).and_then(|state| state.session) {
+                self.pump(session);
+            }
+        }
+        for _ in 0..self.settings.limits.work_per_call_max {
+            let Some(conn) = self.resumable.pop_front() else { break };
+            self.resume(conn);
+        }
+        self.give_credit();
+        for key in core::mem::take(&mut self.lossy) {
+            let Some(session) = self.sessions.get_mut(key) else { continue };
+            if let Some((reason, count)) = session.dropped.take() {
+                let client = session.client.clone();
+                self.outputs.push_back(Output::Dropped { client, reason, count });
+            }
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! The broker proper: connections after their CONNECT, sessions, and the way of a message through them.
+//!
+//! One idea per file: [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets apart, [`publish`]
+//! finds out where a message goes, [`deliver`] sends it, [`acks`] and [`subscribe`] are the other packets, [`effects`]
+//! keeps what was asked of the world, [`siblings`] talks to the other shards, [`clock`] serves deadlines.
+
+mod acks;
+mod clock;
+mod connect;
+mod deliver;
+mod effects;
+mod input;
+mod leave;
+mod publish;
+mod siblings;
+mod subscribe;
+
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use core::fmt;
+
+use foldhash::{SharedSeed, fast::SeedableRandomState};
+use hashbrown::HashTable;
+
+use self::{
+    effects::{Op, Question},
+    publish::Scratch,
+    siblings::{Interests, Link},
+};
+use crate::{
+    ClientKey, Command, ConnId, InstanceIndex, Instant, MessageId, Now, Output, Settings, ShardId, Stats, StoreOp, Ticket,
+    conn::Conn,
+    outbox::{BlockPool, Outgoing},
+    random::Random,
+    session::Session,
+    slab::{Key, Slab},
+    timers::Timers,
+};
+
+/// The second of the two machines: one per thread, it serves every client that hashes to it.
+///
+/// - **Inputs**: [`adopt`](Self::adopt), [`handle_bytes`](Self::handle_bytes), [`handle_closed`](Self::handle_closed),
+///   [`handle_timeout`](Self::handle_timeout), [`handle_verdict`](Self::handle_verdict), [`handle_done`](Self::handle_done),
+///   [`handle_route`](Self::handle_route), [`handle_evicted`](Self::handle_evicted), [`handle_command`](Self::handle_command).
+/// - **Outputs**: [`poll_output`](Self::poll_output) until it says `None`, then [`poll_timeout`](Self::poll_timeout); the bytes of a
+///   connection with [`outgoing`](Self::outgoing).
+/// - **Views**: [`stats`](Self::stats), [`session`](Self::session), [`is_ready`](Self::is_ready), [`is_drained`](Self::is_drained).
+///
+/// Any number of inputs may come before the outputs are drained. The [crate's front page](crate) has the contract.
+pub struct Shard {
+    id: ShardId,
+    settings: Arc<Settings>,
+    now: Now,
+    phase: ShardPhase,
+    random: Random,
+    hasher: SeedableRandomState,
+    boot: u64,
+    messages: u64,
+    conns: Slab<Conn>,
+    sessions: Slab<Session>,
+    /// Slots of `sessions`, by client key.
+    clients: HashTable<u32>,
+    tenants: Vec<Tenant>,
+    links: Vec<Link>,
+    questions: Slab<Question>,
+    deadlines: VecDeque<(Instant, Key)>,
+    ops: Slab<Op>,
+    outputs: VecDeque<Output>,
+    pool: BlockPool,
+    timers: Timers,
+    scratch: Scratch,
+    /// Connections whose outbox has room again for what waits in a queue.
+    room: Vec<Key>,
+    /// Connections whose pause has ended.
+    resumable: VecDeque<Key>,
+    paused_by_link: Vec<Key>,
+    /// Sessions with messages given up since the last drain.
+    lossy: Vec<Key>,
+    drained_to: u32,
+    stats: Stats,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ShardPhase {
+    Restoring,
+    Serving,
+    Draining,
+}
+
+/// What belongs to one instance inside a shard.
+struct Tenant {
+    index: lmq_route::Subscriptions<u32, lmq_codec::QoS>,
+    interests: Interests,
+}
+
+/// A read-only view of one session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SessionView {
+    /// The connection that serves it now.
+    pub conn: Option<ConnId>,
+    /// It outlives its connection.
+    pub persistent: bool,
+    /// Its subscriptions.
+    pub subscriptions: usize,
+    /// QoS 1 and 2 messages sent and not acknowledged.
+    pub inflight: usize,
+    /// Messages that wait in memory.
+    pub queued: usize,
+    /// Positions of its queue in the store that were not sent yet.
+    pub stored: u64,
+}
+
+impl Shard {
+    /// A shard that first asks its store for the sessions of an earlier start; until [`is_ready`](Self::is_ready) it lets
+    /// nobody in.
+    ///
+    /// `seed`: 32 bytes that no peer can guess, fresh for every start and every machine. They order hash tables and make channel
+    /// ids, assigned client ids and message ids. A fixed seed makes a run repeatable.
+    ///
+    /// # Panics
+    ///
+    /// If `settings` name no instance, not 1 to 64 shards, or not this one: mistakes of the caller.
+    pub fn new(id: ShardId, settings: Arc<Settings>, seed: [u8; 32]) -> Self {
+        assert!((1..=64).contains(&settings.shards), "a broker has 1 to 64 shards, not {}", settings.shards);
+        assert!(id.0 < settings.shards, "shard {} of {}", id.0, settings.shards);
+        assert!(!settings.instances.is_empty(), "a broker has at least one instance");
+        let mut random = Random::new(seed);
+        let tenants = settings.instances.iter().map(|_| Tenant::new(random.next_u64())).collect();
+        let mut shard = Self {
+            id,
+            now: Now::default(),
+            phase: ShardPhase::Restoring,
+            hasher: SeedableRandomState::with_seed(random.next_u64(), SharedSeed::global_fixed()),
+            boot: random.next_u64(),
+            messages: 0,
+            conns: Slab::new(),
+            sessions: Slab::new(),
+            clients: HashTable::new(),
+            tenants,
+            links: (0..settings.shards).map(|_| Link::default()).collect(),
+            questions: Slab::new(),
+            deadlines: VecDeque::new(),
+            ops: Slab::new(),
+            outputs: VecDeque::new(),
+            pool: BlockPool::default(),
+            timers: Timers::default(),
+            scratch: Scratch::default(),
+            room: Vec::new(),
+            resumable: VecDeque::new(),
+            paused_by_link: Vec::new(),
+            lossy: Vec::new(),
+            drained_to: 0,
+            stats: Stats::default(),
+            random,
+            settings,
+        };
+        shard.ask_store(StoreOp::Restore { after: None }, Question::Restore);
+        shard
+    }
+
+    /// An operator asks for something.
+    pub fn handle_command(&mut self, now: Now, command: Command) {
+        self.advance_clock(now);
+        match command {
+            Command::Kick(client) => {
+                if let Some(conn) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|s| s.conn) {
+                    self.close(conn, crate::CloseReason::Kicked);
+                }
+            }
+            Command::Drain => self.phase = ShardPhase::Draining,
+        }
+    }
+
+    /// The next thing to do, in order. After `None` the shard waits for inputs.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        if self.outputs.is_empty() {
+            self.finish_drain();
+        }
+        self.outputs.pop_front()
+    }
+
+    /// What a connection has to send. Empty for one that is not known.
+    pub fn outgoing(&mut self, conn: ConnId) -> Outgoing<'_> {
+        let outbox = self.conns.get_mut(conn.0).map(|conn| &mut conn.outbox);
+        Outgoing { outbox, pool: &mut self.pool }
+    }
+
+    /// The driver wrote `count` bytes of [`outgoing`](Self::outgoing), possibly none: call it once after every write.
+    ///
+    /// Returns whether nothing remains; if something does, write again when the socket can take more.
+    #[inline]
+    pub fn handle_sent(&mut self, conn: ConnId, count: usize) -> bool {
+        let Some(state) = self.conns.get_mut(conn.0) else { return true };
+        let remaining = state.outbox.len();
+        if state.session.and_then(|key| self.sessions.get(key)).is_some_and(|session| session.waits())
+            && remaining <= self.settings.limits.outbox_bytes_max as usize / 4
+        {
+            self.room.push(conn.0);
+        }
+        if remaining == 0 {
+            state.announced = false;
+            state.stalled_since = None;
+            return true;
+        }
+        if count > 0 || state.stalled_since.is_none() {
+            state.stalled_since = Some(self.now.monotonic);
+            self.watch(conn.0);
+        }
+        false
+    }
+
+    /// Whether sessions of an earlier start are restored and clients may come in.
+    pub fn is_ready(&self) -> bool {
+        self.phase == ShardPhase::Serving
+    }
+
+    /// Whether a drain has closed everything and nothing is awaited any more.
+    pub fn is_drained(&self) -> bool {
+        self.phase == ShardPhase::Draining && self.conns.len() == 0 && self.questions.len() == 0
+    }
+
+    /// The counters.
+    pub fn stats(&self) -> Stats {
+        Stats {
+            connections: self.conns.len() as u64,
+            sessions: self.sessions.len() as u64,
+            effects_pending: self.questions.len() as u64,
+            ..self.stats
+        }
+    }
+
+    /// The session of a client, if it has one.
+    pub fn session(&self, client: &ClientKey) -> Option<SessionView> {
+        let session = self.sessions.get(self.find(client)?)?;
+        Some(SessionView {
+            conn: session.conn.map(ConnId),
+            persistent: session.stored.is_some(),
+            subscriptions: session.subscriptions.len(),
+            inflight: session.window.len(),
+            queued: session.queue.len(),
+            stored: session.stored.as_ref().map_or(0, |stored| stored.waiting()),
+        })
+    }
+
+    fn advance_clock(&mut self, now: Now) {
+        self.now = Now { monotonic: self.now.monotonic.max(now.monotonic), wall: now.wall };
+    }
+
+    fn next_message_id(&mut self) -> MessageId {
+        self.messages += 1;
+        let low = u64::from(self.id.0) << 48 | (self.messages & 0xffff_ffff_ffff);
+        MessageId(u128::from(self.boot) << 64 | u128::from(low))
+    }
+
+    fn tenant(&mut self, instance: InstanceIndex) -> Option<&mut Tenant> {
+        self.tenants.get_mut(usize::from(instance.0))
+    }
+}
+
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard").field("id", &self.id).field("phase", &self.phase).finish_non_exhaustive()
+    }
+}
+
+impl Tenant {
+    fn new(seed: u64) -> Self {
+        Self { index: lmq_route::Subscriptions::new(seed), interests: Interests::default() }
+    }
+}
+
+/// For tickets and questions: a key fits into one number.
+fn ticket(key: Key) -> Ticket {
+    Ticket(u64::from(key.generation) << 32 | u64::from(key.slot))
+}
+
+fn question(ticket: Ticket) -> Key {
+    Key { slot: ticket.0 as u32, generation: (ticket.0 >> 32) as u32 }
+}

@@ -1,0 +1,244 @@
+//! The other shards of the broker: what they should send us, what we send them.
+//!
+//! A shard tells its siblings which filters its sessions have. They enter the filter in their index under a key of ours, so
+//! one match finds local sessions and interested siblings alike, and a message crosses once per sibling. A SUBACK leaves only
+//! after every sibling has confirmed the filter: a publisher anywhere that acts on the SUBACK is heard.
+
+use alloc::{boxed::Box, sync::Arc};
+
+use hashbrown::HashMap;
+use lmq_codec::{QoS, TopicFilter, TopicName};
+
+use super::{
+    Shard,
+    deliver::Fan,
+    effects::{Question, Waiter},
+    publish::Origin,
+    question,
+};
+use crate::{
+    InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId,
+    conn::PauseCause,
+    slab::Key,
+};
+
+/// Set in the index keys that mean a sibling instead of a session.
+pub(super) const SIBLING: u32 = 1 << 31;
+
+/// The bit of a sibling's index key in a set of shards.
+pub(super) const fn shard_bit(key: u32) -> u64 {
+    1 << (key & 63)
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Link {
+    /// Messages sent there and not answered.
+    unanswered: u32,
+    /// Messages without ticket that came from there and are not credited yet.
+    owed: u32,
+}
+
+/// How many of our sessions have a filter, and what the siblings know of it. Empty while there is only one shard.
+#[derive(Debug, Default)]
+pub(super) struct Interests {
+    filters: HashMap<Box<str>, Interest, foldhash::fast::FixedState>,
+    epoch: u32,
+}
+
+#[derive(Debug)]
+struct Interest {
+    sessions: u32,
+    /// Siblings that have not confirmed it.
+    unconfirmed: u32,
+    /// Tells answers apart that belong to an earlier life of the same filter.
+    epoch: u32,
+}
+
+impl Shard {
+    /// A sibling says something. Every message of a link arrives once, in order.
+    pub fn handle_route(&mut self, now: Now, from: ShardId, message: RouteMessage) {
+        self.advance_clock(now);
+        match message {
+            RouteMessage::Publish { ticket, message } => {
+                let Ok(topic) = TopicName::new(&message.topic) else { return self.done(from, ticket) };
+                self.match_topic(message.instance, topic);
+                self.take_from(from, ticket, &message, true);
+            }
+            RouteMessage::PointToPoint { ticket, target, message } => {
+                let origin = Origin::of_sibling(&message, message.publisher_persistent);
+                self.match_client(&origin, &target, message.qos);
+                self.take_from(from, ticket, &message, origin.may_store);
+            }
+            RouteMessage::Interest { ticket, instance, filter, wanted } => {
+                self.set_interest(from, instance, &filter, wanted);
+                self.done(from, Some(ticket));
+            }
+            RouteMessage::Done { ticket, ok } => {
+                self.credit(from, 1);
+                let key = question(crate::Ticket(ticket.0));
+                if self.questions.get(key).is_some() {
+                    let result = if ok { Ok(crate::Done::Stored) } else { Err(crate::Failed::Unavailable) };
+                    self.handle_done(now, crate::Ticket(ticket.0), result);
+                }
+            }
+            RouteMessage::Credit(count) => self.credit(from, count),
+        }
+    }
+
+    /// Delivers a message of a sibling to the sessions in the scratch list, and answers it.
+    fn take_from(&mut self, from: ShardId, ticket: Option<RouteTicket>, message: &Arc<Message>, may_store: bool) {
+        let origin = Origin::of_sibling(message, may_store);
+        let fan = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min);
+        let op = fan.and_then(|mut fan| self.fan_out(&origin, &mut fan, 0, None));
+        let op = op.and_then(|op| self.ops.get_mut(op));
+        match (op, ticket) {
+            (Some(op), Some(ticket)) => op.waiter = Waiter::Sibling { to: from, ticket },
+            _ => self.done(from, ticket),
+        }
+    }
+
+    fn done(&mut self, to: ShardId, ticket: Option<RouteTicket>) {
+        match ticket {
+            Some(ticket) => self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok: true } }),
+            None => {
+                if let Some(link) = self.links.get_mut(usize::from(to.0)) {
+                    link.owed += 1;
+                }
+            }
+        }
+    }
+
+    /// Sends a message to a set of siblings, counting the questions into an operation; says how many they are.
+    pub(super) fn route_to(&mut self, shards: u64, message: &Arc<Message>, op: Option<Key>) -> u32 {
+        let mut rest = shards;
+        while rest != 0 {
+            let to = ShardId(rest.trailing_zeros() as u16);
+            rest &= rest - 1;
+            let ticket = op.map(|op| RouteTicket(self.ask(Question::Op(op)).0));
+            self.send(to, RouteMessage::Publish { ticket, message: message.clone() });
+        }
+        shards.count_ones()
+    }
+
+    /// Sends a message for one client to the shard that owns it.
+    pub(super) fn route_point_to_point(&mut self, to: ShardId, target: &str, message: &Arc<Message>) -> Option<Key> {
+        let op = (message.qos != QoS::AtMostOnce).then(|| self.ops.insert(super::Op::waited_by(Waiter::Nobody)));
+        let ticket = op.map(|op| RouteTicket(self.ask(Question::Op(op)).0));
+        self.send(to, RouteMessage::PointToPoint { ticket, target: target.into(), message: message.clone() });
+        op
+    }
+
+    fn send(&mut self, to: ShardId, message: RouteMessage) {
+        if let Some(link) = self.links.get_mut(usize::from(to.0)) {
+            link.unanswered += 1;
+        }
+        self.stats.routed += 1;
+        self.outputs.push_back(Output::Route { to, message });
+    }
+
+    #[inline]
+    pub(super) fn links_are_full(&self) -> bool {
+        let max = self.settings.limits.link_messages_max;
+        self.links.len() > 1 && self.links.iter().any(|link| link.unanswered >= max)
+    }
+
+    fn credit(&mut self, from: ShardId, count: u32) {
+        if let Some(link) = self.links.get_mut(usize::from(from.0)) {
+            link.unanswered = link.unanswered.saturating_sub(count);
+        }
+        if !self.paused_by_link.is_empty() && !self.links_are_full() {
+            for conn in core::mem::take(&mut self.paused_by_link) {
+                self.unpause(conn, PauseCause::Link);
+            }
+        }
+    }
+
+    /// Answers the messages without ticket of this drain, all at once.
+    pub(super) fn give_credit(&mut self) {
+        for (to, link) in self.links.iter_mut().enumerate() {
+            let owed = core::mem::take(&mut link.owed);
+            if owed > 0 {
+                self.outputs.push_back(Output::Route { to: ShardId(to as u16), message: RouteMessage::Credit(owed) });
+            }
+        }
+    }
+
+    fn set_interest(&mut self, from: ShardId, instance: InstanceIndex, filter: &str, wanted: bool) {
+        let Ok(filter) = TopicFilter::new(filter) else { return };
+        let key = SIBLING | u32::from(from.0);
+        let Some(tenant) = self.tenant(instance) else { return };
+        if wanted {
+            tenant.index.insert(filter, key, QoS::ExactlyOnce);
+        } else {
+            tenant.index.remove(filter, key);
+        }
+    }
+
+    /// A session of ours has a filter; the operation waits until every sibling knows.
+    pub(super) fn want(&mut self, instance: InstanceIndex, filter: &str, new: bool, op: Option<Key>) {
+        if self.links.len() <= 1 {
+            return;
+        }
+        let siblings = self.links.len() as u32 - 1;
+        let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) else { return };
+        let interests = &mut tenant.interests;
+        interests.epoch = interests.epoch.wrapping_add(1);
+        let epoch = interests.epoch;
+        let interest = interests
+            .filters
+            .entry_ref(filter)
+            .or_insert_with(|| Interest { sessions: 0, unconfirmed: u32::MAX, epoch });
+        interest.sessions += u32::from(new);
+        if interest.unconfirmed == 0 {
+            return;
+        }
+        // Told again while not confirmed, so that this SUBACK waits as well; entering a filter twice changes nothing.
+        interest.unconfirmed = siblings;
+        interest.epoch = epoch;
+        self.tell_siblings(|shard| {
+            let asked = Question::Interest { op, instance, filter: filter.into(), epoch };
+            let ticket = RouteTicket(shard.ask(asked).0);
+            RouteMessage::Interest { ticket, instance, filter: filter.into(), wanted: true }
+        });
+    }
+
+    /// A session of ours no longer has a filter.
+    pub(super) fn unwant(&mut self, instance: InstanceIndex, filter: &str, op: Option<Key>) {
+        if self.links.len() <= 1 {
+            return;
+        }
+        let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) else { return };
+        let Some(interest) = tenant.interests.filters.get_mut(filter) else { return };
+        interest.sessions -= 1;
+        if interest.sessions > 0 {
+            return;
+        }
+        tenant.interests.filters.remove(filter);
+        self.tell_siblings(|shard| {
+            let asked = op.map_or(Question::Unattended, Question::Op);
+            let ticket = RouteTicket(shard.ask(asked).0);
+            RouteMessage::Interest { ticket, instance, filter: filter.into(), wanted: false }
+        });
+    }
+
+    /// A sibling has entered a filter of ours.
+    pub(super) fn confirm(&mut self, instance: InstanceIndex, filter: &str, epoch: u32) {
+        let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) else { return };
+        if let Some(interest) = tenant.interests.filters.get_mut(filter).filter(|interest| interest.epoch == epoch) {
+            interest.unconfirmed -= 1;
+        }
+    }
+
+    fn tell_siblings(&mut self, message: impl Fn(&mut Self) -> RouteMessage) {
+        for to in (0..self.links.len() as u16).map(ShardId).filter(|to| *to != self.id).collect::<alloc::vec::Vec<_>>() {
+            let message = message(self);
+            self.send(to, message);
+        }
+    }
+}
+
+impl Origin {
+    fn of_sibling(message: &Message, may_store: bool) -> Self {
+        Self { instance: message.instance, session: None, persistent: message.publisher_persistent, may_store }
+    }
+}

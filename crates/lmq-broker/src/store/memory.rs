@@ -1,0 +1,186 @@
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
+use core::ops::Bound;
+
+use lmq_codec::{PacketId, QoS};
+
+use super::{Done, Evicted, Failed, QueueSlot, StoreOp, StoredInflight, StoredMessage, StoredSession};
+use crate::{ClientKey, Message};
+
+/// A store that keeps everything in memory: for tests, for brokers that may forget, and to show what each operation means.
+///
+/// One store serves one shard. It never fails; what exceeds its [`Quota`] is given up, oldest first, and reported.
+#[derive(Debug)]
+pub struct MemoryStore {
+    sessions: BTreeMap<ClientKey, Record>,
+    quota: Quota,
+}
+
+/// How much one session may keep in a [`MemoryStore`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Messages per queue; 100,000 by default.
+    pub messages_max: usize,
+    /// Bytes (topics and payloads) per queue; 64 MiB by default.
+    pub bytes_max: usize,
+}
+
+/// A page of [`StoreOp::Restore`] has so many sessions.
+const PAGE: usize = 256;
+
+#[derive(Debug, Default)]
+struct Record {
+    subscriptions: BTreeMap<Box<str>, QoS>,
+    queue: BTreeMap<u64, (QoS, Arc<Message>)>,
+    bytes: usize,
+    inflight: Vec<(PacketId, StoredInflight)>,
+    inbound: Vec<PacketId>,
+    next_seq: u64,
+}
+
+impl Default for Quota {
+    fn default() -> Self {
+        Self { messages_max: 100_000, bytes_max: 64 * 1024 * 1024 }
+    }
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new(quota: Quota) -> Self {
+        Self { sessions: BTreeMap::new(), quota }
+    }
+
+    /// Carries an operation out. The second value is what had to be given up for it: hand it to
+    /// [`Shard::handle_evicted`](crate::Shard::handle_evicted).
+    pub fn execute(&mut self, op: StoreOp) -> (Result<Done, Failed>, Vec<Evicted>) {
+        let mut evicted = Vec::new();
+        let done = match op {
+            StoreOp::Restore { after } => self.restore(after),
+            StoreOp::OpenSession { client, clean } => self.open(client, clean),
+            StoreOp::SaveSession { client, subscribed, unsubscribed } => {
+                self.with(&client, |record| {
+                    for filter in &unsubscribed {
+                        record.subscriptions.remove(filter);
+                    }
+                    record.subscriptions.extend(subscribed);
+                });
+                Done::Stored
+            }
+            StoreOp::DropSession { client } => {
+                self.sessions.remove(&client);
+                Done::Stored
+            }
+            StoreOp::Append { message, queues, dedup } => {
+                evicted.extend(queues.into_iter().filter_map(|slot| self.append(&message, slot)));
+                if let Some((client, packet_id)) = dedup {
+                    self.with(&client, |record| record.inbound.push(packet_id));
+                }
+                Done::Stored
+            }
+            StoreOp::Fetch { client, from, count_max, bytes_max } => {
+                Done::Fetched(self.fetch(&client, from, count_max as usize, bytes_max as usize))
+            }
+            StoreOp::Remove { client, seqs } => {
+                self.with(&client, |record| seqs.iter().for_each(|seq| record.remove(*seq)));
+                Done::Stored
+            }
+            StoreOp::SetInflight { client, packet_id, state } => {
+                self.with(&client, |record| record.set_inflight(packet_id, state));
+                Done::Stored
+            }
+            StoreOp::ReleaseInbound { client, packet_id } => {
+                self.with(&client, |record| record.inbound.retain(|id| *id != packet_id));
+                Done::Stored
+            }
+        };
+        (Ok(done), evicted)
+    }
+
+    /// How many sessions are kept.
+    pub fn sessions(&self) -> usize {
+        self.sessions.len()
+    }
+
+    fn with(&mut self, client: &ClientKey, change: impl FnOnce(&mut Record)) {
+        if let Some(record) = self.sessions.get_mut(client) {
+            change(record);
+        }
+    }
+
+    fn restore(&self, after: Option<ClientKey>) -> Done {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut page = self.sessions.range((start, Bound::Unbounded));
+        let sessions = page.by_ref().take(PAGE).map(|(client, record)| (client.clone(), record.session())).collect();
+        Done::Restored { sessions, more: page.next().is_some() }
+    }
+
+    fn open(&mut self, client: ClientKey, clean: bool) -> Done {
+        if clean {
+            self.sessions.remove(&client);
+        }
+        let known = self.sessions.get(&client).map(|record| Box::new(record.session()));
+        if known.is_none() {
+            self.sessions.insert(client, Record::default());
+        }
+        Done::Opened(known)
+    }
+
+    fn append(&mut self, message: &Arc<Message>, slot: QueueSlot) -> Option<Evicted> {
+        let quota = self.quota;
+        let record = self.sessions.get_mut(&slot.client)?;
+        record.next_seq = record.next_seq.max(slot.seq + 1);
+        record.bytes += message.weight();
+        record.queue.insert(slot.seq, (slot.qos, message.clone()));
+        let mut seqs = Vec::new();
+        while record.queue.len() > quota.messages_max || record.bytes > quota.bytes_max {
+            let Some((seq, (_, oldest))) = record.queue.pop_first() else { break };
+            record.bytes -= oldest.weight();
+            seqs.push(seq);
+        }
+        (!seqs.is_empty()).then_some(Evicted { client: slot.client, seqs })
+    }
+
+    fn fetch(&self, client: &ClientKey, from: u64, count_max: usize, bytes_max: usize) -> Vec<StoredMessage> {
+        let Some(record) = self.sessions.get(client) else { return Vec::new() };
+        let mut bytes = 0;
+        let within = |stored: &StoredMessage| {
+            let fits = bytes < bytes_max;
+            bytes += stored.message.weight();
+            fits
+        };
+        let stored = record.queue.range(from..).take(count_max);
+        stored.map(|(seq, (qos, message))| StoredMessage { seq: *seq, qos: *qos, message: message.clone() }).take_while(within).collect()
+    }
+}
+
+impl Record {
+    fn remove(&mut self, seq: u64) {
+        if let Some((_, message)) = self.queue.remove(&seq) {
+            self.bytes -= message.weight();
+        }
+    }
+
+    fn set_inflight(&mut self, id: PacketId, state: Option<StoredInflight>) {
+        match state {
+            None => self.inflight.retain(|(known, _)| *known != id),
+            Some(state) => {
+                if let StoredInflight::Released(seq) = state {
+                    self.remove(seq);
+                }
+                match self.inflight.iter_mut().find(|(known, _)| *known == id) {
+                    Some((_, known)) => *known = state,
+                    None => self.inflight.push((id, state)),
+                }
+            }
+        }
+    }
+
+    fn session(&self) -> StoredSession {
+        StoredSession {
+            subscriptions: self.subscriptions.iter().map(|(filter, qos)| (filter.clone(), *qos)).collect(),
+            inflight: self.inflight.clone(),
+            inbound: self.inbound.clone(),
+            first_seq: self.queue.keys().next().copied().unwrap_or(self.next_seq),
+            next_seq: self.next_seq,
+        }
+    }
+}

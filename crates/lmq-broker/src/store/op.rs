@@ -1,0 +1,175 @@
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+
+use lmq_codec::{PacketId, QoS};
+
+use crate::{ClientKey, Message};
+
+/// What a shard asks of its store. The executor applies the operations of one shard in order; each is atomic.
+///
+/// Once one operation failed, every later one that was handed out before the shard was told fails with [`Failed::Fenced`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoreOp {
+    /// Read a page of the sessions that the store holds for this shard. Answered by [`Done::Restored`].
+    Restore {
+        /// Where the last page ended; `None` for the first.
+        after: Option<ClientKey>,
+    },
+    /// Load a session, or make it if it is absent, and raise its epoch. Answered by [`Done::Opened`].
+    OpenSession {
+        /// Whose session.
+        client: ClientKey,
+        /// Discard whatever the store holds first.
+        clean: bool,
+    },
+    /// Change the subscriptions of a session.
+    SaveSession {
+        /// Whose session.
+        client: ClientKey,
+        /// Filters to add, or to give another QoS.
+        subscribed: Vec<(Box<str>, QoS)>,
+        /// Filters to remove.
+        unsubscribed: Vec<Box<str>>,
+    },
+    /// Forget a session with everything in its queue.
+    DropSession {
+        /// Whose session.
+        client: ClientKey,
+    },
+    /// Put one message into queues, and remember its packet id, in one step.
+    Append {
+        /// The message; its payload is kept once however many queues hold it.
+        message: Arc<Message>,
+        /// Where it goes.
+        queues: Vec<QueueSlot>,
+        /// The publisher's session and packet id of a QoS 2 message.
+        dedup: Option<(ClientKey, PacketId)>,
+    },
+    /// Read messages of a queue in ascending order. Answered by [`Done::Fetched`].
+    Fetch {
+        /// Whose queue.
+        client: ClientKey,
+        /// The first position wanted.
+        from: u64,
+        /// At most so many messages.
+        count_max: u32,
+        /// Stop after the message that reaches so many bytes.
+        bytes_max: u32,
+    },
+    /// Remove positions from a queue; those that are not there are ignored.
+    Remove {
+        /// Whose queue.
+        client: ClientKey,
+        /// The positions.
+        seqs: Vec<u64>,
+    },
+    /// Record or clear the state of an outbound QoS 2 exchange. A `Released` one also removes its message from the queue.
+    SetInflight {
+        /// Whose session.
+        client: ClientKey,
+        /// The packet id of the exchange.
+        packet_id: PacketId,
+        /// The new state; `None` when the exchange is over.
+        state: Option<StoredInflight>,
+    },
+    /// Forget the packet id of an inbound QoS 2 message: its PUBREL came.
+    ReleaseInbound {
+        /// Whose session.
+        client: ClientKey,
+        /// The packet id.
+        packet_id: PacketId,
+    },
+}
+
+/// A place in a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueSlot {
+    /// Whose queue.
+    pub client: ClientKey,
+    /// The position, greater than every earlier one of the same queue.
+    pub seq: u64,
+    /// The QoS the message is delivered with: 1 or 2.
+    pub qos: QoS,
+}
+
+/// How far an outbound QoS 2 exchange has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StoredInflight {
+    /// PUBLISH may have left; the message is at this position of the queue.
+    Sent(u64),
+    /// PUBREC came; only PUBREL and PUBCOMP remain. The message was at this position.
+    Released(u64),
+}
+
+/// A session as the store holds it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredSession {
+    /// Filters with their granted QoS.
+    pub subscriptions: Vec<(Box<str>, QoS)>,
+    /// Outbound QoS 2 exchanges, in the order they were begun.
+    pub inflight: Vec<(PacketId, StoredInflight)>,
+    /// Packet ids of inbound QoS 2 messages that wait for PUBREL.
+    pub inbound: Vec<PacketId>,
+    /// The position of the oldest message in the queue, or `next_seq` if it is empty.
+    pub first_seq: u64,
+    /// Greater than every position ever used.
+    pub next_seq: u64,
+}
+
+/// A message read back from a queue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredMessage {
+    /// Its position.
+    pub seq: u64,
+    /// The QoS it is delivered with.
+    pub qos: QoS,
+    /// The message.
+    pub message: Arc<Message>,
+}
+
+/// How an effect ended well.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Done {
+    /// The operation is durable, by whatever the store promises.
+    Stored,
+    /// Answers [`StoreOp::OpenSession`]: the session, `None` if it was made or emptied now.
+    Opened(Option<Box<StoredSession>>),
+    /// Answers [`StoreOp::Fetch`]: fewer messages than asked for, possibly none, where the queue or the byte limit ends.
+    Fetched(Vec<StoredMessage>),
+    /// Answers [`StoreOp::Restore`]: sessions in ascending order, and whether more follow.
+    Restored {
+        /// The sessions of this page.
+        sessions: Vec<(ClientKey, StoredSession)>,
+        /// Another page follows the last of them.
+        more: bool,
+    },
+}
+
+/// Why an effect failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Failed {
+    /// The store cannot be reached, or cannot write.
+    #[error("the store is unavailable")]
+    Unavailable,
+    /// The store is full.
+    #[error("the store is full")]
+    Full,
+    /// An earlier operation failed, or another owner took the session over.
+    #[error("an earlier operation failed or the session has a new owner")]
+    Fenced,
+    /// No answer came within [`Limits::effect_timeout`](crate::Limits::effect_timeout).
+    #[error("the effect was not answered in time")]
+    TimedOut,
+}
+
+/// Messages that the store gave up to stay within its quota; hand it to [`Shard::handle_evicted`](crate::Shard::handle_evicted).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evicted {
+    /// Whose queue.
+    pub client: ClientKey,
+    /// The positions given up.
+    pub seqs: Vec<u64>,
+}

@@ -1,0 +1,195 @@
+use crate::{DecodeError, Violation};
+
+/// The largest remaining length: four bytes of seven bits.
+pub(crate) const REMAINING_MAX: u32 = 268_435_455;
+
+/// The type of a packet: the upper four bits of its first byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+#[allow(missing_docs)]
+pub enum PacketType {
+    Connect = 1,
+    ConnAck = 2,
+    Publish = 3,
+    PubAck = 4,
+    PubRec = 5,
+    PubRel = 6,
+    PubComp = 7,
+    Subscribe = 8,
+    SubAck = 9,
+    Unsubscribe = 10,
+    UnsubAck = 11,
+    PingReq = 12,
+    PingResp = 13,
+    Disconnect = 14,
+    Auth = 15,
+}
+
+impl PacketType {
+    #[inline]
+    const fn from_first_byte(first: u8) -> Option<Self> {
+        Some(match first >> 4 {
+            1 => Self::Connect,
+            2 => Self::ConnAck,
+            3 => Self::Publish,
+            4 => Self::PubAck,
+            5 => Self::PubRec,
+            6 => Self::PubRel,
+            7 => Self::PubComp,
+            8 => Self::Subscribe,
+            9 => Self::SubAck,
+            10 => Self::Unsubscribe,
+            11 => Self::UnsubAck,
+            12 => Self::PingReq,
+            13 => Self::PingResp,
+            14 => Self::Disconnect,
+            15 => Self::Auth,
+            _ => return None,
+        })
+    }
+}
+
+/// One complete packet, not yet read: where it begins, and where its body begins.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame<'a> {
+    bytes: &'a [u8],
+    body: &'a [u8],
+    first: u8,
+}
+
+impl<'a> Frame<'a> {
+    /// The type of the packet; `None` for type 0, which does not exist.
+    #[must_use]
+    #[inline]
+    pub const fn packet_type(&self) -> Option<PacketType> {
+        PacketType::from_first_byte(self.first)
+    }
+
+    /// The first byte: type and flags.
+    #[must_use]
+    #[inline]
+    pub const fn first_byte(&self) -> u8 {
+        self.first
+    }
+
+    /// What follows the fixed header.
+    #[must_use]
+    #[inline]
+    pub const fn body(&self) -> &'a [u8] {
+        self.body
+    }
+
+    /// The whole packet with its fixed header.
+    #[must_use]
+    #[inline]
+    pub const fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+}
+
+/// What the front of a buffer holds.
+#[derive(Clone, Copy, Debug)]
+pub enum Split<'a> {
+    /// A whole packet, and the bytes behind it.
+    Frame {
+        /// The packet.
+        frame: Frame<'a>,
+        /// What follows it.
+        rest: &'a [u8],
+    },
+    /// The packet is not complete: at least so many more bytes, never 0.
+    Need(usize),
+}
+
+/// Takes one packet off the front of `src`: the only function that can say "need more".
+///
+/// `packet_bytes_max` limits the whole packet with its fixed header. It is compared with the declared length as
+/// soon as the header is there, so an oversized packet costs its receiver five bytes.
+///
+/// # Errors
+/// The peer's: an endless or non-minimal remaining length, a packet type or flags no edition has, a packet over the limit.
+#[inline]
+pub fn split(src: &[u8], packet_bytes_max: u32) -> Result<Split<'_>, DecodeError> {
+    // Most packets have a remaining length of one byte.
+    if let [first, length @ 0..0x80, tail @ ..] = src {
+        let length = usize::from(*length);
+        if length + 2 <= packet_bytes_max as usize {
+            if let (Some((body, rest)), Some((bytes, _))) = (tail.split_at_checked(length), src.split_at_checked(length + 2)) {
+                return Ok(Split::Frame { frame: Frame { bytes, body, first: *first }, rest });
+            }
+        }
+    }
+    split_any(src, packet_bytes_max)
+}
+
+fn split_any(src: &[u8], packet_bytes_max: u32) -> Result<Split<'_>, DecodeError> {
+    let Some(header) = header(src)? else {
+        return Ok(Split::Need(2_usize.saturating_sub(src.len()).max(1)));
+    };
+    let total = header.total();
+    if total > packet_bytes_max as usize {
+        return Err(DecodeError::new(Violation::PacketTooLarge, None, 1));
+    }
+    let Some((bytes, rest)) = src.split_at_checked(total) else {
+        return Ok(Split::Need(total - src.len()));
+    };
+    let body = bytes.get(header.header_len..).unwrap_or_default();
+    Ok(Split::Frame { frame: Frame { bytes, body, first: header.first }, rest })
+}
+
+/// A fixed header.
+#[derive(Clone, Copy)]
+pub(crate) struct Header {
+    pub(crate) first: u8,
+    pub(crate) header_len: usize,
+    pub(crate) remaining: u32,
+}
+
+impl Header {
+    pub(crate) const fn total(&self) -> usize {
+        self.header_len + self.remaining as usize
+    }
+}
+
+/// Reads a fixed header; `None` while it is cut.
+pub(crate) fn header(src: &[u8]) -> Result<Option<Header>, DecodeError> {
+    let Some((first, tail)) = src.split_first() else {
+        return Ok(None);
+    };
+    if let Some(violation) = first_byte_violation(*first) {
+        return Err(DecodeError::new(violation, None, 0));
+    }
+    let mut remaining = 0;
+    for (at, byte) in tail.iter().take(4).enumerate() {
+        remaining |= u32::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            // [MQTT-1.5.5-1]
+            if *byte == 0 && at > 0 {
+                return Err(DecodeError::new(Violation::RemainingLengthNotMinimal, None, 1 + at));
+            }
+            return Ok(Some(Header { first: *first, header_len: at + 2, remaining }));
+        }
+    }
+    if tail.len() >= 4 {
+        return Err(DecodeError::new(Violation::RemainingLengthTooLong, None, 4));
+    }
+    Ok(None)
+}
+
+/// What is wrong with a first byte in every edition.
+fn first_byte_violation(first: u8) -> Option<Violation> {
+    match (first >> 4, first & 0x0f) {
+        (0, _) => Some(Violation::ReservedPacketType),
+        // [MQTT-3.3.1-4]
+        (3, 6 | 7 | 14 | 15) => Some(Violation::PublishQoS3),
+        // [MQTT-3.3.1-2]
+        (3, 8 | 9) => Some(Violation::DupAtQoS0),
+        // MQTT 3.1 marks these when they are sent again.
+        (3, _) | (6 | 8 | 10, 2 | 10) => None,
+        // [MQTT-2.2.2-2] (3.1.1), [MQTT-2.1.3-1] (5.0)
+        (6 | 8 | 10, _) => Some(Violation::ReservedFlags),
+        (_, 0) => None,
+        _ => Some(Violation::ReservedFlags),
+    }
+}

@@ -1,0 +1,108 @@
+use nom::Err;
+
+use crate::encode::{EncodeError, EncodeErrorKind, Encoder, Form, Sink, Sizes, properties_exist};
+use crate::property::On;
+use crate::wire::{self, Fail, fail};
+use crate::{DecodeError, Delivery, Properties, TopicName, Version, Violation};
+
+/// PUBLISH: a message on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Publish<'a> {
+    /// QoS, packet identifier and DUP.
+    pub delivery: Delivery,
+    /// To the server: keep it. From the server: it was kept.
+    pub retain: bool,
+    /// Where it goes. `None` only in MQTT 5.0 and only together with a topic alias in the properties.
+    pub topic: Option<TopicName<'a>>,
+    /// MQTT 5.0 only.
+    pub properties: Properties<'a>,
+    /// What it says; any bytes, also none.
+    pub payload: &'a [u8],
+}
+
+impl<'a> Publish<'a> {
+    #[inline]
+    pub(super) fn read(first: u8, body: &'a [u8], version: Version) -> Result<Self, Err<Fail<'a>>> {
+        let (i, topic) = match body {
+            [0, 0, rest @ ..] if version.has_properties() => (rest, None),
+            _ => {
+                let (rest, topic) = wire::topic_name(body)?;
+                (rest, Some(topic))
+            }
+        };
+        let dup = first & 0x08 != 0;
+        let (i, delivery) = match first & 0x06 {
+            0 if dup => return Err(at_first_byte(Violation::DupAtQoS0)),
+            0 => (i, Delivery::AtMostOnce),
+            2 => {
+                let (i, id) = wire::packet_id(i)?;
+                (i, Delivery::AtLeastOnce { id, dup })
+            }
+            4 => {
+                let (i, id) = wire::packet_id(i)?;
+                (i, Delivery::ExactlyOnce { id, dup })
+            }
+            _ => return Err(at_first_byte(Violation::PublishQoS3)),
+        };
+        let (payload, properties) =
+            if version.has_properties() { Properties::read(i, On::PUBLISH)? } else { (i, Properties::EMPTY) };
+        if topic.is_none() && properties.topic_alias().is_none() {
+            return Err(fail(body, Violation::TopicMissing));
+        }
+        Ok(Self { delivery, retain: first & 0x01 != 0, topic, properties, payload })
+    }
+
+    /// Reads everything before the payload, which `head` ends with. `header_len` bytes came before it.
+    pub(crate) fn decode_head(first: u8, head: &'a [u8], header_len: usize, version: Version) -> Result<Self, DecodeError> {
+        Self::read(first, head, version).map_err(|error| super::place_at(header_len + head.len(), Some(version), error))
+    }
+
+    /// Checks once that the packet can be written in this edition and measures it.
+    ///
+    /// # Errors
+    /// The caller's: properties the edition does not have, neither topic nor alias, more than 268,435,455 bytes.
+    #[inline]
+    pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
+        Ok(Encoder::new(Form::Publish(self), version, self.sizes(version)?))
+    }
+
+    #[inline]
+    pub(crate) fn sizes(&self, version: Version) -> Result<Sizes, EncodeError> {
+        let properties = if version.has_properties() {
+            Some(if self.properties.is_empty() { 0 } else { self.properties.measure(On::PUBLISH)? })
+        } else {
+            properties_exist(self.properties.is_empty(), version)?;
+            None
+        };
+        let topic = match self.topic {
+            Some(topic) => topic.as_bytes().len(),
+            None if version.has_properties() && self.properties.topic_alias().is_some() => 0,
+            None => return Err(EncodeError::new(EncodeErrorKind::Packet(Violation::TopicMissing))),
+        };
+        let id = if self.delivery.packet_id().is_some() { 2 } else { 0 };
+        Sizes::new((2 + topic + id).saturating_add(self.payload.len()), properties)
+    }
+
+    pub(crate) fn first_byte(&self) -> u8 {
+        0x30 | self.delivery.flags() | u8::from(self.retain)
+    }
+
+    /// Everything but the payload.
+    #[inline]
+    pub(crate) fn write_head(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
+        sink.header(self.first_byte(), sizes.remaining);
+        sink.field(self.topic.map_or(&[][..], |topic| topic.as_bytes()));
+        if let Some(id) = self.delivery.packet_id() {
+            sink.u16(id.value());
+        }
+        if version.has_properties() {
+            self.properties.write(sizes.properties, sink);
+        }
+    }
+}
+
+/// The fault is in the first byte, wherever the parser stands.
+#[cold]
+fn at_first_byte<'a>(violation: Violation) -> Err<Fail<'a>> {
+    Err::Failure(Fail { rest: &[], violation })
+}

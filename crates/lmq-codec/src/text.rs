@@ -1,0 +1,157 @@
+//! What texts of MQTT may contain, found eight bytes at a time.
+
+const ONES: u64 = 0x0101_0101_0101_0101;
+const HIGHS: u64 = 0x8080_8080_8080_8080;
+/// `+` is 0x2b and `#` is 0x23: with bit 3 set both read 0x2b.
+const BIT_3: u64 = 0x0808_0808_0808_0808;
+const PLUS: u64 = 0x2b2b_2b2b_2b2b_2b2b;
+
+/// The longest string or binary field of any edition, in bytes.
+pub(crate) const FIELD_BYTES_MAX: usize = 65_535;
+
+/// Whether some byte of the word is zero; which one is not said.
+#[inline]
+const fn has_zero(word: u64) -> u64 {
+    word.wrapping_sub(ONES) & !word & HIGHS
+}
+
+#[inline]
+const fn nul(word: u64) -> u64 {
+    has_zero(word)
+}
+
+#[inline]
+const fn nul_or_wildcard(word: u64) -> u64 {
+    has_zero(word) | has_zero((word | BIT_3) ^ PLUS)
+}
+
+#[inline]
+const fn not_plain_text(word: u64) -> u64 {
+    word & HIGHS | has_zero(word)
+}
+
+#[inline]
+const fn not_plain_name(word: u64) -> u64 {
+    word & HIGHS | nul_or_wildcard(word)
+}
+
+#[inline]
+fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
+    if let Some(last) = bytes.last_chunk::<8>() {
+        let mut found = test(u64::from_le_bytes(*last));
+        let mut rest = bytes;
+        while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+            found |= test(u64::from_le_bytes(*word));
+            rest = tail;
+        }
+        found != 0
+    } else {
+        test(short_word(bytes)) != 0
+    }
+}
+
+/// Up to seven bytes as a word, filled up with spaces.
+#[inline]
+fn short_word(bytes: &[u8]) -> u64 {
+    let spaces = u64::from_le_bytes([b' '; 8]);
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        // The two halves overlap, which repeats bytes but adds none.
+        (Some(head), Some(tail)) => {
+            u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << 32
+        }
+        _ => bytes.iter().fold(spaces, |word, byte| word << 8 | u64::from(*byte)),
+    }
+}
+
+/// Whether the bytes contain U+0000.
+#[inline]
+pub(crate) fn has_nul(bytes: &[u8]) -> bool {
+    any(bytes, nul)
+}
+
+/// Whether the bytes contain U+0000, `+` or `#`.
+#[inline]
+pub(crate) fn has_nul_or_wildcard(bytes: &[u8]) -> bool {
+    any(bytes, nul_or_wildcard)
+}
+
+/// Whether the bytes are ASCII without U+0000: correct UTF-8 that needs no second look.
+#[inline]
+pub(crate) fn is_plain_text(bytes: &[u8]) -> bool {
+    !any(bytes, not_plain_text)
+}
+
+/// Whether the bytes are ASCII without U+0000, `+` and `#`.
+#[inline]
+pub(crate) fn is_plain_name(bytes: &[u8]) -> bool {
+    !any(bytes, not_plain_name)
+}
+
+/// The positions of `+` and `#`, ascending.
+pub(crate) fn wildcards(bytes: &[u8]) -> impl Iterator<Item = usize> {
+    bytes.chunks(8).enumerate().flat_map(|(at, chunk)| {
+        let mut word = [0; 8];
+        for (to, from) in word.iter_mut().zip(chunk) {
+            *to = *from;
+        }
+        Marks { at: at * 8, marks: wildcard_marks(u64::from_le_bytes(word)) }
+    })
+}
+
+/// Bit 7 of every byte that is a wildcard; exact, as the addition never carries into the next byte.
+#[inline]
+const fn wildcard_marks(word: u64) -> u64 {
+    let zero_if_wildcard = (word | BIT_3) ^ PLUS;
+    !(((zero_if_wildcard & !HIGHS) + !HIGHS) | zero_if_wildcard) & HIGHS
+}
+
+struct Marks {
+    at: usize,
+    marks: u64,
+}
+
+impl Iterator for Marks {
+    type Item = usize;
+
+    #[inline]
+    fn next(&mut self) -> Option<usize> {
+        if self.marks == 0 {
+            return None;
+        }
+        let at = self.at + self.marks.trailing_zeros() as usize / 8;
+        self.marks &= self.marks - 1;
+        Some(at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn the_words_agree_with_the_bytes() {
+        for len in 0..40 {
+            for at in 0..len {
+                for byte in 0..=255_u8 {
+                    let mut bytes = [b'x'; 40];
+                    bytes[at] = byte;
+                    let bytes = &bytes[..len];
+                    let wildcard = matches!(byte, b'+' | b'#');
+                    assert_eq!(has_nul(bytes), byte == 0, "{byte} at {at} of {len}");
+                    assert_eq!(has_nul_or_wildcard(bytes), byte == 0 || wildcard, "{byte} at {at} of {len}");
+                    assert_eq!(is_plain_text(bytes), byte != 0 && byte < 0x80, "{byte} at {at} of {len}");
+                    assert_eq!(is_plain_name(bytes), byte != 0 && byte < 0x80 && !wildcard, "{byte} at {at} of {len}");
+                    let found: Vec<usize> = wildcards(bytes).collect();
+                    assert_eq!(found, if wildcard { std::vec![at] } else { Vec::new() });
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn all_wildcards_are_found_in_order() {
+        let found: Vec<usize> = wildcards(b"+#++a/#+b/+/cc#").collect();
+        assert_eq!(found, [0, 1, 2, 3, 6, 7, 10, 14]);
+    }
+}

@@ -1,0 +1,179 @@
+//! The search for all nodes on the paths of one topic.
+//!
+//! Depth first, so that a fixed number of places holds what is still to be visited; but some nodes of one depth at a
+//! time, so that the processor waits for their memory at once and not for one after another.
+
+use super::hash::{Hasher, Step};
+use super::prefixes::{DEPTH_MAX, Prefixes, Ways};
+use super::text::split_level;
+
+/// Nodes that are visited together. Each leaves at most two for the next depth.
+const BATCH: usize = 8;
+
+/// Filters that are named together.
+const FOUND_MAX: usize = 32;
+
+/// Names every filter that may match, each once: all that do, and those that agree with the topic as far as nodes tell.
+///
+/// Visits no more nodes than the filters that agree so far have levels, and no more than 3 for each way to replace
+/// levels of the topic by `+`.
+#[inline]
+pub(crate) fn candidates(prefixes: &Prefixes, hasher: &Hasher, topic: &[u8], each: impl FnMut(&[u32])) {
+    let mut levels = Levels { hashes: [0; DEPTH_MAX], known: 0, rest: Some(topic) };
+    let mut todo = Todo::new(hasher.root());
+    let mut found = Found { ids: [0; FOUND_MAX], len: 0, each };
+    while let Some((depth, batch)) = todo.pop() {
+        let level = levels.level(hasher, depth);
+        let mut ends = Batch::<{ 2 * BATCH }>::new();
+        for hash in batch.hashes() {
+            let Some(ways) = prefixes.visit(*hash, depth, |id| found.push(id)) else { continue };
+            // A wildcard at the start does not match a topic that begins with `$`. [MQTT-4.7.2-1]
+            let ways = if depth == 0 && topic.first() == Some(&b'$') { ways.literal_only() } else { ways };
+            if ways.has(Ways::MULTI) {
+                ends.push(hasher.path(*hash, Step::Multi));
+            }
+            match level {
+                Some(level) => {
+                    if ways.has(Ways::LITERAL) {
+                        todo.push(depth + 1, hasher.path(*hash, Step::Literal(level)));
+                    }
+                    if ways.has(Ways::PLUS) {
+                        todo.push(depth + 1, hasher.path(*hash, Step::Plus));
+                    }
+                }
+                None if ways.has(Ways::END) => ends.push(hasher.path(*hash, Step::End)),
+                None => {}
+            }
+        }
+        prefixes.fetch(ends.hashes());
+        prefixes.fetch(todo.deepest());
+        for hash in ends.hashes() {
+            visit_end(prefixes, hasher, *hash, depth + 1, |id| found.push(id));
+        }
+    }
+    found.flush();
+}
+
+/// Names the filters whose path is complete. It has a node of its own unless hashes collide.
+#[inline]
+fn visit_end(prefixes: &Prefixes, hasher: &Hasher, mut hash: u64, mut depth: usize, mut listed: impl FnMut(u32)) {
+    while prefixes.visit(hash, depth, &mut listed).is_some_and(|ways| ways.has(Ways::END)) {
+        hash = hasher.path(hash, Step::End);
+        depth += 1;
+    }
+}
+
+/// The levels of a topic, hashed as far as the search has come.
+struct Levels<'a> {
+    hashes: [u64; DEPTH_MAX],
+    known: usize,
+    rest: Option<&'a [u8]>,
+}
+
+impl Levels<'_> {
+    /// The hash of a level. A search asks for the levels from the first on and skips none.
+    #[inline]
+    fn level(&mut self, hasher: &Hasher, depth: usize) -> Option<u64> {
+        if depth == self.known && depth < DEPTH_MAX {
+            let (level, rest) = split_level(self.rest?);
+            self.rest = rest;
+            self.hashes[depth] = hasher.text(level);
+            self.known += 1;
+        }
+        self.hashes.get(depth).copied()
+    }
+}
+
+/// The nodes still to be visited, in the order of depth.
+///
+/// Nodes are added for one depth below the batch that was taken last, so that there are at most [`BATCH`] left behind
+/// at each depth and twice as many at the deepest.
+struct Todo {
+    hashes: [u64; BATCH * (DEPTH_MAX + 2)],
+    len: usize,
+    /// How many of them are at each depth.
+    counts: [u8; DEPTH_MAX + 1],
+    depth: usize,
+}
+
+impl Todo {
+    #[inline]
+    fn new(root: u64) -> Self {
+        let mut todo = Self { hashes: [0; BATCH * (DEPTH_MAX + 2)], len: 0, counts: [0; DEPTH_MAX + 1], depth: 0 };
+        todo.push(0, root);
+        todo
+    }
+
+    #[inline]
+    fn push(&mut self, depth: usize, hash: u64) {
+        self.hashes[self.len] = hash;
+        self.len += 1;
+        self.counts[depth] += 1;
+        self.depth = depth;
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<(usize, Batch<BATCH>)> {
+        while self.counts[self.depth] == 0 {
+            self.depth = self.depth.checked_sub(1)?;
+        }
+        let len = usize::from(self.counts[self.depth]).min(BATCH);
+        self.counts[self.depth] -= len as u8;
+        let mut batch = Batch { hashes: [0; BATCH], len };
+        batch.hashes[..len].copy_from_slice(&self.hashes[self.len - len..self.len]);
+        self.len -= len;
+        Some((self.depth, batch))
+    }
+
+    #[inline]
+    fn deepest(&self) -> &[u64] {
+        &self.hashes[self.len - usize::from(self.counts[self.depth])..self.len]
+    }
+}
+
+struct Batch<const N: usize> {
+    hashes: [u64; N],
+    len: usize,
+}
+
+impl<const N: usize> Batch<N> {
+    #[inline]
+    const fn new() -> Self {
+        Self { hashes: [0; N], len: 0 }
+    }
+
+    #[inline]
+    fn push(&mut self, hash: u64) {
+        self.hashes[self.len] = hash;
+        self.len += 1;
+    }
+
+    #[inline]
+    fn hashes(&self) -> &[u64] {
+        &self.hashes[..self.len]
+    }
+}
+
+/// Filters that may match, named [`FOUND_MAX`] at a time.
+struct Found<F> {
+    ids: [u32; FOUND_MAX],
+    len: usize,
+    each: F,
+}
+
+impl<F: FnMut(&[u32])> Found<F> {
+    #[inline]
+    fn push(&mut self, id: u32) {
+        if self.len == FOUND_MAX {
+            self.flush();
+        }
+        self.ids[self.len] = id;
+        self.len += 1;
+    }
+
+    #[inline]
+    fn flush(&mut self) {
+        (self.each)(&self.ids[..self.len]);
+        self.len = 0;
+    }
+}

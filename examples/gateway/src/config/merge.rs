@@ -1,0 +1,178 @@
+//! One configuration out of all sources.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    thread,
+};
+
+use tracing::level_filters::LevelFilter;
+
+use super::{
+    Config, Instance, Limits, Log, LogFormat, ProfileName, Storage, TlsFiles, environment,
+    file::File,
+    layer::{Layer, Origin, Placed, Problem},
+    value,
+};
+use crate::{
+    cli::ServeArgs,
+    error::Error,
+    listen::{Address, ListenerKind},
+};
+
+/// What `gateway serve` with `flags` runs with. The error is the first thing that is wrong.
+pub(crate) fn load(flags: &ServeArgs) -> Result<Config, Error> {
+    let variables = environment::serve_args()?;
+    let mut problems = Vec::new();
+    let mut layers = vec![
+        Layer::of_texts(flags, Origin::Flag, &mut problems),
+        Layer::of_texts(&variables, Origin::Variable, &mut problems),
+    ];
+    let file = match flags.config.as_deref().or(variables.config.as_deref()) {
+        Some(path) => {
+            let (file, more) = File::read(path)?;
+            problems.extend(more);
+            file
+        }
+        None => File::default(),
+    };
+    layers.push(file.layer);
+    let merged = Merged { layers: &layers };
+    let config = merged.config(file.limits, file.instances, &mut problems);
+    match problems.into_iter().next() {
+        Some(problem) => Err(Error::new(problem)),
+        None => Ok(config),
+    }
+}
+
+/// What the file at `path` gives by itself, and everything that is wrong with it.
+pub(crate) fn merge_file(path: &Path) -> Result<(Config, Vec<Problem>), Error> {
+    let (file, mut problems) = File::read(path)?;
+    let layers = [file.layer];
+    let config = Merged { layers: &layers }.config(file.limits, file.instances, &mut problems);
+    Ok((config, problems))
+}
+
+/// The sources, the strongest first.
+struct Merged<'a> {
+    layers: &'a [Layer],
+}
+
+impl Merged<'_> {
+    fn config(&self, limits: Limits, instances: Vec<Instance>, problems: &mut Vec<Problem>) -> Config {
+        let profile = self.first(|layer| layer.profile.as_ref()).map_or(ProfileName::Lmq, |p| p.value);
+        let listeners = self.listeners(problems);
+        let tls = self.tls(problems);
+        self.check_tls(&listeners, tls.is_some(), problems);
+        let allow_anonymous = self.first(|layer| layer.allow_anonymous.as_ref());
+        if let (ProfileName::Lmq, Some(Placed { value: true, origin })) = (profile, allow_anonymous) {
+            let text = "allow-anonymous needs profile mqtt: profile lmq always checks credentials";
+            problems.push(Problem { origin: Some(origin.clone()), text: text.to_owned() });
+        }
+        Config {
+            profile,
+            listeners: listeners.into_iter().map(|(kind, address, _)| (kind, address)).collect(),
+            tls,
+            storage: self.storage(problems),
+            threads: self.first(|layer| layer.threads.as_ref()).map_or_else(cores, |p| p.value),
+            allow_anonymous: allow_anonymous.is_some_and(|p| p.value),
+            log: Log {
+                level: self.first(|layer| layer.log_level.as_ref()).map_or(LevelFilter::INFO, |p| p.value),
+                format: self.first(|layer| layer.log_format.as_ref()).map_or(LogFormat::Text, |p| p.value),
+            },
+            limits,
+            instances,
+        }
+    }
+
+    fn first<T>(&self, of: impl Fn(&Layer) -> Option<&Placed<T>>) -> Option<&Placed<T>> {
+        self.layers.iter().find_map(of)
+    }
+
+    /// Once an address is named anywhere, only named listeners run; until then the defaults do, except those turned off.
+    fn listeners(&self, problems: &mut Vec<Problem>) -> Vec<(ListenerKind, Address, Option<Origin>)> {
+        let mut named = BTreeMap::new();
+        for kind in ListenerKind::ALL {
+            if let Some(placed) = self.first(|layer| layer.listeners.get(&kind)) {
+                named.insert(kind, placed);
+            }
+        }
+        let any_address = named.values().any(|placed| !placed.value.is_empty());
+        let mut found = Vec::new();
+        for kind in ListenerKind::ALL {
+            match named.get(&kind) {
+                Some(placed) => {
+                    let addresses = placed.value.iter().cloned();
+                    found.extend(addresses.map(|address| (kind, address, Some(placed.origin.clone()))));
+                }
+                None if !any_address => found.extend(Address::default_of(kind).map(|address| (kind, address, None))),
+                None => {}
+            }
+        }
+        if found.is_empty() {
+            let text = "every listener is off; leave one on".to_owned();
+            let origin = named.values().next().map(|placed| placed.origin.clone());
+            problems.push(Problem { origin, text });
+        }
+        found
+    }
+
+    fn tls(&self, problems: &mut Vec<Problem>) -> Option<TlsFiles> {
+        let cert = self.first(|layer| layer.tls_cert.as_ref());
+        let key = self.first(|layer| layer.tls_key.as_ref());
+        match (cert, key) {
+            (Some(cert), Some(key)) => Some(TlsFiles { cert: cert.value.clone(), key: key.value.clone() }),
+            (None, None) => None,
+            (Some(only), None) => {
+                let text = "a certificate needs its key; give tls-key, too".to_owned();
+                problems.push(Problem { origin: Some(only.origin.clone()), text });
+                None
+            }
+            (None, Some(only)) => {
+                let text = "a key needs its certificate; give tls-cert, too".to_owned();
+                problems.push(Problem { origin: Some(only.origin.clone()), text });
+                None
+            }
+        }
+    }
+
+    fn check_tls(
+        &self,
+        listeners: &[(ListenerKind, Address, Option<Origin>)],
+        has_tls: bool,
+        problems: &mut Vec<Problem>,
+    ) {
+        let half = |layer: &Layer| layer.tls_cert.is_some() || layer.tls_key.is_some();
+        if has_tls || self.layers.iter().any(half) {
+            return;
+        }
+        if let Some((kind, _, origin)) = listeners.iter().find(|(kind, ..)| kind.is_tls()) {
+            let text = format!(
+                "{kind} needs a certificate; give tls-cert and tls-key (`gateway cert` makes a pair for localhost)"
+            );
+            problems.push(Problem { origin: origin.clone(), text });
+        }
+    }
+
+    fn storage(&self, problems: &mut Vec<Problem>) -> Storage {
+        let mut memory_is_refused = false;
+        for layer in self.layers {
+            match (&layer.data, &layer.memory) {
+                (Some(_), Some(Placed { value: true, origin })) => {
+                    let text = "a data directory and memory exclude each other".to_owned();
+                    problems.push(Problem { origin: Some(origin.clone()), text });
+                    return Storage::Memory;
+                }
+                (Some(dir), _) => return Storage::Data(dir.value.clone()),
+                (None, Some(Placed { value: true, .. })) if !memory_is_refused => return Storage::Memory,
+                (None, memory) => memory_is_refused |= memory.is_some(),
+            }
+        }
+        Storage::Data(PathBuf::from("./lmq-data"))
+    }
+}
+
+fn cores() -> u16 {
+    let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
+    u16::try_from(cores.min(*value::THREADS.end())).unwrap_or(1)
+}

@@ -1,0 +1,139 @@
+//! What the gateway was told: flags over `LMQ_...` variables over the file over defaults.
+
+pub(crate) mod environment;
+mod file;
+mod layer;
+mod merge;
+mod section;
+mod value;
+
+use std::{fmt, path::PathBuf, time::Duration};
+
+use lmq_auth::SecretKey;
+use lmq_id::{GroupId, InstanceId, ParentTopic};
+
+pub(crate) use merge::{load, merge_file};
+
+use crate::listen::{Address, ListenerKind};
+
+/// Everything the gateway runs with.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    /// The rules.
+    pub(crate) profile: ProfileName,
+    /// Where to listen, sorted by kind.
+    pub(crate) listeners: Vec<(ListenerKind, Address)>,
+    /// The certificate; there if a listener needs it.
+    pub(crate) tls: Option<TlsFiles>,
+    /// Where files go.
+    pub(crate) storage: Storage,
+    /// Threads, and shards of the broker: 1 to 64.
+    pub(crate) threads: u16,
+    /// Clients without user name are accepted; only with `ProfileName::Mqtt`.
+    pub(crate) allow_anonymous: bool,
+    /// What is logged, and how.
+    pub(crate) log: Log,
+    /// What the file says of limits; `None` leaves the default.
+    pub(crate) limits: Limits,
+    /// The tenants; the first is the default one. Empty only if `allow_anonymous`.
+    pub(crate) instances: Vec<Instance>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ProfileName {
+    /// `lmq_broker::Profile::lmq()`.
+    Lmq,
+    /// `lmq_broker::Profile::mqtt()`.
+    Mqtt,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TlsFiles {
+    pub(crate) cert: PathBuf,
+    pub(crate) key: PathBuf,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Storage {
+    Memory,
+    Data(PathBuf),
+}
+
+/// One tenant.
+#[derive(Clone, Debug)]
+pub(crate) struct Instance {
+    pub(crate) id: InstanceId,
+    /// The parent topics that exist.
+    pub(crate) topics: Vec<ParentTopic>,
+    pub(crate) accounts: Vec<Account>,
+}
+
+/// One key pair and the groups that belong to it. An access key is unique in its instance, a group as well.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) access_key: String,
+    pub(crate) secret_key: SecretKey,
+    pub(crate) groups: Vec<GroupId>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Log {
+    pub(crate) level: tracing::level_filters::LevelFilter,
+    pub(crate) format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    Text,
+    Json,
+}
+
+/// The `[limits]` of the file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) connections_max: Option<u32>,
+    pub(crate) sessions_max: Option<u32>,
+    pub(crate) handshakes_max: Option<u32>,
+    pub(crate) connect_timeout: Option<Duration>,
+    pub(crate) connect_bytes_max: Option<u32>,
+    pub(crate) packet_bytes_max: Option<u32>,
+    pub(crate) subscriptions_max: Option<u32>,
+    pub(crate) inflight_max: Option<u16>,
+    pub(crate) queue_messages_max: Option<u32>,
+    pub(crate) queue_bytes_max: Option<u32>,
+    pub(crate) outbox_bytes_max: Option<u32>,
+    pub(crate) keep_alive_max: Option<Duration>,
+    pub(crate) stall_max: Option<Duration>,
+    pub(crate) pause_max: Option<Duration>,
+    pub(crate) linger: Option<Duration>,
+    pub(crate) drain_grace: Option<Duration>,
+    pub(crate) http_connections_max: Option<u32>,
+}
+
+impl Limits {
+    /// How long connections may finish what is in flight after SIGINT or SIGTERM; 5 s.
+    pub(crate) fn drain_grace(&self) -> Duration {
+        self.drain_grace.unwrap_or(Duration::from_secs(5))
+    }
+
+    /// Connections on all HTTP listeners together; 256, at about 20 KiB each.
+    pub(crate) fn http_connections_max(&self) -> u32 {
+        self.http_connections_max.unwrap_or(256)
+    }
+}
+
+impl Config {
+    /// Nothing was configured that could check a client: the demo instance is served.
+    pub(crate) fn wants_demo(&self) -> bool {
+        self.instances.is_empty() && !self.allow_anonymous
+    }
+}
+
+impl fmt::Display for ProfileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Lmq => "lmq",
+            Self::Mqtt => "mqtt",
+        })
+    }
+}

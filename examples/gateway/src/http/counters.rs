@@ -1,0 +1,104 @@
+//! The counters of the message path, under the names operators see.
+
+use super::Page;
+use crate::net::Report;
+
+pub(super) fn write(page: &mut Page, report: &Report) {
+    connections(page, report);
+    messages(page, report);
+    page.counter("lmq_pauses_total", "Times a connection was paused.", &[(&[], report.broker.pauses)]);
+    page.gauge("lmq_effects_pending", "Effects handed out and not answered, now.", &[(&[], report.broker.effects_pending)]);
+    page.counter(
+        "lmq_effects_failed_total",
+        "Effects that failed or were not answered in time.",
+        &[(&[], report.broker.effects_failed)],
+    );
+}
+
+fn connections(page: &mut Page, report: &Report) {
+    let stats = &report.broker;
+    page.gauge("lmq_connections", "Connections with a CONNECT, now.", &[(&[], stats.connections)]);
+    page.gauge("lmq_sessions", "Sessions, with or without connection, now.", &[(&[], stats.sessions)]);
+    page.gauge("lmq_subscriptions", "Subscriptions of all sessions, now.", &[(&[], stats.subscriptions)]);
+    page.counter("lmq_accepted_total", "Connections accepted.", &[(&[], report.accepted)]);
+    page.counter(
+        "lmq_turned_away_total",
+        "Connections closed at once because too many had sent no CONNECT.",
+        &[(&[], report.turned_away)],
+    );
+    let [protocol, client_id, unavailable, credentials, not_authorized] = stats.connects_refused;
+    page.counter(
+        "lmq_connects_total",
+        "CONNECT packets by result.",
+        &[
+            (&[("result", "accepted")], stats.connects_accepted),
+            (&[("result", "protocol_version")], protocol),
+            (&[("result", "client_id")], client_id),
+            (&[("result", "unavailable")], unavailable),
+            (&[("result", "credentials")], credentials),
+            (&[("result", "not_authorized")], not_authorized),
+        ],
+    );
+    let closed: Vec<_> = report.closed.iter().map(|(reason, count)| ([("reason", *reason)], *count)).collect();
+    let closed: Vec<(&[(&str, &str)], u64)> = closed.iter().map(|(labels, count)| (labels.as_slice(), *count)).collect();
+    page.counter("lmq_closed_total", "Connections closed by reason.", &closed);
+    page.counter("lmq_takeovers_total", "Connections taken over by a newer one.", &[(&[], stats.takeovers)]);
+}
+
+fn messages(page: &mut Page, report: &Report) {
+    let stats = &report.broker;
+    page.counter("lmq_received_total", "PUBLISH packets received by QoS.", &by_qos(&stats.received));
+    page.counter("lmq_sent_total", "PUBLISH packets sent by QoS; a resent one counts again.", &by_qos(&stats.sent));
+    page.counter(
+        "lmq_received_payload_bytes_total",
+        "Payload bytes received in PUBLISH packets.",
+        &[(&[], stats.payload_bytes_received)],
+    );
+    page.counter("lmq_routed_total", "Messages handed from one thread to another.", &[(&[], stats.routed)]);
+    page.counter(
+        "lmq_dropped_total",
+        "Messages not delivered, by cause.",
+        &[
+            (&[("cause", "refused_at_publisher")], stats.discarded),
+            (&[("cause", "queue_full")], stats.dropped_queue_full),
+            (&[("cause", "session_away")], stats.dropped_away),
+            (&[("cause", "evicted")], stats.dropped_evicted),
+            (&[("cause", "store_failed")], stats.dropped_store_failed),
+            (&[("cause", "p2p_without_target")], stats.p2p_without_target),
+        ],
+    );
+}
+
+fn by_qos(counts: &[u64; 3]) -> [(&'static [(&'static str, &'static str)], u64); 3] {
+    let [at_most_once, at_least_once, exactly_once] = *counts;
+    [(&[("qos", "0")], at_most_once), (&[("qos", "1")], at_least_once), (&[("qos", "2")], exactly_once)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_sample_stands_under_its_name() {
+        let mut report = Report { accepted: 9, turned_away: 8, ..Report::default() };
+        report.broker.connects_refused = [1, 2, 3, 4, 5];
+        report.broker.received = [10, 11, 12];
+        report.broker.dropped_away = 6;
+        report.closed.insert("keep-alive", 7);
+        let mut page = Page::default();
+        write(&mut page, &report);
+        let text = page.into_text();
+        for line in [
+            "lmq_accepted_total 9",
+            "lmq_turned_away_total 8",
+            "lmq_connects_total{result=\"accepted\"} 0",
+            "lmq_connects_total{result=\"credentials\"} 4",
+            "lmq_connects_total{result=\"not_authorized\"} 5",
+            "lmq_received_total{qos=\"2\"} 12",
+            "lmq_dropped_total{cause=\"session_away\"} 6",
+            "lmq_closed_total{reason=\"keep-alive\"} 7",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
+        }
+    }
+}

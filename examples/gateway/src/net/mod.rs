@@ -1,0 +1,136 @@
+//! The message path: threads that own sockets and broker shards.
+//!
+//! Every thread has a [`Front`](lmq_broker::Front), a [`Shard`](lmq_broker::Shard) and a poller. A turn reads every ready socket once into
+//! a buffer that the thread shares, feeds the machines, carries out what they want, and writes every connection that has something to send
+//! once. Threads share nothing but letter boxes: [`mail`].
+
+mod link;
+mod mail;
+mod outputs;
+mod sockets;
+mod stack;
+mod worker;
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use lmq_broker::{ShardId, Stats};
+
+use self::{
+    mail::{Mail, Mailbox},
+    worker::{Setup, Worker},
+};
+pub(crate) use crate::listen::{BoundListener, ListenerKind};
+use crate::{authenticate::Authenticator, config::Config, error::Error, settings};
+
+/// The running threads. Shared with the HTTP thread, which reads `stats`.
+pub(crate) struct Running {
+    mailboxes: Vec<Arc<Mailbox>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    reports: Vec<Arc<Mutex<Report>>>,
+    /// Milliseconds since `started` at which a drain gives up.
+    drain_until: Arc<AtomicU64>,
+    started: Instant,
+}
+
+/// What one thread last said of itself.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Report {
+    /// The counters of its shard.
+    pub(crate) broker: Stats,
+    /// Connections accepted.
+    pub(crate) accepted: u64,
+    /// Connections closed at once because there were too many without CONNECT.
+    pub(crate) turned_away: u64,
+    /// Connections closed, by [`CloseReason::name`](lmq_broker::CloseReason::name).
+    pub(crate) closed: BTreeMap<&'static str, u64>,
+}
+
+impl Report {
+    fn add(&mut self, other: &Self) {
+        self.broker.add(&other.broker);
+        self.accepted += other.accepted;
+        self.turned_away += other.turned_away;
+        for (reason, count) in &other.closed {
+            *self.closed.entry(reason).or_default() += count;
+        }
+    }
+}
+
+/// Starts `config.threads` threads that serve `listeners` (never of the kinds `Http` and `Https`). `tls` is there if a listener needs it.
+pub(crate) fn start(
+    config: &Config,
+    tls: Option<Arc<rustls::ServerConfig>>,
+    listeners: Vec<BoundListener>,
+) -> Result<Running, Error> {
+    let settings = Arc::new(settings::of(config));
+    let authenticator = Arc::new(Authenticator::new(config));
+    let started = Instant::now();
+    let drain_until = Arc::new(AtomicU64::new(u64::MAX));
+    let workers = (0..config.threads).map(|id| {
+        let setup = Setup {
+            id: ShardId(id),
+            settings: settings.clone(),
+            authenticator: authenticator.clone(),
+            tls: tls.clone(),
+            started,
+            drain_until: drain_until.clone(),
+        };
+        Worker::new(setup, &listeners)
+    });
+    let mut workers = workers.collect::<Result<Vec<_>, _>>().map_err(|e| Error::io("cannot start a thread", &e))?;
+    let mailboxes: Vec<_> = workers.iter().map(|worker| worker.mailbox()).collect();
+    let reports = workers.iter().map(|worker| worker.report()).collect();
+    for worker in &mut workers {
+        worker.introduce(&mailboxes);
+    }
+    let threads = workers.into_iter().enumerate().map(|(id, worker)| {
+        std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || worker.run())
+    });
+    let threads = threads.collect::<Result<Vec<_>, _>>().map_err(|e| Error::io("cannot start a thread", &e))?;
+    Ok(Running { mailboxes, threads: Mutex::new(threads), reports, drain_until, started })
+}
+
+impl Running {
+    /// Stops accepting, lets every connection take what is on its way to it for at most `grace`, and closes it. Returns at once.
+    pub(crate) fn drain(&self, grace: Duration) {
+        let until = (self.started.elapsed() + grace).as_millis() as u64;
+        self.drain_until.store(until, Ordering::Relaxed);
+        for mailbox in &self.mailboxes {
+            // A box that cannot wake its thread belongs to a thread that is gone.
+            let _ = mailbox.post(&mut vec![Mail::Drain]);
+        }
+    }
+
+    /// What all threads said of themselves last, added up.
+    pub(crate) fn report(&self) -> Report {
+        let mut sum = Report::default();
+        for report in &self.reports {
+            sum.add(&report.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        sum
+    }
+
+    /// Whether every thread has ended: after `drain`, or because one failed.
+    pub(crate) fn is_finished(&self) -> bool {
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().any(JoinHandle::is_finished)
+    }
+
+    /// Waits for the threads to end. An error says which one failed.
+    pub(crate) fn join(&self) -> Result<(), Error> {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            let name = thread.thread().name().unwrap_or("shard").to_owned();
+            thread.join().map_err(|_| Error::new(format_args!("thread {name} failed")))?;
+        }
+        Ok(())
+    }
+}
+

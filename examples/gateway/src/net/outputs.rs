@@ -1,0 +1,141 @@
+//! Carrying out what the machines want.
+
+use lmq_broker::{CloseReason, ConnId, Done, FrontOutput, Handoff, Output};
+
+use super::{
+    link::Owner,
+    mail::Mail,
+    sockets::note,
+    worker::Worker,
+};
+
+impl Worker {
+    /// Drains both machines, then writes every connection that has something to send, until nothing is left to do.
+    pub(super) fn carry_out(&mut self) {
+        loop {
+            while let Some(output) = self.front.poll_output() {
+                self.on_front(output);
+            }
+            while let Some(output) = self.shard.poll_output() {
+                self.on_shard(output);
+            }
+            if self.dirty.is_empty() {
+                return;
+            }
+            let mut dirty = std::mem::take(&mut self.dirty);
+            for link in dirty.drain(..) {
+                self.write(link);
+            }
+            if self.dirty.is_empty() {
+                self.dirty = dirty;
+            }
+        }
+    }
+
+    fn on_front(&mut self, output: FrontOutput) {
+        match output {
+            FrontOutput::Handoff(handoff) => self.hand_off(handoff),
+            FrontOutput::Transmit(conn) => {
+                if let Some(link) = self.link_of(Owner::Front(conn)) {
+                    self.write_soon(link);
+                }
+            }
+            FrontOutput::Close { conn, reason, linger } => {
+                self.count(&reason);
+                log_close("handshake", conn, &reason);
+                match self.link_of(Owner::Front(conn)) {
+                    Some(link) => self.close(link, linger),
+                    None => self.front.handle_closed(conn),
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_shard(&mut self, output: Output) {
+        match output {
+            Output::Transmit(conn) => {
+                if let Some(link) = self.link_of(Owner::Shard(conn)) {
+                    self.write_soon(link);
+                }
+            }
+            Output::Resume(conn) => {
+                if let Some(link) = self.link_of(Owner::Shard(conn)) {
+                    self.links[link].paused = false;
+                    self.read_soon(link);
+                }
+            }
+            Output::Close { conn, reason, linger } => {
+                self.count(&reason);
+                log_close("connection", conn, &reason);
+                match self.link_of(Owner::Shard(conn)) {
+                    Some(link) => self.close(link, linger),
+                    None => self.shard.handle_closed(self.now, conn),
+                }
+            }
+            Output::Authenticate { ticket, request } => {
+                let verdict = self.setup.authenticator.decide(&request);
+                self.shard.handle_verdict(self.now, ticket, verdict);
+            }
+            Output::Store { ticket, op } => {
+                let (result, evicted) = self.store.execute(op);
+                for evicted in &evicted {
+                    self.shard.handle_evicted(self.now, evicted);
+                }
+                self.shard.handle_done(self.now, ticket, result);
+            }
+            Output::Status { ticket, event } => {
+                tracing::debug!(client = %event.client_id, channel = %event.channel_id, "{}", event.tag());
+                self.shard.handle_done(self.now, ticket, Ok(Done::Stored));
+            }
+            Output::Route { to, message } => {
+                let from = self.setup.id;
+                self.letters[usize::from(to.0)].push(Mail::Route { from, message });
+            }
+            Output::Dropped { client, reason, count } => {
+                tracing::debug!(client = %client.client_id, ?reason, count, "messages dropped");
+            }
+            output => tracing::error!(?output, "the gateway does not know what the broker wants"),
+        }
+    }
+
+    /// Moves a connection from the front to the shard that owns its client.
+    fn hand_off(&mut self, handoff: Box<Handoff>) {
+        let Some(link) = self.link_of(Owner::Front(handoff.conn)) else { return };
+        if handoff.shard == self.setup.id {
+            let conn = self.shard.adopt(self.now, *handoff);
+            self.links[link].owner = Owner::Shard(conn);
+            note(&mut self.shard_links, conn, link);
+            return;
+        }
+        let mut state = self.links.remove(link);
+        if let Err(error) = self.poll.registry().deregister(&mut state.socket) {
+            return tracing::warn!(%error, "cannot move a connection");
+        }
+        let to = usize::from(handoff.shard.0);
+        self.letters[to].push(Mail::Connection { handoff, socket: state.socket, stack: state.stack });
+    }
+
+    fn link_of(&self, owner: Owner) -> Option<usize> {
+        let (links, conn) = match owner {
+            Owner::Front(conn) => (&self.front_links, conn),
+            Owner::Shard(conn) => (&self.shard_links, conn),
+        };
+        let link = *links.get(conn.slot() as usize)?;
+        (self.links.get(link)?.owner == owner).then_some(link)
+    }
+
+    fn count(&mut self, reason: &CloseReason) {
+        *self.counted.closed.entry(reason.name()).or_default() += 1;
+    }
+}
+
+/// What a peer did wrong is worth a line; that it left is not.
+fn log_close(what: &str, conn: ConnId, reason: &CloseReason) {
+    match reason {
+        CloseReason::Disconnected | CloseReason::PeerClosed | CloseReason::Draining => {
+            tracing::debug!(%conn, "{what} closed: {reason}");
+        }
+        _ => tracing::info!(%conn, reason = reason.name(), "{what} closed: {reason}"),
+    }
+}

@@ -1,0 +1,150 @@
+use std::io::{self, ErrorKind};
+
+use bytes::Bytes;
+use tungstenite::{
+    Message,
+    handshake::{
+        machine::TryParse,
+        server::{Request, create_response, write_response},
+    },
+    http::{HeaderValue, StatusCode, header::SEC_WEBSOCKET_PROTOCOL},
+    protocol::{Role, WebSocketConfig},
+};
+
+use super::pipe::Pipe;
+
+/// The path that MQTT is served on.
+const PATH: &str = "/mqtt";
+/// The names a client may ask for [MQTT-6.0.0-3]; the second is that of MQTT 3.1.
+const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
+/// Longest upgrade request, in bytes.
+const REQUEST_BYTES_MAX: usize = 8 * 1024;
+/// Largest WebSocket message, in bytes; an MQTT packet may span several.
+const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// The server side of WebSocket on one connection.
+pub(super) enum WebSocket {
+    /// The upgrade request, as far as it has come.
+    Upgrading { request: Vec<u8>, answer: Vec<u8> },
+    /// Messages flow.
+    Open(Box<tungstenite::WebSocket<Pipe>>),
+}
+
+impl Default for WebSocket {
+    fn default() -> Self {
+        Self::Upgrading { request: Vec::new(), answer: Vec::new() }
+    }
+}
+
+impl WebSocket {
+    /// Bytes were received from below.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        match self {
+            Self::Open(socket) => socket.get_mut().input.extend_from_slice(bytes),
+            Self::Upgrading { request, .. } => {
+                request.extend_from_slice(bytes);
+                self.upgrade()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The next bytes of MQTT. A text message ends the connection [MQTT-6.0.0-1].
+    pub(super) fn next(&mut self) -> io::Result<Option<Bytes>> {
+        let Self::Open(socket) = self else { return Ok(None) };
+        loop {
+            match socket.read() {
+                Ok(Message::Binary(bytes)) => return Ok(Some(bytes)),
+                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => {}
+                Ok(Message::Text(_)) => return Err(io::Error::new(ErrorKind::InvalidData, "a text message")),
+                Ok(Message::Close(_)) => return Err(ErrorKind::ConnectionAborted.into()),
+                Err(tungstenite::Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
+                Err(error) => return Err(io::Error::new(ErrorKind::InvalidData, error)),
+            }
+        }
+    }
+
+    /// Sends bytes of MQTT as one binary message.
+    pub(super) fn send(&mut self, bytes: Bytes) -> io::Result<()> {
+        let Self::Open(socket) = self else { return Ok(()) };
+        socket.write(Message::Binary(bytes)).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+    }
+
+    /// Moves what is to be sent to the end of `out`.
+    pub(super) fn take_output(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Self::Upgrading { answer, .. } => out.append(answer),
+            Self::Open(socket) => {
+                // Into memory: it cannot fail for want of room, and a closed socket has nothing to flush.
+                let _ = socket.flush();
+                out.append(&mut socket.get_mut().output);
+            }
+        }
+    }
+
+    pub(super) fn say_goodbye(&mut self) {
+        if let Self::Open(socket) = self {
+            let _ = socket.close(None);
+        }
+    }
+
+    fn upgrade(&mut self) -> io::Result<()> {
+        let Self::Upgrading { request, answer } = self else { return Ok(()) };
+        match Request::try_parse(request) {
+            Ok(None) if request.len() > REQUEST_BYTES_MAX => refuse(answer, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ""),
+            Ok(None) => {}
+            Ok(Some((size, parsed))) => match accept(&parsed) {
+                Ok(response) => {
+                    *answer = response;
+                    let rest = request.split_off(size);
+                    let pipe = Pipe { input: rest, output: std::mem::take(answer) };
+                    let socket = tungstenite::WebSocket::from_raw_socket(pipe, Role::Server, Some(config()));
+                    *self = Self::Open(Box::new(socket));
+                }
+                Err((status, why)) => refuse(answer, status, why),
+            },
+            Err(_) => refuse(answer, StatusCode::BAD_REQUEST, "this port speaks WebSocket: GET /mqtt over HTTP/1.1"),
+        }
+        Ok(())
+    }
+}
+
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
+        .read_buffer_size(READ_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX))
+}
+
+/// The response to an upgrade request, or what is wrong with it.
+fn accept(request: &Request) -> Result<Vec<u8>, (StatusCode, &'static str)> {
+    const PROTOCOL: &str = "ask for the subprotocol mqtt or mqttv3.1";
+    if request.uri().path() != PATH {
+        return Err((StatusCode::NOT_FOUND, "MQTT is at /mqtt"));
+    }
+    let mut response = create_response(request).map_err(|_| (StatusCode::UPGRADE_REQUIRED, "MQTT is spoken over WebSocket here"))?;
+    let asked = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).into_iter().filter_map(|value| value.to_str().ok());
+    let mut names = asked.flat_map(|value| value.split(',')).map(str::trim);
+    let chosen = names.find_map(|name| SUBPROTOCOLS.into_iter().find(|known| *known == name));
+    let chosen = chosen.ok_or((StatusCode::BAD_REQUEST, PROTOCOL))?;
+    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(chosen));
+    let mut bytes = Vec::new();
+    write_response(&mut bytes, &response).map_err(|_| (StatusCode::INTERNAL_SERVER_ERROR, ""))?;
+    Ok(bytes)
+}
+
+fn refuse(answer: &mut Vec<u8>, status: StatusCode, why: &str) {
+    let head = format!(
+        "HTTP/1.1 {} {}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n",
+        status.as_str(),
+        status.canonical_reason().unwrap_or_default(),
+        why.len() + 1,
+    );
+    answer.extend_from_slice(head.as_bytes());
+    if status == StatusCode::UPGRADE_REQUIRED {
+        answer.extend_from_slice(b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
+    }
+    answer.extend_from_slice(format!("\r\n{why}\n").as_bytes());
+}

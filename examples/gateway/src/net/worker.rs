@@ -1,0 +1,286 @@
+//! One thread: its poller, its machines, and the turn they take together.
+
+use std::{
+    collections::VecDeque,
+    io,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use lmq_broker::{Command, Front, MemoryStore, Now, Quota, Settings, Shard, ShardId, UnixMillis};
+use mio::{Events, Interest, Poll, Token, Waker, event::Event, net::TcpListener};
+use slab::Slab;
+
+use super::{
+    BoundListener, ListenerKind, Report,
+    link::Link,
+    mail::{Mail, Mailbox},
+};
+use crate::authenticate::Authenticator;
+
+/// The buffer that every socket of the thread is read into.
+const READ_BUFFER_BYTES: usize = 256 * 1024;
+/// Events taken from the poller at once.
+const EVENTS_MAX: usize = 1024;
+/// How long a listener rests after the system had no room for another connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+const WAKER: Token = Token(usize::MAX - 1);
+
+/// What a thread is made from.
+pub(super) struct Setup {
+    pub(super) id: ShardId,
+    pub(super) settings: Arc<Settings>,
+    pub(super) authenticator: Arc<Authenticator>,
+    pub(super) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(super) started: Instant,
+    pub(super) drain_until: Arc<AtomicU64>,
+}
+
+pub(super) struct Worker {
+    pub(super) setup: Setup,
+    pub(super) poll: Poll,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) links: Slab<Link>,
+    pub(super) front: Front,
+    pub(super) shard: Shard,
+    pub(super) store: MemoryStore,
+    /// The link of every connection, by the slot of its id.
+    pub(super) front_links: Vec<usize>,
+    pub(super) shard_links: Vec<usize>,
+    pub(super) buffer: Box<[u8]>,
+    /// Links to read without waiting for an event.
+    pub(super) ready: Vec<usize>,
+    /// Links to write at the end of the turn.
+    pub(super) dirty: Vec<usize>,
+    /// Links that are being closed, by deadline.
+    pub(super) closing: VecDeque<(Instant, usize)>,
+    pub(super) siblings: Vec<Arc<Mailbox>>,
+    /// Letters of this turn, for each sibling.
+    pub(super) letters: Vec<Vec<Mail>>,
+    pub(super) now: Now,
+    pub(super) counted: Report,
+    mailbox: Arc<Mailbox>,
+    report: Arc<Mutex<Report>>,
+    draining: bool,
+}
+
+pub(super) struct Listener {
+    pub(super) kind: ListenerKind,
+    pub(super) local: bool,
+    pub(super) socket: TcpListener,
+    /// Try again at this moment, without an event.
+    pub(super) again: Option<Instant>,
+}
+
+impl Worker {
+    pub(super) fn new(setup: Setup, listeners: &[BoundListener]) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), WAKER)?));
+        let listeners = listeners.iter().enumerate().map(|(at, listener)| Listener::new(&poll, at, listener));
+        Ok(Self {
+            listeners: listeners.collect::<io::Result<_>>()?,
+            links: Slab::new(),
+            front: Front::new(setup.settings.clone(), seed()?),
+            shard: Shard::new(setup.id, setup.settings.clone(), seed()?),
+            store: MemoryStore::new(Quota::default()),
+            front_links: Vec::new(),
+            shard_links: Vec::new(),
+            buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
+            ready: Vec::new(),
+            dirty: Vec::new(),
+            closing: VecDeque::new(),
+            siblings: Vec::new(),
+            letters: Vec::new(),
+            now: Now::default(),
+            counted: Report::default(),
+            report: Arc::default(),
+            draining: false,
+            mailbox,
+            poll,
+            setup,
+        })
+    }
+
+    pub(super) fn mailbox(&self) -> Arc<Mailbox> {
+        self.mailbox.clone()
+    }
+
+    pub(super) fn report(&self) -> Arc<Mutex<Report>> {
+        self.report.clone()
+    }
+
+    /// Makes the letter boxes of all threads known, in the order of their shards.
+    pub(super) fn introduce(&mut self, mailboxes: &[Arc<Mailbox>]) {
+        self.siblings = mailboxes.to_vec();
+        self.letters = mailboxes.iter().map(|_| Vec::new()).collect();
+    }
+
+    /// Takes turns until a drain is finished.
+    pub(super) fn run(mut self) {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        self.read_clock();
+        self.carry_out();
+        while !self.is_finished() {
+            let timeout = self.timeout();
+            match self.poll.poll(&mut events, timeout) {
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                    tracing::error!(%error, "the poller failed");
+                    return;
+                }
+                _ => self.turn(&events),
+            }
+        }
+    }
+
+    fn turn(&mut self, events: &Events) {
+        self.read_clock();
+        let ready = std::mem::take(&mut self.ready);
+        for event in events {
+            self.on_event(event);
+        }
+        for link in ready {
+            self.read_again(link);
+        }
+        self.read_mail();
+        self.on_time();
+        self.carry_out();
+        self.post_mail();
+        self.publish_report();
+    }
+
+    fn on_event(&mut self, event: &Event) {
+        let Token(token) = event.token();
+        if event.token() == WAKER {
+            return;
+        }
+        if let Some(at) = token.checked_sub(self.listeners.len()) {
+            self.on_socket(at, event);
+        } else {
+            self.accept(token);
+        }
+    }
+
+    fn read_mail(&mut self) {
+        let mut letters = Vec::new();
+        self.mailbox.take(&mut letters);
+        for letter in letters {
+            match letter {
+                Mail::Route { from, message } => self.shard.handle_route(self.now, from, message),
+                Mail::Connection { handoff, socket, stack } => self.take_over(*handoff, socket, stack),
+                Mail::Drain => self.drain(),
+            }
+        }
+    }
+
+    fn drain(&mut self) {
+        self.draining = true;
+        self.listeners.iter_mut().for_each(|listener| listener.again = None);
+        for listener in &mut self.listeners {
+            // The socket itself is shared with the other threads and closed with the last of them.
+            let _ = self.poll.registry().deregister(&mut listener.socket);
+        }
+        self.front.drain();
+        self.shard.handle_command(self.now, Command::Drain);
+    }
+
+    fn on_time(&mut self) {
+        let moment = self.now.monotonic;
+        if self.front.poll_timeout().is_some_and(|at| at <= moment) {
+            self.front.handle_timeout(self.now);
+        }
+        if self.shard.poll_timeout().is_some_and(|at| at <= moment) {
+            self.shard.handle_timeout(self.now);
+        }
+        let instant = Instant::now();
+        while self.closing.front().is_some_and(|(at, _)| *at <= instant) {
+            let Some((at, link)) = self.closing.pop_front() else { break };
+            if self.links.get(link).is_some_and(|link| link.closing.deadline() == Some(at)) {
+                self.finish(link);
+            }
+        }
+        for at in 0..self.listeners.len() {
+            if self.listeners[at].again.is_some_and(|again| again <= instant) {
+                self.accept(at);
+            }
+        }
+    }
+
+    fn post_mail(&mut self) {
+        for (letters, sibling) in self.letters.iter_mut().zip(&self.siblings) {
+            if letters.is_empty() {
+                continue;
+            }
+            if let Err(error) = sibling.post(letters) {
+                tracing::error!(%error, "a sibling thread cannot be woken");
+            }
+        }
+    }
+
+    fn publish_report(&mut self) {
+        self.counted.broker = self.shard.stats();
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        report.broker = self.counted.broker;
+        report.accepted = self.counted.accepted;
+        report.turned_away = self.counted.turned_away;
+        if report.closed != self.counted.closed {
+            report.closed.clone_from(&self.counted.closed);
+        }
+    }
+
+    /// How long nothing has to be done if no event comes.
+    fn timeout(&self) -> Option<Duration> {
+        if !self.ready.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let machines = [self.front.poll_timeout(), self.shard.poll_timeout()].into_iter().flatten().min();
+        let elapsed = u64::try_from(self.setup.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let machines = machines.map(|at| Duration::from_micros(at.as_micros().saturating_sub(elapsed)));
+        let again = self.listeners.iter().filter_map(|listener| listener.again);
+        let own = self.closing.front().map(|(at, _)| *at).into_iter().chain(again).min();
+        let own = own.map(|at| at.saturating_duration_since(Instant::now()));
+        let drain = self.draining.then(|| self.drain_left());
+        [machines, own, drain].into_iter().flatten().min()
+    }
+
+    fn drain_left(&self) -> Duration {
+        let until = Duration::from_millis(self.setup.drain_until.load(Ordering::Relaxed));
+        until.saturating_sub(self.setup.started.elapsed())
+    }
+
+    fn is_finished(&self) -> bool {
+        self.draining && (self.drain_left().is_zero() || (self.shard.is_drained() && self.links.is_empty()))
+    }
+
+    fn read_clock(&mut self) {
+        let monotonic = u64::try_from(self.setup.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        self.now = Now {
+            monotonic: lmq_broker::Instant::from_micros(monotonic),
+            wall: UnixMillis::new(u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)),
+        };
+    }
+}
+
+impl Listener {
+    fn new(poll: &Poll, at: usize, bound: &BoundListener) -> io::Result<Self> {
+        let socket = bound.socket.try_clone()?;
+        socket.set_nonblocking(true)?;
+        let mut socket = TcpListener::from_std(socket);
+        poll.registry().register(&mut socket, Token(at), Interest::READABLE)?;
+        Ok(Self { kind: bound.kind, local: bound.local_addr.ip().is_loopback(), socket, again: None })
+    }
+
+    /// The system has no room for another connection just now.
+    pub(super) fn rest(&mut self) {
+        self.again = Some(Instant::now() + ACCEPT_PAUSE);
+    }
+}
+
+fn seed() -> io::Result<[u8; 32]> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(io::Error::other)?;
+    Ok(seed)
+}

@@ -1,0 +1,137 @@
+//! `gateway serve`: from a configuration to a running gateway, and down again.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError},
+    },
+    thread,
+    time::Duration,
+};
+
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+    low_level::signal_name,
+};
+use tracing::{error, info, warn};
+
+use crate::{
+    banner::Banner,
+    cli::ServeArgs,
+    config::{self, Config, Storage, environment},
+    demo,
+    error::Error,
+    http, listen, log, net, tls,
+};
+
+/// How often it is noticed that a thread of the message path has failed.
+const WATCH_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Serves until SIGINT or SIGTERM. Errors are those that keep the gateway from starting.
+pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
+    let mut config = config::load(args)?;
+    log::start(config.log);
+    for name in environment::unknown_variables() {
+        warn!(name, "this variable means nothing to the gateway");
+    }
+    let tls = config.tls.as_ref().map(tls::load).transpose()?;
+    let listeners: Vec<_> =
+        config.listeners.iter().map(|(kind, address)| listen::bind(*kind, address)).collect::<Result<_, _>>()?;
+    let addresses: Vec<_> = listeners.iter().map(|listener| (listener.kind, listener.local_addr)).collect();
+    let demo = if config.wants_demo() { Some(demo::load(&config.storage, &listeners)?) } else { None };
+    config.instances.extend(demo.clone());
+    raise_open_files();
+
+    let signals = signals()?;
+    let config = Arc::new(config);
+    let (for_http, for_net) = listeners.into_iter().partition(|listener| listener.kind.is_http());
+    let running = Arc::new(net::start(&config, tls.clone(), for_net)?);
+    let draining = Arc::new(AtomicBool::new(false));
+    let state = http::State { draining: Arc::clone(&draining), report: report_of(&running) };
+    let http = http::start(for_http, tls, config.limits.http_connections_max(), state)?;
+    log_start(&config);
+    let banner = Banner { config: &config, listeners: &addresses, demo: demo.as_ref() };
+    // A closed stdout is no reason to stop serving.
+    drop(io::stdout().write_all(banner.text().as_bytes()));
+    drop(demo);
+
+    let signal = wait(&signals, &running);
+    let grace = config.limits.drain_grace();
+    match signal {
+        Some(signal) => info!(signal, grace_ms = grace.as_millis() as u64, "draining"),
+        None => error!(grace_ms = grace.as_millis() as u64, "a thread has ended by itself; draining the others"),
+    }
+    draining.store(true, Ordering::Relaxed);
+    running.drain(grace);
+    let ended = running.join();
+    http.stop();
+    if let Err(error) = &ended {
+        error!(%error, "failed");
+    }
+    info!("stopped");
+    Ok(if ended.is_ok() && signal.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn report_of(running: &Arc<net::Running>) -> Box<dyn Fn() -> net::Report + Send + Sync> {
+    let running = Arc::clone(running);
+    Box::new(move || running.report())
+}
+
+fn log_start(config: &Config) {
+    let storage = match &config.storage {
+        Storage::Memory => "memory".to_owned(),
+        Storage::Data(folder) => folder.display().to_string(),
+    };
+    info!(
+        version = env!("CARGO_PKG_VERSION"),
+        profile = %config.profile,
+        threads = config.threads,
+        storage,
+        instances = config.instances.len(),
+        "started"
+    );
+}
+
+/// The first signal is sent to the receiver, the second ends the process at once.
+fn signals() -> Result<Receiver<i32>, Error> {
+    let failed = |e: io::Error| Error::io("cannot watch for signals", &e);
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
+    let (sender, receiver) = mpsc::channel();
+    let watch = move || {
+        let mut first = true;
+        for signal in signals.forever() {
+            if !first || sender.send(signal).is_err() {
+                std::process::exit(128 + signal);
+            }
+            first = false;
+        }
+    };
+    thread::Builder::new().name("signals".to_owned()).spawn(watch).map_err(failed)?;
+    Ok(receiver)
+}
+
+/// The name of the signal that asks to stop; `None` if a thread of the message path has ended by itself.
+fn wait(signals: &Receiver<i32>, running: &net::Running) -> Option<&'static str> {
+    loop {
+        match signals.recv_timeout(WATCH_INTERVAL) {
+            Ok(signal) => return Some(signal_name(signal).unwrap_or("signal")),
+            Err(RecvTimeoutError::Timeout) if running.is_finished() => return None,
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return None,
+        }
+    }
+}
+
+/// Sockets are file descriptors, and the usual soft limit of 1,024 is there for programs that use `select`.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if limit.current != limit.maximum && setrlimit(Resource::Nofile, raised).is_err() {
+        warn!(files = limit.current, "cannot raise the limit of open files");
+    }
+}

@@ -1,0 +1,56 @@
+//! From the configuration to what the broker is built with.
+
+use lmq_broker::{Instance, Limits, Profile, Settings};
+
+use crate::config::{self, Config, ProfileName};
+
+/// Default of the largest packet with profile `lmq`, in bytes: payloads above 64 KiB are discarded, packets above this close.
+const LMQ_PACKET_BYTES_MAX: u32 = 256 * 1024;
+
+pub(crate) fn of(config: &Config) -> Settings {
+    let mut profile = match config.profile {
+        ProfileName::Lmq => Profile::lmq(),
+        ProfileName::Mqtt => Profile::mqtt(),
+    };
+    if let Some(max) = config.limits.keep_alive_max {
+        profile.keep_alive_max = Some(max);
+    }
+    let mut settings = Settings::new(profile, config.threads);
+    settings.limits = limits(config);
+    if !config.instances.is_empty() {
+        settings.instances = config.instances.iter().map(instance).collect();
+    }
+    settings
+}
+
+fn instance(instance: &config::Instance) -> Instance {
+    let mut parent_topics: Vec<Box<str>> = instance.topics.iter().map(|topic| topic.as_str().into()).collect();
+    parent_topics.sort_unstable();
+    Instance { name: instance.id.as_str().into(), parent_topics }
+}
+
+fn limits(config: &Config) -> Limits {
+    let asked = &config.limits;
+    let default = Limits::default();
+    let packet_bytes_max = match config.profile {
+        ProfileName::Lmq => LMQ_PACKET_BYTES_MAX,
+        ProfileName::Mqtt => default.packet_bytes_max,
+    };
+    Limits {
+        connections_max: asked.connections_max.unwrap_or(default.connections_max),
+        sessions_max: asked.sessions_max.unwrap_or(default.sessions_max),
+        handshakes_max: asked.handshakes_max.unwrap_or(default.handshakes_max),
+        connect_timeout: asked.connect_timeout.unwrap_or(default.connect_timeout),
+        connect_bytes_max: asked.connect_bytes_max.unwrap_or(default.connect_bytes_max),
+        packet_bytes_max: asked.packet_bytes_max.unwrap_or(packet_bytes_max),
+        subscriptions_max: asked.subscriptions_max.unwrap_or(default.subscriptions_max),
+        inflight_max: asked.inflight_max.unwrap_or(default.inflight_max),
+        queue_messages_max: asked.queue_messages_max.unwrap_or(default.queue_messages_max),
+        queue_bytes_max: asked.queue_bytes_max.unwrap_or(default.queue_bytes_max),
+        outbox_bytes_max: asked.outbox_bytes_max.unwrap_or(default.outbox_bytes_max),
+        stall_max: asked.stall_max.unwrap_or(default.stall_max),
+        pause_max: asked.pause_max.unwrap_or(default.pause_max),
+        linger: asked.linger.unwrap_or(default.linger),
+        ..default
+    }
+}

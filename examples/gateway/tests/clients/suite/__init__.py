@@ -1,0 +1,1 @@
+"""Real, unmodified MQTT clients against a built gateway. See ../README.md."""

@@ -1,0 +1,109 @@
+"""Cases in which several client kinds take part."""
+
+from .client_cases import sessions
+from .report import check_equal
+from .session import Message
+
+KEPT_MESSAGES = 25
+QOS_LEVELS = (0, 1, 2)
+SHORT_KEEP_ALIVE_SECONDS = 2
+
+
+class Exchange:
+    """Each kind publishes, each kind receives: one case for every ordered pair."""
+
+    def __init__(self, report, site, kinds):
+        self.report = report
+        self.site = site
+        self.kinds = kinds
+        self.topic = site.topic()
+        self.sessions = {}
+        self.received = {kind.name: [] for kind in kinds}
+
+    def run(self):
+        """Opening and sending is a case, too: without it every pair fails."""
+        if not self.report.chooses(f"{self.site.name}/cross/"):
+            return
+        self.report.run(f"{self.site.name}/cross/all", self.exchange)
+        for sender in self.kinds:
+            for receiver in self.kinds:
+                name = f"{self.site.name}/cross/{sender.name}-to-{receiver.name}"
+                self.report.run(name, self.compare, sender.name, receiver.name)
+
+    def exchange(self):
+        for number, kind in enumerate(self.kinds):
+            options = self.site.options(kind.transports[number % len(kind.transports)])
+            self.sessions[kind.name] = kind.open(options)
+        with sessions(*self.sessions.values()):
+            for session in self.sessions.values():
+                session.subscribe([f"{self.topic}/#"], 2)
+            for name, session in self.sessions.items():
+                for message in self.expected(name):
+                    session.publish(message.topic, message.qos, message.payload)
+            for name, session in self.sessions.items():
+                while len(self.received[name]) < len(QOS_LEVELS) * len(self.kinds):
+                    self.received[name].append(session.message())
+
+    def compare(self, sender, receiver):
+        """From one sender to one receiver the order is kept."""
+        expected = self.expected(sender)
+        seen = [message for message in self.received[receiver] if message.topic == expected[0].topic]
+        check_equal("messages", seen, expected)
+
+    def expected(self, sender):
+        return [Message(f"{self.topic}/{sender}", qos, f"{sender} {qos}".encode()) for qos in QOS_LEVELS]
+
+
+class Kept:
+    """A persistent session gets all that was published while it was away, in order."""
+
+    def __init__(self, site, kind, transport, sender_kind):
+        self.site = site
+        self.kind = kind
+        self.topic = site.topic()
+        self.options = site.options(transport, clean=False)
+        self.sender = (sender_kind, site.options(sender_kind.transports[0]))
+        self.payloads = [b"kept %d" % number for number in range(KEPT_MESSAGES)]
+        self.leave()
+
+    def leave(self):
+        with sessions(self.kind.open(self.options)) as (session,):
+            session.subscribe([self.topic], 1)
+        kind, options = self.sender
+        with sessions(kind.open(options)) as (sender,):
+            sender.publish(self.topic, 1, *self.payloads)
+
+    def finish(self):
+        with sessions(self.kind.open(self.options)) as (session,):
+            check_equal("session present", session.present in ("1", "-"), True)
+            if self.kind.needs_subscription:
+                session.subscribe([self.topic], 1)
+            session.expect_messages([Message(self.topic, 1, payload) for payload in self.payloads])
+
+
+class Idle:
+    """A connection without traffic lives beyond 1.5 times its keep-alive, by pings alone."""
+
+    def __init__(self, site, kind, transport):
+        self.site = site
+        self.kind = kind
+        self.topic = site.topic()
+        options = site.options(transport, keep_alive=SHORT_KEEP_ALIVE_SECONDS)
+        self.session = kind.open(options)
+        self.session.subscribe([self.topic], 1)
+
+    def finish(self):
+        sender = self.kind.open(self.site.options(self.kind.transports[0]))
+        with sessions(self.session, sender):
+            self.session.expect_alive()
+            sender.publish(self.topic, 1, b"alive")
+            self.session.expect_messages([Message(self.topic, 1, b"alive")])
+
+
+def begin(report, site, kinds):
+    """Cases that need time: persistent sessions and idle connections of every kind and transport."""
+    for number, kind in enumerate(kinds):
+        for transport in kind.transports:
+            sender = kinds[(number + 1) % len(kinds)]
+            report.begin(f"{site.name}/{kind.name}/{transport}/kept", Kept, site, kind, transport, sender)
+            report.begin(f"{site.name}/{kind.name}/{transport}/idle", Idle, site, kind, transport)

@@ -1,0 +1,173 @@
+"""Fetches pinned, unmodified clients into a cache folder and builds the agents against them."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from .agent import AgentKind
+from .mosquitto import MosquittoKind
+
+HERE = Path(__file__).resolve().parent.parent
+AGENTS = HERE / "agents"
+DOCUMENTS = HERE / "documents"
+TOOLS = ("openssl", "gcc", "go", "java", "javac", "keytool", "mvn", "node", "npm", "stdbuf")
+DEBIAN_PACKAGES = ("mosquitto-clients", "libpaho-mqtt-dev", "libssl-dev")
+PAHO_PYTHON = ("1.6.1", "2.2.0")
+MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
+EVERY_TRANSPORT = ("tcp", "tls", "ws", "wss")
+
+
+class InstallError(Exception):
+    """A tool or a package is missing; nothing is skipped."""
+
+
+class Kit:
+    """Where the built clients are."""
+
+    def __init__(self, cache):
+        self.cache = cache
+
+    def install(self):
+        missing = [tool for tool in TOOLS if shutil.which(tool) is None]
+        if missing:
+            raise InstallError(f"tools not found: {', '.join(missing)}")
+        self.cache.mkdir(parents=True, exist_ok=True)
+        install_debian_packages()
+        steps = [self.node, self.java, self.go, self.c]
+        steps += [lambda version=version: self.python(version) for version in PAHO_PYTHON]
+        with ThreadPoolExecutor() as pool:
+            for step in [pool.submit(step) for step in steps]:
+                step.result()
+
+    def kinds(self):
+        """Every client kind of the matrix."""
+        node = self.cache / "node"
+        return [
+            MosquittoKind(),
+            *[self.python_kind(version) for version in PAHO_PYTHON],
+            AgentKind("mqttjs", EVERY_TRANSPORT, ["node", "mqttjs.mjs"], node),
+            AgentKind("pahojs", ("ws", "wss"), ["node", "pahojs.mjs"], node),
+            AgentKind("java", EVERY_TRANSPORT, self.java_command("Agent")),
+            # Paho C takes a second for each further connection of one process.
+            AgentKind("c", EVERY_TRANSPORT, [str(self.cache / "c" / "agent")], shared=False),
+            AgentKind("go", EVERY_TRANSPORT, [str(self.cache / "go" / "agent")]),
+        ]
+
+    def python_kind(self, version):
+        command = [str(self.interpreter(version)), "-B", str(AGENTS / "python" / "agent.py")]
+        return AgentKind(f"python{version}", EVERY_TRANSPORT, command)
+
+    def interpreter(self, version):
+        return self.cache / f"python-{version}" / "bin" / "python"
+
+    def java_command(self, main, *properties):
+        path = f"{self.cache / 'java' / 'classes'}:{self.cache / 'java' / 'lib'}/*"
+        return ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *properties, "-cp", path, main]
+
+    def python(self, version):
+        folder = self.cache / f"python-{version}"
+        requirements = AGENTS / "python" / f"requirements-{version}.txt"
+        with Stamp(folder, [requirements]) as stamp:
+            if stamp.stale:
+                run(sys.executable, "-m", "venv", folder)
+                pip = [self.interpreter(version), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+                run(*pip, "--require-hashes", "--requirement", requirements)
+
+    def node(self):
+        folder = self.cache / "node"
+        sources = [*sorted((AGENTS / "node").iterdir()), DOCUMENTS / "document.mjs"]
+        with Stamp(folder, sources) as stamp:
+            if stamp.stale:
+                copy(sources, folder)
+                run("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", cwd=folder)
+
+    def java(self):
+        folder = self.cache / "java"
+        programs = [AGENTS / "java" / "Agent.java", *sorted(DOCUMENTS.glob("*.java"))]
+        with Stamp(folder, [AGENTS / "java" / "pom.xml", *programs]) as stamp:
+            if stamp.stale:
+                copy([AGENTS / "java" / "pom.xml"], folder)
+                run("mvn", "-q", "-B", MAVEN_COPY, f"-DoutputDirectory={folder / 'lib'}", cwd=folder)
+                run("javac", "-d", folder / "classes", "-cp", f"{folder / 'lib'}/*", *programs)
+
+    def go(self):
+        folder = self.cache / "go"
+        sources = sorted((AGENTS / "go").iterdir())
+        with Stamp(folder, sources) as stamp:
+            if stamp.stale:
+                copy(sources, folder)
+                run("go", "build", "-o", folder / "agent", ".", cwd=folder)
+
+    def c(self):
+        folder = self.cache / "c"
+        programs = [AGENTS / "c" / "agent.c", DOCUMENTS / "document.c"]
+        with Stamp(folder, programs) as stamp:
+            if stamp.stale:
+                for program in programs:
+                    flags = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror"]
+                    libraries = ["-lpaho-mqtt3as", "-lcrypto", "-lpthread"]
+                    run("gcc", *flags, "-o", folder / program.stem, program, *libraries)
+
+
+class Stamp:
+    """Remembers in `folder` from which inputs it was made; empties it when they have changed."""
+
+    def __init__(self, folder, inputs):
+        self.folder = folder
+        self.file = folder / ".stamp"
+        self.digest = digest(inputs)
+        self.stale = not self.file.is_file() or self.file.read_text() != self.digest
+
+    def __enter__(self):
+        if self.stale:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            self.folder.mkdir(parents=True)
+        return self
+
+    def __exit__(self, kind, error, trace):
+        if error is None:
+            self.file.write_text(self.digest)
+
+
+def digest(inputs):
+    hasher = hashlib.sha256()
+    for path in inputs:
+        hasher.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return hasher.hexdigest()
+
+
+def copy(sources, folder):
+    for source in sources:
+        shutil.copy(source, folder)
+
+
+def install_debian_packages():
+    """The C library and the mosquitto tools belong to the system."""
+    missing = [name for name in DEBIAN_PACKAGES if not installed(name)]
+    if not missing:
+        return
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise InstallError(f"Debian packages not installed: {', '.join(missing)}")
+    run("apt-get", "update", "-q")
+    run("apt-get", "install", "-q", "-y", "--no-install-recommends", *missing)
+
+
+def installed(package):
+    if shutil.which("dpkg-query") is None:
+        raise InstallError("dpkg-query not found: the C library is taken from Debian packages")
+    query = ["dpkg-query", "--show", "--showformat", "${db:Status-Status}", package]
+    return subprocess.run(query, capture_output=True, text=True, check=False).stdout == "installed"
+
+
+def run(*command, cwd=None):
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    done = subprocess.run(
+        [str(word) for word in command], cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        last = (done.stderr or done.stdout).strip().splitlines()[-3:]
+        raise InstallError(f"{command[0]} ended with {done.returncode}: {' / '.join(last)}")

@@ -1,0 +1,46 @@
+"""Debian's mosquitto in place of a gateway with profile `mqtt`: shows that the cases themselves are right."""
+
+import socket
+
+from .pki import make_certificates
+from .session import wait_until
+from .site import LISTENERS, START_SECONDS_MAX, TLS, Server, Site
+
+CONFIG = """\
+allow_anonymous true
+persistence false
+user root
+"""
+
+
+def start(folder):
+    certificates = make_certificates(folder)
+    ports = {name: free_port() for name in LISTENERS}
+    config = folder / "mosquitto.conf"
+    config.write_text(CONFIG + "".join(listener(name, port, certificates) for name, port in ports.items()))
+    server = Server(["mosquitto", "-c", config])
+    wait_until(lambda: listening(ports["wss"]), START_SECONDS_MAX, "mosquitto does not listen")
+    site = Site("mosquitto", ports, certificates.ca)
+    # Its WebSocket library takes about 10 s for 1 MiB.
+    site.payload_bytes_max = 60 * 1024
+    return server, site
+
+
+def listener(name, port, certificates):
+    lines = [f"listener {port} 127.0.0.1"]
+    if name in ("ws", "wss"):
+        lines.append("protocol websockets")
+    if name in TLS:
+        lines += [f"certfile {certificates.certificate}", f"keyfile {certificates.key}"]
+    return "\n".join(lines) + "\n"
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listening(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
