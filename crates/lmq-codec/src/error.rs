@@ -21,6 +21,13 @@ macro_rules! violations {
                 self.row().0
             }
 
+            /// The statements or sections that forbid it, in MQTT 3.1.1 and in MQTT 5.0; empty where an edition does not.
+            #[must_use]
+            pub const fn statements(self) -> [&'static str; 2] {
+                let (_, v3, v5, _) = self.row();
+                [v3, v5]
+            }
+
             const fn row(self) -> (&'static str, &'static str, &'static str, ReasonCode) {
                 match self {
                     $(Self::$name => ($text, $v3, $v5, ReasonCode::$reason),)*
@@ -45,7 +52,7 @@ violations! {
     PublishQoS3, "QoS 3 in PUBLISH", "MQTT-3.3.1-4", "MQTT-3.3.1-4", MalformedPacket;
     /// DUP is set at QoS 0.
     DupAtQoS0, "DUP set in a PUBLISH of QoS 0", "MQTT-3.3.1-2", "MQTT-3.3.1-2", MalformedPacket;
-    /// The packet ends inside a field.
+    /// The packet ends inside a field, which begins at the offset: an integer there, or the bytes a length announced.
     Truncated, "packet ends inside a field", "section 2.2.3", "section 4.13", MalformedPacket;
     /// Bytes follow the last field.
     TrailingBytes, "bytes follow the last field", "section 2.2.3", "section 4.13", MalformedPacket;
@@ -84,9 +91,9 @@ violations! {
     /// SUBSCRIBE without a filter.
     SubscribeEmpty, "SUBSCRIBE without a topic filter", "MQTT-3.8.3-3", "MQTT-3.8.3-2", ProtocolError;
     /// Reserved bits of the subscription options are set.
-    ReservedSubscriptionBits, "reserved bits of the subscription options are set", "MQTT-3-8.3-4", "MQTT-3.8.3-5", MalformedPacket;
+    ReservedSubscriptionBits, "reserved bits of the subscription options are set", "MQTT-3.8.3-4", "MQTT-3.8.3-5", MalformedPacket;
     /// Both QoS bits of the subscription options are set.
-    SubscriptionQoS3, "QoS 3 in subscription options", "MQTT-3-8.3-4", "section 3.8.3.1", MalformedPacket;
+    SubscriptionQoS3, "QoS 3 in subscription options", "MQTT-3.8.3-4", "section 3.8.3.1", MalformedPacket;
     /// Retain handling 3.
     RetainHandling3, "retain handling 3", "", "section 3.8.3.1", ProtocolError;
     /// No Local on a shared subscription.

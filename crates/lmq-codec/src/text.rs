@@ -26,28 +26,23 @@ const fn nul_or_wildcard(word: u64) -> u64 {
 }
 
 #[inline]
-const fn not_plain_text(word: u64) -> u64 {
-    word & HIGHS | has_zero(word)
-}
-
-#[inline]
-const fn not_plain_name(word: u64) -> u64 {
-    word & HIGHS | nul_or_wildcard(word)
-}
-
-#[inline]
 fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
-    if let Some(last) = bytes.last_chunk::<8>() {
-        let mut found = test(u64::from_le_bytes(*last));
-        let mut rest = bytes;
-        while let Some((word, tail)) = rest.split_first_chunk::<8>() {
-            found |= test(u64::from_le_bytes(*word));
-            rest = tail;
-        }
-        found != 0
-    } else {
-        test(short_word(bytes)) != 0
+    let mut found = 0;
+    each_word(bytes, |word| found |= test(word));
+    found != 0
+}
+
+/// Every byte in at least one word; the words overlap where the length is no multiple of eight.
+#[inline]
+fn each_word(bytes: &[u8], mut see: impl FnMut(u64)) {
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return see(short_word(bytes));
+    };
+    let (words, _) = bytes.as_chunks::<8>();
+    for word in words {
+        see(u64::from_le_bytes(*word));
     }
+    see(u64::from_le_bytes(*last));
 }
 
 /// Up to seven bytes as a word, filled up with spaces.
@@ -75,16 +70,25 @@ pub(crate) fn has_nul_or_wildcard(bytes: &[u8]) -> bool {
     any(bytes, nul_or_wildcard)
 }
 
-/// Whether the bytes are ASCII without U+0000: correct UTF-8 that needs no second look.
-#[inline]
-pub(crate) fn is_plain_text(bytes: &[u8]) -> bool {
-    !any(bytes, not_plain_text)
+/// What one look at a text finds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Found {
+    /// ASCII without U+0000: correct text that needs no second look.
+    pub(crate) plain: bool,
+    /// `+` or `#`; says nothing if the text is not plain.
+    pub(crate) wildcard: bool,
 }
 
-/// Whether the bytes are ASCII without U+0000, `+` and `#`.
+/// Looks for everything that a topic name or filter has to be looked at again for.
 #[inline]
-pub(crate) fn is_plain_name(bytes: &[u8]) -> bool {
-    !any(bytes, not_plain_name)
+pub(crate) fn scan(bytes: &[u8]) -> Found {
+    let (mut odd, mut wildcard) = (0, 0);
+    each_word(bytes, |word| {
+        // Borrows of the subtractions only run on behind a hit, and what they hide is in `word` itself.
+        odd |= word | word.wrapping_sub(ONES);
+        wildcard |= ((word | BIT_3) ^ PLUS).wrapping_sub(ONES);
+    });
+    Found { plain: odd & HIGHS == 0, wildcard: wildcard & HIGHS != 0 }
 }
 
 /// The positions of `+` and `#`, ascending.
@@ -140,8 +144,9 @@ mod tests {
                     let wildcard = matches!(byte, b'+' | b'#');
                     assert_eq!(has_nul(bytes), byte == 0, "{byte} at {at} of {len}");
                     assert_eq!(has_nul_or_wildcard(bytes), byte == 0 || wildcard, "{byte} at {at} of {len}");
-                    assert_eq!(is_plain_text(bytes), byte != 0 && byte < 0x80, "{byte} at {at} of {len}");
-                    assert_eq!(is_plain_name(bytes), byte != 0 && byte < 0x80 && !wildcard, "{byte} at {at} of {len}");
+                    let found = scan(bytes);
+                    assert_eq!(found.plain, byte != 0 && byte < 0x80, "{byte} at {at} of {len}");
+                    assert!(!found.plain || found.wildcard == wildcard, "{byte} at {at} of {len}");
                     let found: Vec<usize> = wildcards(bytes).collect();
                     assert_eq!(found, if wildcard { std::vec![at] } else { Vec::new() });
                 }

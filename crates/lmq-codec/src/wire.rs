@@ -1,6 +1,5 @@
 //! The primitives of the wire as nom parsers over complete slices: an end inside a field is an error, never a wait.
 
-use nom::bytes::complete::take;
 use nom::error::{ErrorKind, ParseError};
 use nom::number::complete::{be_u8, be_u16, be_u32};
 use nom::{Err, IResult};
@@ -47,19 +46,24 @@ pub(crate) fn u32(i: &[u8]) -> IResult<&[u8], u32, Fail<'_>> {
 /// Two length bytes and so many bytes.
 #[inline]
 pub(crate) fn binary(i: &[u8]) -> IResult<&[u8], &[u8], Fail<'_>> {
-    let (i, len) = u16(i)?;
-    take(len)(i)
+    let Some((len, rest)) = i.split_first_chunk::<2>() else {
+        return Err(fail(i, Violation::Truncated));
+    };
+    match rest.split_at_checked(usize::from(u16::from_be_bytes(*len))) {
+        Some((bytes, rest)) => Ok((rest, bytes)),
+        None => Err(fail(rest, Violation::Truncated)),
+    }
 }
 
 /// A string: well-formed UTF-8 without U+0000. [MQTT-1.5.3-1], [MQTT-1.5.3-2]; [MQTT-1.5.4-1], [MQTT-1.5.4-2]
 #[inline]
 pub(crate) fn text(i: &[u8]) -> IResult<&[u8], &str, Fail<'_>> {
     let (rest, bytes) = binary(i)?;
-    let text = core::str::from_utf8(bytes).map_err(|_| fail(i, Violation::NotUtf8))?;
-    if has_nul(bytes) {
-        return Err(fail(i, Violation::NulInText));
+    match core::str::from_utf8(bytes) {
+        Ok(text) if !has_nul(bytes) => Ok((rest, text)),
+        Ok(_) => Err(fail(i, Violation::NulInText)),
+        Err(_) => Err(fail(i, Violation::NotUtf8)),
     }
-    Ok((rest, text))
 }
 
 /// A topic name, which is not empty; errors point at its first byte or length.

@@ -19,7 +19,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Run the gateway (what happens without a command, too)
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Print the user name and the password of a client
     Sign(SignArgs),
     /// Say what is wrong with a configuration file, and on which line

@@ -8,7 +8,13 @@ impl Error {
     /// Control characters (a path may hold them) are escaped, so that the text stays one line.
     pub(crate) fn new(text: impl fmt::Display) -> Self {
         let text = text.to_string();
-        let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+        let escape = |c: char| {
+            if c.is_control() {
+                c.escape_default().to_string()
+            } else {
+                c.to_string()
+            }
+        };
         Self(text.chars().map(escape).collect())
     }
 

@@ -41,7 +41,14 @@ pub(crate) struct BoundListener {
 pub(crate) struct Address(String);
 
 impl ListenerKind {
-    pub(crate) const ALL: [Self; 6] = [Self::Mqtt, Self::Mqtts, Self::Ws, Self::Wss, Self::Http, Self::Https];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Mqtt,
+        Self::Mqtts,
+        Self::Ws,
+        Self::Wss,
+        Self::Http,
+        Self::Https,
+    ];
 
     /// The name of its flag, key and variable.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -74,14 +81,25 @@ impl FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || format!("{text:?} is not an address; write HOST:PORT, such as 127.0.0.1:1883 or [::1]:1883");
+        let wrong = || {
+            format!(
+                "{text:?} is not an address; write HOST:PORT, such as 127.0.0.1:1883 or [::1]:1883"
+            )
+        };
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let host_is_fine = match host.strip_prefix('[') {
             Some(_) => text.parse::<SocketAddr>().is_ok(),
-            None => !host.is_empty() && !host.contains(|c: char| c == ':' || c.is_whitespace() || c.is_control()),
+            None => {
+                !host.is_empty()
+                    && !host.contains(|c: char| c == ':' || c.is_whitespace() || c.is_control())
+            }
         };
         let port_is_fine = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
-        if host_is_fine && port_is_fine { Ok(Self(text.to_owned())) } else { Err(wrong()) }
+        if host_is_fine && port_is_fine {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(wrong())
+        }
     }
 }
 
@@ -99,7 +117,9 @@ impl Address {
 
     pub(crate) fn resolve(&self) -> std::io::Result<SocketAddr> {
         let mut found = self.0.to_socket_addrs()?;
-        found.next().ok_or_else(|| std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address"))
+        found.next().ok_or_else(|| {
+            std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address")
+        })
     }
 }
 
@@ -112,9 +132,16 @@ impl fmt::Display for Address {
 /// A socket that listens on `address`.
 pub(crate) fn bind(kind: ListenerKind, address: &Address) -> Result<BoundListener, Error> {
     let doing = || format!("cannot listen on {kind} {address}");
-    let socket = address.resolve().and_then(TcpListener::bind).map_err(|e| Error::io(doing(), &e))?;
+    let socket = address
+        .resolve()
+        .and_then(TcpListener::bind)
+        .map_err(|e| Error::io(doing(), &e))?;
     let local_addr = socket.local_addr().map_err(|e| Error::io(doing(), &e))?;
-    Ok(BoundListener { kind, local_addr, socket })
+    Ok(BoundListener {
+        kind,
+        local_addr,
+        socket,
+    })
 }
 
 #[cfg(test)]
@@ -123,13 +150,36 @@ mod tests {
 
     #[test]
     fn addresses() {
-        for good in ["127.0.0.1:1883", "0.0.0.0:0", "[::1]:1883", "localhost:65535", "a-b.example:1"] {
-            assert_eq!(good.parse::<Address>().map(|a| a.to_string()), Ok(good.to_owned()));
+        for good in [
+            "127.0.0.1:1883",
+            "0.0.0.0:0",
+            "[::1]:1883",
+            "localhost:65535",
+            "a-b.example:1",
+        ] {
+            assert_eq!(
+                good.parse::<Address>().map(|a| a.to_string()),
+                Ok(good.to_owned())
+            );
         }
-        for bad in ["", "1883", ":1883", "::1:1883", "[::1]", "[::1:1883", "[x]:1", "h:65536", "h:+1", "h:", "a b:1"] {
+        for bad in [
+            "",
+            "1883",
+            ":1883",
+            "::1:1883",
+            "[::1]",
+            "[::1:1883",
+            "[x]:1",
+            "h:65536",
+            "h:+1",
+            "h:",
+            "a b:1",
+        ] {
             assert_eq!(
                 bad.parse::<Address>(),
-                Err(format!("{bad:?} is not an address; write HOST:PORT, such as 127.0.0.1:1883 or [::1]:1883"))
+                Err(format!(
+                    "{bad:?} is not an address; write HOST:PORT, such as 127.0.0.1:1883 or [::1]:1883"
+                ))
             );
         }
     }

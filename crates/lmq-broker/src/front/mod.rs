@@ -24,7 +24,7 @@ use crate::{
 pub struct Front {
     settings: Arc<Settings>,
     handshakes: Slab<Handshake>,
-    outputs: VecDeque<FrontOutput>,
+    outputs: VecDeque<Pending>,
     timers: Timers,
     random: Random,
     now: Instant,
@@ -65,11 +65,29 @@ pub enum Flow {
 #[derive(Debug)]
 struct Handshake {
     peer: Box<Peer>,
+    /// A part of a CONNECT, or what came behind it.
     received: Vec<u8>,
     /// A CONNACK that refuses.
     answer: Option<[u8; 4]>,
     answer_sent: usize,
-    closing: bool,
+    phase: Phase,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The CONNECT is not complete.
+    Waiting,
+    /// It is; the handoff is on the list of outputs, and the id stays taken until it is polled.
+    Leaving(Box<connect::Request>),
+    /// [`FrontOutput::Close`] was said.
+    Closing,
+}
+
+#[derive(Debug)]
+enum Pending {
+    Handoff(ConnId),
+    Transmit(ConnId),
+    Close(ConnId, CloseReason),
 }
 
 /// The front holds [`Limits::handshakes_max`](crate::Limits::handshakes_max) connections already, or is draining.
@@ -102,7 +120,7 @@ impl Front {
             return Err(Full);
         }
         let handshake =
-            Handshake { peer: Box::new(peer), received: Vec::new(), answer: None, answer_sent: 0, closing: false };
+            Handshake { peer: Box::new(peer), received: Vec::new(), answer: None, answer_sent: 0, phase: Phase::Waiting };
         let key = self.handshakes.insert(handshake);
         self.timers.arm(self.now.saturating_add(self.settings.limits.connect_timeout), key);
         Ok(ConnId(key))
@@ -112,8 +130,13 @@ impl Front {
     pub fn handle_bytes(&mut self, now: Now, conn: ConnId, input: &[u8]) -> Flow {
         self.now = self.now.max(now.monotonic);
         let Some(handshake) = self.handshakes.get_mut(conn.0) else { return Flow::Closed };
-        if handshake.closing {
-            return Flow::Closed;
+        match handshake.phase {
+            Phase::Waiting => {}
+            Phase::Leaving(_) => {
+                handshake.received.extend_from_slice(input);
+                return Flow::Pause;
+            }
+            Phase::Closing => return Flow::Closed,
         }
         let mut received = core::mem::take(&mut handshake.received);
         let whole = if received.is_empty() {
@@ -135,7 +158,7 @@ impl Front {
                 Flow::Continue
             }
             Ok(Split::Frame { frame, rest }) => match connect::read(frame, &self.settings, &mut self.random) {
-                Ok(request) => self.hand_off(conn, request, rest.to_vec()),
+                Ok(request) => self.leave(conn, request, rest.to_vec()),
                 Err(reason) => self.close(conn, reason),
             },
             Err(error) => self.close(conn, CloseReason::Malformed(error)),
@@ -158,7 +181,7 @@ impl Front {
     pub fn handle_timeout(&mut self, now: Now) {
         self.now = self.now.max(now.monotonic);
         while let Some((_, key)) = self.timers.pop_due(self.now) {
-            if self.handshakes.get(key).is_some_and(|handshake| !handshake.closing) {
+            if self.handshakes.get(key).is_some_and(|handshake| matches!(handshake.phase, Phase::Waiting)) {
                 let _ = self.close(ConnId(key), CloseReason::ConnectTimeout);
             }
         }
@@ -176,7 +199,18 @@ impl Front {
 
     /// The next thing to do, in order.
     pub fn poll_output(&mut self) -> Option<FrontOutput> {
-        self.outputs.pop_front()
+        loop {
+            return Some(match self.outputs.pop_front()? {
+                Pending::Handoff(conn) => match self.hand_off(conn) {
+                    Some(handoff) => FrontOutput::Handoff(handoff),
+                    None => continue,
+                },
+                Pending::Transmit(conn) => FrontOutput::Transmit(conn),
+                Pending::Close(conn, reason) => {
+                    FrontOutput::Close { conn, reason, linger: self.settings.limits.linger }
+                }
+            });
+        }
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout) next.
@@ -199,24 +233,36 @@ impl Front {
         self.len() == 0
     }
 
-    fn hand_off(&mut self, conn: ConnId, request: connect::Request, leftover: Vec<u8>) -> Flow {
-        let Some(handshake) = self.handshakes.remove(conn.0) else { return Flow::Closed };
-        let shard = self.settings.shard_of(request.client.instance, &request.client.client_id);
-        let handoff = Handoff { conn, shard, peer: handshake.peer, request: Box::new(request), leftover };
-        self.outputs.push_back(FrontOutput::Handoff(Box::new(handoff)));
+    fn leave(&mut self, conn: ConnId, request: connect::Request, leftover: Vec<u8>) -> Flow {
+        let Some(handshake) = self.handshakes.get_mut(conn.0) else { return Flow::Closed };
+        handshake.received = leftover;
+        handshake.phase = Phase::Leaving(Box::new(request));
+        self.outputs.push_back(Pending::Handoff(conn));
         Flow::Pause
+    }
+
+    /// Nothing is handed off of a connection that was closed in the meantime.
+    fn hand_off(&mut self, conn: ConnId) -> Option<Box<Handoff>> {
+        if !matches!(self.handshakes.get(conn.0)?.phase, Phase::Leaving(_)) {
+            return None;
+        }
+        let Handshake { peer, received: leftover, phase, .. } = self.handshakes.remove(conn.0)?;
+        let Phase::Leaving(request) = phase else { return None };
+        let shard = self.settings.shard_of(request.client.instance, &request.client.client_id);
+        Some(Box::new(Handoff { conn, shard, peer, request, leftover }))
     }
 
     fn close(&mut self, conn: ConnId, reason: CloseReason) -> Flow {
         let Some(handshake) = self.handshakes.get_mut(conn.0) else { return Flow::Closed };
-        if core::mem::replace(&mut handshake.closing, true) {
+        if matches!(handshake.phase, Phase::Closing) {
             return Flow::Closed;
         }
+        handshake.phase = Phase::Closing;
         if let Some(code) = connack_code(&reason) {
             handshake.answer = Some([0x20, 2, 0, code]);
-            self.outputs.push_back(FrontOutput::Transmit(conn));
+            self.outputs.push_back(Pending::Transmit(conn));
         }
-        self.outputs.push_back(FrontOutput::Close { conn, reason, linger: self.settings.limits.linger });
+        self.outputs.push_back(Pending::Close(conn, reason));
         Flow::Closed
     }
 }

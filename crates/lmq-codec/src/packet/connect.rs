@@ -52,11 +52,13 @@ const PASSWORD: u8 = 0x40;
 const USERNAME: u8 = 0x80;
 
 impl<'a> Connect<'a> {
+    #[inline(always)]
     pub(super) fn decode(frame: Frame<'a>) -> Result<Self, DecodeError> {
         let (body, version) = version(frame.body()).map_err(|e| super::place(frame, None, e))?;
         super::whole(frame, version, Self::read(body, version))
     }
 
+    #[inline(always)]
     fn read(i: &'a [u8], version: Version) -> IResult<&'a [u8], Self, Fail<'a>> {
         let flags_at = i;
         let (i, flags) = wire::u8(i)?;
@@ -172,6 +174,7 @@ fn version(i: &[u8]) -> IResult<&[u8], Version, Fail<'_>> {
     }
 }
 
+#[inline]
 fn check_flags(flags: u8, version: Version) -> Result<(), Violation> {
     if flags & RESERVED != 0 {
         // [MQTT-3.1.2-3]
@@ -194,6 +197,7 @@ fn check_flags(flags: u8, version: Version) -> Result<(), Violation> {
     Ok(())
 }
 
+#[inline(always)]
 fn will(i: &[u8], flags: u8, version: Version) -> IResult<&[u8], Option<Will<'_>>, Fail<'_>> {
     let (i, properties) = if version.has_properties() { Properties::read(i, On::WILL)? } else { (i, Properties::EMPTY) };
     let (i, topic) = wire::topic_name(i)?;
@@ -204,6 +208,7 @@ fn will(i: &[u8], flags: u8, version: Version) -> IResult<&[u8], Option<Will<'_>
     Ok((rest, Some(Will { topic, payload, qos, retain: flags & WILL_RETAIN != 0, properties })))
 }
 
+#[inline]
 fn some<I, T>((rest, value): (I, T)) -> (I, Option<T>) {
     (rest, Some(value))
 }

@@ -15,7 +15,7 @@ use nom::{Err, IResult};
 use crate::encode::{EncodeError, Encoder, Form, Sizes};
 use crate::frame::PacketType;
 use crate::wire::Fail;
-use crate::{DecodeError, Frame, Version, Violation};
+use crate::{DecodeError, Frame, PacketId, Version, Violation};
 
 pub use ack::Ack;
 pub(crate) use ack::AckKind;
@@ -71,14 +71,30 @@ impl<'a> Packet<'a> {
     /// The peer's: what the edition calls malformed, or a protocol error that one packet alone shows.
     #[inline]
     pub fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
-        if let 0x30..=0x3f = frame.first_byte() {
-            return match Publish::read(frame.first_byte(), frame.body(), version) {
+        // What most packets are is read where the caller stands, so that nothing of the enum's size is moved.
+        match (frame.first_byte(), frame.body()) {
+            (first @ 0x30..=0x3f, body) => match Publish::read(first, body, version) {
                 Ok(publish) => Ok(Self::Publish(publish)),
                 Err(error) => Err(place(frame, Some(version), error)),
-            };
+            },
+            (0xc0, []) => Ok(Self::PingReq),
+            (0xd0, []) => Ok(Self::PingResp),
+            (first @ (0x40 | 0x50 | 0x62 | 0x70), [high, low]) if *high | *low != 0 => {
+                let Some(ack) = PacketId::new(u16::from_be_bytes([*high, *low])).map(Ack::new) else {
+                    return Self::decode_other(frame, version);
+                };
+                Ok(match first {
+                    0x40 => Self::PubAck(ack),
+                    0x50 => Self::PubRec(ack),
+                    0x62 => Self::PubRel(ack),
+                    _ => Self::PubComp(ack),
+                })
+            }
+            _ => Self::decode_other(frame, version),
         }
-        Self::decode_other(frame, version)
     }
+
+    #[inline(never)]
 
     fn decode_other(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
         let body = frame.body();
@@ -101,7 +117,11 @@ impl<'a> Packet<'a> {
             0xe0 => whole(frame, version, Disconnect::read(body, version)).map(Self::Disconnect),
             0xf0 if version.has_properties() => whole(frame, version, Auth::read(body)).map(Self::Auth),
             _ => {
-                let reserved = matches!(frame.packet_type(), None | Some(PacketType::Auth)) && !version.has_properties();
+                let reserved = match frame.packet_type() {
+                    None => true,
+                    Some(PacketType::Auth) => !version.has_properties(),
+                    Some(_) => false,
+                };
                 let violation = if reserved { Violation::ReservedPacketType } else { Violation::ReservedFlags };
                 Err(DecodeError::new(violation, Some(version), 0))
             }
@@ -158,6 +178,7 @@ impl<'a> Packet<'a> {
 }
 
 /// Accepts what a body parser found only if nothing is left behind it.
+#[inline(always)]
 fn whole<'a, T>(frame: Frame<'a>, version: Version, found: IResult<&'a [u8], T, Fail<'a>>) -> Result<T, DecodeError> {
     match found {
         Ok(([], packet)) => Ok(packet),

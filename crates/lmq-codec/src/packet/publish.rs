@@ -23,6 +23,13 @@ pub struct Publish<'a> {
 impl<'a> Publish<'a> {
     #[inline]
     pub(super) fn read(first: u8, body: &'a [u8], version: Version) -> Result<Self, Err<Fail<'a>>> {
+        let dup = first & 0x08 != 0;
+        // [MQTT-3.3.1-4], [MQTT-3.3.1-2]: the first byte first, as it may have come alone.
+        match first & 0x06 {
+            0x06 => return Err(at_first_byte(Violation::PublishQoS3)),
+            0 if dup => return Err(at_first_byte(Violation::DupAtQoS0)),
+            _ => {}
+        }
         let (i, topic) = match body {
             [0, 0, rest @ ..] if version.has_properties() => (rest, None),
             _ => {
@@ -30,19 +37,11 @@ impl<'a> Publish<'a> {
                 (rest, Some(topic))
             }
         };
-        let dup = first & 0x08 != 0;
-        let (i, delivery) = match first & 0x06 {
-            0 if dup => return Err(at_first_byte(Violation::DupAtQoS0)),
-            0 => (i, Delivery::AtMostOnce),
-            2 => {
-                let (i, id) = wire::packet_id(i)?;
-                (i, Delivery::AtLeastOnce { id, dup })
-            }
-            4 => {
-                let (i, id) = wire::packet_id(i)?;
-                (i, Delivery::ExactlyOnce { id, dup })
-            }
-            _ => return Err(at_first_byte(Violation::PublishQoS3)),
+        let (i, delivery) = if first & 0x06 == 0 {
+            (i, Delivery::AtMostOnce)
+        } else {
+            let (i, id) = wire::packet_id(i)?;
+            (i, if first & 0x02 == 0 { Delivery::ExactlyOnce { id, dup } } else { Delivery::AtLeastOnce { id, dup } })
         };
         let (payload, properties) =
             if version.has_properties() { Properties::read(i, On::PUBLISH)? } else { (i, Properties::EMPTY) };

@@ -52,7 +52,7 @@ impl SubscribeOptions {
     }
 
     const fn from_byte(byte: u8, version: Version) -> Result<Self, Violation> {
-        // [MQTT-3-8.3-4] (3.1.1), [MQTT-3.8.3-5] (5.0)
+        // [MQTT-3.8.3-4] (3.1.1), [MQTT-3.8.3-5] (5.0)
         let reserved = if version.has_properties() { 0xc0 } else { 0xfc };
         if byte & reserved != 0 {
             return Err(Violation::ReservedSubscriptionBits);

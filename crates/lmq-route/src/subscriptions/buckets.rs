@@ -27,14 +27,14 @@ impl Buckets {
         }
     }
 
-    pub(crate) fn insert<'a>(&mut self, bucket: u32, id: u32, text_of: &impl Fn(u32) -> &'a str) {
+    pub(crate) fn insert<'a>(&mut self, bucket: u32, id: u32, text_of: &impl Fn(u32) -> &'a [u8]) {
         let list = &mut self.lists[bucket as usize];
         let at = list.partition_point(|other| text_of(*other) < text_of(id));
         list.insert(at, id);
     }
 
     /// Removes a filter; closes the bucket when only one is left, and returns that one.
-    pub(crate) fn remove<'a>(&mut self, bucket: u32, id: u32, text_of: &impl Fn(u32) -> &'a str) -> Option<u32> {
+    pub(crate) fn remove<'a>(&mut self, bucket: u32, id: u32, text_of: &impl Fn(u32) -> &'a [u8]) -> Option<u32> {
         let list = &mut self.lists[bucket as usize];
         let at = list.partition_point(|other| text_of(*other) < text_of(id));
         debug_assert_eq!(list.get(at), Some(&id), "a filter is removed only while it is here");
@@ -50,7 +50,7 @@ impl Buckets {
         Some(last)
     }
 
-    pub(crate) fn find<'a>(&self, bucket: u32, text: &str, text_of: impl Fn(u32) -> &'a str) -> Option<u32> {
+    pub(crate) fn find<'a>(&self, bucket: u32, text: &[u8], text_of: impl Fn(u32) -> &'a [u8]) -> Option<u32> {
         let ids = self.ids(bucket);
         let at = ids.binary_search_by(|id| text_of(*id).cmp(text)).ok()?;
         ids.get(at).copied()

@@ -8,10 +8,41 @@ use super::keys::Keys;
 
 const PAGE: usize = 1024;
 
-/// One filter: its text and who subscribed to it.
+/// Text of this length at most is kept inside of a [`Filter`], which then fills 64 bytes.
+const INLINE_MAX: usize = 38;
+
+/// One filter: its text and who subscribed to it. One cache line holds all of it, up to two keys and longer text apart.
+#[repr(align(64))]
 pub(crate) struct Filter<K, V> {
-    pub(crate) text: Box<str>,
+    text: Text,
     pub(crate) keys: Keys<K, V>,
+}
+
+enum Text {
+    Inline(u8, [u8; INLINE_MAX]),
+    Heap(Box<[u8]>),
+}
+
+impl<K, V> Filter<K, V> {
+    pub(crate) fn new(text: &[u8], keys: Keys<K, V>) -> Self {
+        let mut inline = [0; INLINE_MAX];
+        let text = match inline.get_mut(..text.len()) {
+            Some(place) => {
+                place.copy_from_slice(text);
+                Text::Inline(text.len() as u8, inline)
+            }
+            None => Text::Heap(text.into()),
+        };
+        Self { text, keys }
+    }
+
+    #[inline]
+    pub(crate) fn text(&self) -> &[u8] {
+        match &self.text {
+            Text::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or(bytes),
+            Text::Heap(bytes) => bytes,
+        }
+    }
 }
 
 pub(crate) struct Filters<K, V> {
@@ -83,15 +114,15 @@ impl<K, V> Filters<K, V> {
     pub(crate) fn fetch(&self, ids: &[u32]) {
         let mut read = 0;
         for id in ids {
-            read ^= self.text(*id).as_bytes().first().copied().unwrap_or(0);
+            read ^= self.text(*id).first().copied().unwrap_or(0);
         }
         core::hint::black_box(read);
     }
 
     /// The text of a filter, empty if there is none under this number.
     #[inline]
-    pub(crate) fn text(&self, id: u32) -> &str {
-        self.filter(id).map_or("", |filter| &filter.text)
+    pub(crate) fn text(&self, id: u32) -> &[u8] {
+        self.filter(id).map_or(&[], Filter::text)
     }
 
     pub(crate) const fn len(&self) -> usize {

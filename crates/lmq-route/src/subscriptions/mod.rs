@@ -48,15 +48,15 @@ impl<K: Copy + Ord, V: Copy> Subscriptions<K, V> {
     /// Adds a subscription, or replaces the value of an existing one and returns the old value.
     pub fn insert(&mut self, filter: TopicFilter<'_>, key: K, value: V) -> Option<V> {
         self.version += 1;
-        let text = filter.as_str();
+        let text = filter.as_bytes();
         let replaced = match self.id(filter) {
             Some(id) => self.filters.filter_mut(id).and_then(|filter| filter.keys.insert(key, value)),
             None => {
-                let id = self.filters.insert(Filter { text: text.into(), keys: Keys::One((key, value)) });
+                let id = self.filters.insert(Filter::new(text, Keys::One((key, value))));
                 if filter.has_wildcard() {
                     self.wildcard.insert(&self.hasher, id, |id| self.filters.text(id));
                 } else {
-                    self.exact.insert(self.hasher.text(text.as_bytes()), id);
+                    self.exact.insert(self.hasher.text(text), id);
                 }
                 None
             }
@@ -86,17 +86,18 @@ impl<K: Copy + Ord, V: Copy> Subscriptions<K, V> {
     /// Calls back once for every subscription whose filter matches the topic.
     #[inline]
     pub fn for_each(&self, topic: TopicName<'_>, mut each: impl FnMut(K, V)) {
-        if let Some(filter) = self.exact(topic.as_bytes()).and_then(|id| self.filters.filter(id)) {
-            filter.keys.for_each(&mut each);
-        }
+        let topic = topic.as_bytes();
         if self.wildcard.is_empty() {
+            if let Some(filter) = self.exact(topic).and_then(|id| self.filters.filter(id)) {
+                filter.keys.for_each(&mut each);
+            }
             return;
         }
-        walk::candidates(&self.wildcard, &self.hasher, topic.as_bytes(), |ids| {
+        walk::candidates(&self.hasher, &self.exact, &self.wildcard, topic, |ids| {
             self.filters.fetch(ids);
             for id in ids {
                 if let Some(filter) = self.filters.filter(*id) {
-                    if text::matches(filter.text.as_bytes(), topic.as_bytes()) {
+                    if text::matches(filter.text(), topic) {
                         filter.keys.for_each(&mut each);
                     }
                 }
@@ -144,12 +145,12 @@ impl<K: Copy + Ord, V: Copy> Subscriptions<K, V> {
         if !filter.has_wildcard() {
             return self.exact(filter.as_bytes());
         }
-        self.wildcard.id(&self.hasher, filter.as_str(), |id| self.filters.text(id))
+        self.wildcard.id(&self.hasher, filter.as_bytes(), |id| self.filters.text(id))
     }
 
     #[inline]
     fn exact(&self, text: &[u8]) -> Option<u32> {
-        let at = self.exact.find(self.hasher.text(text), |id| self.filters.text(*id).as_bytes() == text)?;
+        let at = self.exact.find(self.hasher.text(text), |id| self.filters.text(*id) == text)?;
         Some(self.exact.item(at))
     }
 }

@@ -17,7 +17,7 @@ use super::table::Table;
 use super::text::split_level;
 
 /// Levels that have nodes. Filters that agree in so many levels are listed under one node, in the order of their text.
-pub(crate) const DEPTH_MAX: usize = 32;
+pub(crate) const DEPTH_MAX: usize = 16;
 
 pub(crate) struct Prefixes {
     nodes: Table<Node>,
@@ -58,7 +58,7 @@ impl Prefixes {
     }
 
     /// Adds a filter that is not here yet.
-    pub(crate) fn insert<'a>(&mut self, hasher: &Hasher, id: u32, text_of: impl Fn(u32) -> &'a str) {
+    pub(crate) fn insert<'a>(&mut self, hasher: &Hasher, id: u32, text_of: impl Fn(u32) -> &'a [u8]) {
         let mut moving = Vec::new();
         let mut next = Some((id, Path::new(hasher, text_of(id))));
         while let Some((id, path)) = next {
@@ -73,7 +73,7 @@ impl Prefixes {
         hasher: &Hasher,
         id: u32,
         mut path: Path<'a>,
-        text_of: &impl Fn(u32) -> &'a str,
+        text_of: &impl Fn(u32) -> &'a [u8],
     ) -> Option<[(u32, Path<'a>); 2]> {
         loop {
             let Some(at) = self.find(path.hash, path.depth) else {
@@ -106,7 +106,7 @@ impl Prefixes {
     }
 
     /// Removes a filter that is here.
-    pub(crate) fn remove<'a>(&mut self, hasher: &Hasher, id: u32, text_of: impl Fn(u32) -> &'a str) {
+    pub(crate) fn remove<'a>(&mut self, hasher: &Hasher, id: u32, text_of: impl Fn(u32) -> &'a [u8]) {
         let mut path = Path::new(hasher, text_of(id));
         let mut trail = Vec::with_capacity(DEPTH_MAX);
         let mut vacated = loop {
@@ -156,7 +156,7 @@ impl Prefixes {
     }
 
     /// The number under which a filter with this text is here.
-    pub(crate) fn id<'a>(&self, hasher: &Hasher, text: &str, text_of: impl Fn(u32) -> &'a str) -> Option<u32> {
+    pub(crate) fn id<'a>(&self, hasher: &Hasher, text: &[u8], text_of: impl Fn(u32) -> &'a [u8]) -> Option<u32> {
         let mut path = Path::new(hasher, text);
         loop {
             match self.nodes.item(self.find(path.hash, path.depth)?).kind {
@@ -188,7 +188,17 @@ impl Prefixes {
     /// Has the processor fetch nodes that will be visited.
     #[inline]
     pub(crate) fn fetch(&self, hashes: &[u64]) {
-        self.nodes.fetch(hashes);
+        self.nodes.fetch(hashes.iter().copied());
+    }
+
+    /// Has the processor fetch the nodes on the path of plain text.
+    #[inline]
+    pub(crate) fn fetch_literal(&self, hasher: &Hasher, levels: &[u64]) {
+        let mut path = hasher.root();
+        self.nodes.fetch(levels.iter().map(|level| {
+            path = hasher.path(path, Step::Literal(*level));
+            path
+        }));
     }
 
     #[inline]
@@ -248,8 +258,8 @@ impl Ways {
 }
 
 impl<'a> Path<'a> {
-    fn new(hasher: &Hasher, filter: &'a str) -> Self {
-        Self { hash: hasher.root(), depth: 0, rest: Some(filter.as_bytes()) }
+    fn new(hasher: &Hasher, filter: &'a [u8]) -> Self {
+        Self { hash: hasher.root(), depth: 0, rest: Some(filter) }
     }
 
     fn advance(&mut self, hasher: &Hasher) -> Step {

@@ -99,10 +99,10 @@ impl<T: Copy + Default> Table<T> {
 
     /// Reads the homes of all hashes, so that the processor waits for all of them at once and not for one after another.
     #[inline]
-    pub(crate) fn fetch(&self, hashes: &[u64]) {
+    pub(crate) fn fetch(&self, hashes: impl Iterator<Item = u64>) {
         let mut read = 0;
         for hash in hashes {
-            read ^= self.slots.get(home(tag(*hash), self.homes)).map_or(0, |slot| slot.tag);
+            read ^= self.slots.get(home(tag(hash), self.homes)).map_or(0, |slot| slot.tag);
         }
         core::hint::black_box(read);
     }

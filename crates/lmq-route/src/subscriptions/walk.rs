@@ -5,26 +5,40 @@
 
 use super::hash::{Hasher, Step};
 use super::prefixes::{DEPTH_MAX, Prefixes, Ways};
+use super::table::Table;
 use super::text::split_level;
 
 /// Nodes that are visited together. Each leaves at most two for the next depth.
-const BATCH: usize = 8;
+const BATCH: usize = 12;
 
 /// Filters that are named together.
-const FOUND_MAX: usize = 32;
+const FOUND_MAX: usize = 64;
 
 /// Names every filter that may match, each once: all that do, and those that agree with the topic as far as nodes tell.
 ///
 /// Visits no more nodes than the filters that agree so far have levels, and no more than 3 for each way to replace
 /// levels of the topic by `+`.
 #[inline]
-pub(crate) fn candidates(prefixes: &Prefixes, hasher: &Hasher, topic: &[u8], each: impl FnMut(&[u32])) {
-    let mut levels = Levels { hashes: [0; DEPTH_MAX], known: 0, rest: Some(topic) };
-    let mut todo = Todo::new(hasher.root());
+pub(crate) fn candidates(
+    hasher: &Hasher,
+    exact: &Table<u32>,
+    prefixes: &Prefixes,
+    topic: &[u8],
+    each: impl FnMut(&[u32]),
+) {
+    let topic_hash = hasher.text(topic);
+    exact.fetch([topic_hash].into_iter());
+    let levels = Levels::new(hasher, topic);
+    prefixes.fetch_literal(hasher, levels.hashes());
     let mut found = Found { ids: [0; FOUND_MAX], len: 0, each };
+    exact.find(topic_hash, |id| {
+        found.push(*id);
+        false
+    });
+    let mut todo = Todo::new(hasher.root());
     while let Some((depth, batch)) = todo.pop() {
-        let level = levels.level(hasher, depth);
-        let mut ends = Batch::<{ 2 * BATCH }>::new();
+        let level = levels.hashes().get(depth).copied();
+        let mut ends = Batch { hashes: [0; 2 * BATCH], len: 0 };
         for hash in batch.hashes() {
             let Some(ways) = prefixes.visit(*hash, depth, |id| found.push(id)) else { continue };
             // A wildcard at the start does not match a topic that begins with `$`. [MQTT-4.7.2-1]
@@ -45,8 +59,10 @@ pub(crate) fn candidates(prefixes: &Prefixes, hasher: &Hasher, topic: &[u8], eac
                 None => {}
             }
         }
-        prefixes.fetch(ends.hashes());
-        prefixes.fetch(todo.deepest());
+        if ends.len + todo.deepest().len() > 1 {
+            prefixes.fetch(ends.hashes());
+            prefixes.fetch(todo.deepest());
+        }
         for hash in ends.hashes() {
             visit_end(prefixes, hasher, *hash, depth + 1, |id| found.push(id));
         }
@@ -63,24 +79,27 @@ fn visit_end(prefixes: &Prefixes, hasher: &Hasher, mut hash: u64, mut depth: usi
     }
 }
 
-/// The levels of a topic, hashed as far as the search has come.
-struct Levels<'a> {
+/// The hashes of the first levels of a topic.
+struct Levels {
     hashes: [u64; DEPTH_MAX],
-    known: usize,
-    rest: Option<&'a [u8]>,
+    len: usize,
 }
 
-impl Levels<'_> {
-    /// The hash of a level. A search asks for the levels from the first on and skips none.
+impl Levels {
     #[inline]
-    fn level(&mut self, hasher: &Hasher, depth: usize) -> Option<u64> {
-        if depth == self.known && depth < DEPTH_MAX {
-            let (level, rest) = split_level(self.rest?);
-            self.rest = rest;
-            self.hashes[depth] = hasher.text(level);
-            self.known += 1;
+    fn new(hasher: &Hasher, topic: &[u8]) -> Self {
+        let (mut hashes, mut len, mut rest) = ([0; DEPTH_MAX], 0, Some(topic));
+        while let (Some(text), Some(hash)) = (rest, hashes.get_mut(len)) {
+            let (level, after) = split_level(text);
+            *hash = hasher.text(level);
+            len += 1;
+            rest = after;
         }
-        self.hashes.get(depth).copied()
+        Self { hashes, len }
+    }
+
+    fn hashes(&self) -> &[u64] {
+        &self.hashes[..self.len]
     }
 }
 
@@ -119,10 +138,10 @@ impl Todo {
         }
         let len = usize::from(self.counts[self.depth]).min(BATCH);
         self.counts[self.depth] -= len as u8;
-        let mut batch = Batch { hashes: [0; BATCH], len };
-        batch.hashes[..len].copy_from_slice(&self.hashes[self.len - len..self.len]);
         self.len -= len;
-        Some((self.depth, batch))
+        // A whole batch is copied whatever its length: that is two instructions, not a call.
+        let hashes = *self.hashes.get(self.len..)?.first_chunk()?;
+        Some((self.depth, Batch { hashes, len }))
     }
 
     #[inline]
@@ -137,11 +156,6 @@ struct Batch<const N: usize> {
 }
 
 impl<const N: usize> Batch<N> {
-    #[inline]
-    const fn new() -> Self {
-        Self { hashes: [0; N], len: 0 }
-    }
-
     #[inline]
     fn push(&mut self, hash: u64) {
         self.hashes[self.len] = hash;

@@ -37,19 +37,19 @@ pub(crate) fn load(flags: &ServeArgs) -> Result<Config, Error> {
         None => File::default(),
     };
     layers.push(file.layer);
-    let merged = Merged { layers: &layers };
-    let config = merged.config(file.limits, file.instances, &mut problems);
+    let config = Merged { layers: &layers }.config(file.limits, file.instances, &mut problems);
     match problems.into_iter().next() {
         Some(problem) => Err(Error::new(problem)),
         None => Ok(config),
     }
 }
 
-/// What the file at `path` gives by itself, and everything that is wrong with it.
+/// What the file at `path` gives by itself, and everything that is wrong with it, by line.
 pub(crate) fn merge_file(path: &Path) -> Result<(Config, Vec<Problem>), Error> {
     let (file, mut problems) = File::read(path)?;
     let layers = [file.layer];
     let config = Merged { layers: &layers }.config(file.limits, file.instances, &mut problems);
+    problems.sort_by_key(Problem::line);
     Ok((config, problems))
 }
 
@@ -59,26 +59,52 @@ struct Merged<'a> {
 }
 
 impl Merged<'_> {
-    fn config(&self, limits: Limits, instances: Vec<Instance>, problems: &mut Vec<Problem>) -> Config {
-        let profile = self.first(|layer| layer.profile.as_ref()).map_or(ProfileName::Lmq, |p| p.value);
+    fn config(
+        &self,
+        limits: Limits,
+        instances: Vec<Instance>,
+        problems: &mut Vec<Problem>,
+    ) -> Config {
+        let profile = self
+            .first(|layer| layer.profile.as_ref())
+            .map_or(ProfileName::Lmq, |p| p.value);
         let listeners = self.listeners(problems);
         let tls = self.tls(problems);
         self.check_tls(&listeners, tls.is_some(), problems);
         let allow_anonymous = self.first(|layer| layer.allow_anonymous.as_ref());
-        if let (ProfileName::Lmq, Some(Placed { value: true, origin })) = (profile, allow_anonymous) {
+        if let (
+            ProfileName::Lmq,
+            Some(Placed {
+                value: true,
+                origin,
+            }),
+        ) = (profile, allow_anonymous)
+        {
             let text = "allow-anonymous needs profile mqtt: profile lmq always checks credentials";
-            problems.push(Problem { origin: Some(origin.clone()), text: text.to_owned() });
+            problems.push(Problem {
+                origin: Some(origin.clone()),
+                text: text.to_owned(),
+            });
         }
         Config {
             profile,
-            listeners: listeners.into_iter().map(|(kind, address, _)| (kind, address)).collect(),
+            listeners: listeners
+                .into_iter()
+                .map(|(kind, address, _)| (kind, address))
+                .collect(),
             tls,
             storage: self.storage(problems),
-            threads: self.first(|layer| layer.threads.as_ref()).map_or_else(cores, |p| p.value),
+            threads: self
+                .first(|layer| layer.threads.as_ref())
+                .map_or_else(cores, |p| p.value),
             allow_anonymous: allow_anonymous.is_some_and(|p| p.value),
             log: Log {
-                level: self.first(|layer| layer.log_level.as_ref()).map_or(LevelFilter::INFO, |p| p.value),
-                format: self.first(|layer| layer.log_format.as_ref()).map_or(LogFormat::Text, |p| p.value),
+                level: self
+                    .first(|layer| layer.log_level.as_ref())
+                    .map_or(LevelFilter::INFO, |p| p.value),
+                format: self
+                    .first(|layer| layer.log_format.as_ref())
+                    .map_or(LogFormat::Text, |p| p.value),
             },
             limits,
             instances,
@@ -90,7 +116,10 @@ impl Merged<'_> {
     }
 
     /// Once an address is named anywhere, only named listeners run; until then the defaults do, except those turned off.
-    fn listeners(&self, problems: &mut Vec<Problem>) -> Vec<(ListenerKind, Address, Option<Origin>)> {
+    fn listeners(
+        &self,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<(ListenerKind, Address, Option<Origin>)> {
         let mut named = BTreeMap::new();
         for kind in ListenerKind::ALL {
             if let Some(placed) = self.first(|layer| layer.listeners.get(&kind)) {
@@ -103,9 +132,13 @@ impl Merged<'_> {
             match named.get(&kind) {
                 Some(placed) => {
                     let addresses = placed.value.iter().cloned();
-                    found.extend(addresses.map(|address| (kind, address, Some(placed.origin.clone()))));
+                    found.extend(
+                        addresses.map(|address| (kind, address, Some(placed.origin.clone()))),
+                    );
                 }
-                None if !any_address => found.extend(Address::default_of(kind).map(|address| (kind, address, None))),
+                None if !any_address => {
+                    found.extend(Address::default_of(kind).map(|address| (kind, address, None)))
+                }
                 None => {}
             }
         }
@@ -121,16 +154,25 @@ impl Merged<'_> {
         let cert = self.first(|layer| layer.tls_cert.as_ref());
         let key = self.first(|layer| layer.tls_key.as_ref());
         match (cert, key) {
-            (Some(cert), Some(key)) => Some(TlsFiles { cert: cert.value.clone(), key: key.value.clone() }),
+            (Some(cert), Some(key)) => Some(TlsFiles {
+                cert: cert.value.clone(),
+                key: key.value.clone(),
+            }),
             (None, None) => None,
             (Some(only), None) => {
                 let text = "a certificate needs its key; give tls-key, too".to_owned();
-                problems.push(Problem { origin: Some(only.origin.clone()), text });
+                problems.push(Problem {
+                    origin: Some(only.origin.clone()),
+                    text,
+                });
                 None
             }
             (None, Some(only)) => {
                 let text = "a key needs its certificate; give tls-cert, too".to_owned();
-                problems.push(Problem { origin: Some(only.origin.clone()), text });
+                problems.push(Problem {
+                    origin: Some(only.origin.clone()),
+                    text,
+                });
                 None
             }
         }
@@ -150,7 +192,10 @@ impl Merged<'_> {
             let text = format!(
                 "{kind} needs a certificate; give tls-cert and tls-key (`gateway cert` makes a pair for localhost)"
             );
-            problems.push(Problem { origin: origin.clone(), text });
+            problems.push(Problem {
+                origin: origin.clone(),
+                text,
+            });
         }
     }
 
@@ -158,13 +203,24 @@ impl Merged<'_> {
         let mut memory_is_refused = false;
         for layer in self.layers {
             match (&layer.data, &layer.memory) {
-                (Some(_), Some(Placed { value: true, origin })) => {
+                (
+                    Some(_),
+                    Some(Placed {
+                        value: true,
+                        origin,
+                    }),
+                ) => {
                     let text = "a data directory and memory exclude each other".to_owned();
-                    problems.push(Problem { origin: Some(origin.clone()), text });
+                    problems.push(Problem {
+                        origin: Some(origin.clone()),
+                        text,
+                    });
                     return Storage::Memory;
                 }
                 (Some(dir), _) => return Storage::Data(dir.value.clone()),
-                (None, Some(Placed { value: true, .. })) if !memory_is_refused => return Storage::Memory,
+                (None, Some(Placed { value: true, .. })) if !memory_is_refused => {
+                    return Storage::Memory;
+                }
                 (None, memory) => memory_is_refused |= memory.is_some(),
             }
         }

@@ -13,6 +13,7 @@ use lmq_auth::SecretKey;
 use lmq_id::{GroupId, InstanceId, ParentTopic};
 
 pub(crate) use merge::{load, merge_file};
+pub(crate) use value::access_key as check_access_key;
 
 use crate::listen::{Address, ListenerKind};
 

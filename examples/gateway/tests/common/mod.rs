@@ -40,7 +40,10 @@ impl Place {
     /// A gateway in this directory that sees no `LMQ_` variable of ours.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
-        command.args(args).current_dir(self.path()).stdin(Stdio::null());
+        command
+            .args(args)
+            .current_dir(self.path())
+            .stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("LMQ_") {
                 command.env_remove(name);
@@ -67,14 +70,21 @@ impl Place {
 
 /// Runs to the end. A gateway that serves instead of refusing is ended and fails the test.
 pub(crate) fn output(command: &mut Command) -> Output {
-    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let id = child.id();
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
-    receiver.recv_timeout(PATIENCE).map(Result::unwrap).unwrap_or_else(|_| {
-        signal(id, rustix::process::Signal::KILL);
-        panic!("the gateway did not end")
-    })
+    receiver
+        .recv_timeout(PATIENCE)
+        .map(Result::unwrap)
+        .unwrap_or_else(|_| {
+            signal(id, rustix::process::Signal::KILL);
+            panic!("the gateway did not end")
+        })
 }
 
 #[track_caller]
@@ -99,7 +109,11 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let stderr = thread::spawn(move || {
             let mut text = String::new();
@@ -108,13 +122,25 @@ impl Gateway {
         });
         let (sender, stdout) = mpsc::channel();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { child, stdout, stderr: Some(stderr), listening: Vec::new() }.listening()
+        thread::spawn(move || {
+            lines
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line))
+        });
+        Self {
+            child,
+            stdout,
+            stderr: Some(stderr),
+            listening: Vec::new(),
+        }
+        .listening()
     }
 
     pub(crate) fn addr(&self, kind: &str) -> SocketAddr {
         let found = self.listening.iter().find(|(name, _)| name == kind);
-        found.unwrap_or_else(|| panic!("{kind} is not in {:?}", self.listening)).1
+        found
+            .unwrap_or_else(|| panic!("{kind} is not in {:?}", self.listening))
+            .1
     }
 
     /// Ends it with SIGTERM: how it ended, the rest of stdout, and stderr.
@@ -122,7 +148,10 @@ impl Gateway {
         self.stop_with(rustix::process::Signal::TERM)
     }
 
-    pub(crate) fn stop_with(mut self, kind: rustix::process::Signal) -> (ExitStatus, String, String) {
+    pub(crate) fn stop_with(
+        mut self,
+        kind: rustix::process::Signal,
+    ) -> (ExitStatus, String, String) {
         signal(self.child.id(), kind);
         let status = self.child.wait().unwrap();
         let stderr = self.stderr.take().unwrap().join().unwrap();
@@ -132,18 +161,28 @@ impl Gateway {
 
     fn listening(mut self) -> Self {
         loop {
-            let Ok(line) = self.stdout.recv_timeout(PATIENCE) else { self.fail() };
+            let Ok(line) = self.stdout.recv_timeout(PATIENCE) else {
+                self.fail()
+            };
             if line == "ready" {
                 return self;
             }
-            let (kind, addr) = line.strip_prefix("listening ").unwrap().split_once(' ').unwrap();
-            self.listening.push((kind.to_owned(), addr.parse().unwrap()));
+            let (kind, addr) = line
+                .strip_prefix("listening ")
+                .unwrap()
+                .split_once(' ')
+                .unwrap();
+            self.listening
+                .push((kind.to_owned(), addr.parse().unwrap()));
         }
     }
 
     fn fail(&mut self) -> ! {
         drop(self.child.kill());
-        panic!("the gateway does not listen: {}", self.stderr.take().unwrap().join().unwrap());
+        panic!(
+            "the gateway does not listen: {}",
+            self.stderr.take().unwrap().join().unwrap()
+        );
     }
 }
 
@@ -162,7 +201,11 @@ fn signal(id: u32, signal: rustix::process::Signal) {
 /// The answer to one HTTP request, whole.
 pub(crate) fn http_get(addr: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(addr).unwrap();
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer

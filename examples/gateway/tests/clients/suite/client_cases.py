@@ -6,10 +6,12 @@ from dataclasses import replace
 from . import mosquitto
 from .report import check, check_equal
 from .session import Message
+from .wire_cases import connected
 
 BINARY = bytes(range(256))
 SUBSCRIPTIONS_MAX = 30
 REFUSED = 128
+BURST_MESSAGES = 300
 
 
 @contextmanager
@@ -116,6 +118,16 @@ def large_payload(kind, site, transport):
         check(message == Message(topic, 1, payload), "the payload was changed on its way")
 
 
+def burst(kind, site, transport):
+    """Many messages in a row arrive completely and in order."""
+    topic = site.topic()
+    payloads = [b"burst %d" % number for number in range(BURST_MESSAGES)]
+    with pair(kind, site, transport) as (receiver, sender):
+        receiver.subscribe([topic], 1)
+        sender.publish(topic, 1, *payloads)
+        receiver.expect_messages([Message(topic, 1, payload) for payload in payloads])
+
+
 def version_3_1(kind, site, transport):
     """A client of MQTT 3.1 (MQIsdp, level 3) works with all three QoS."""
     topic = site.topic()
@@ -139,6 +151,18 @@ def takeover(kind, site, transport):
             second.expect_messages([Message(topic, 1, b"new")])
             second.expect_alive()
             check(first.messages.empty(), "the old connection received a message")
+
+
+def takeover_of_other(kind, site, transport):
+    """The same for a tool that connects again by itself: it takes over, and is not taken over."""
+    topic = site.topic()
+    options = site.options(transport)
+    with connected(site, client_id=options.client_id) as first:
+        with pair_with(kind.open(options), kind, site, transport) as (second, sender):
+            second.subscribe([topic], 1)
+            check_equal("the old connection got", first.wait_closed(), b"")
+            sender.publish(topic, 1, b"new")
+            second.expect_messages([Message(topic, 1, b"new")])
 
 
 def pair_with(receiver, kind, site, transport):
@@ -221,10 +245,9 @@ def legacy_signature(kind, site, transport):
 
 def cases(kind, site):
     """Name and function of each case that applies."""
-    chosen = [qos_levels, lowered_qos, wildcards, overlapping, large_payload, version_3_1]
+    chosen = [qos_levels, lowered_qos, wildcards, overlapping, burst, large_payload, version_3_1]
     chosen.append(unsubscribing if kind.can_unsubscribe else unsubscribing_stored)
-    if kind.stays_closed:
-        chosen.append(takeover)
+    chosen.append(takeover if kind.stays_closed else takeover_of_other)
     if site.login_needed:
         chosen += [p2p, wrong_password, unknown_access_key, unknown_group, malformed_client_id]
         chosen += [foreign_instance, foreign_group]

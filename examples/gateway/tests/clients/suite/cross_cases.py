@@ -1,10 +1,10 @@
 """Cases in which several client kinds take part."""
 
 from .client_cases import sessions
-from .report import check_equal
+from .report import check, check_equal
 from .session import Message
 
-KEPT_MESSAGES = 25
+KEPT_MESSAGES = 150
 QOS_LEVELS = (0, 1, 2)
 SHORT_KEEP_ALIVE_SECONDS = 2
 
@@ -62,23 +62,23 @@ class Kept:
         self.kind = kind
         self.topic = site.topic()
         self.options = site.options(transport, clean=False)
-        self.sender = (sender_kind, site.options(sender_kind.transports[0]))
         self.payloads = [b"kept %d" % number for number in range(KEPT_MESSAGES)]
-        self.leave()
-
-    def leave(self):
-        with sessions(self.kind.open(self.options)) as (session,):
-            session.subscribe([self.topic], 1)
-        kind, options = self.sender
-        with sessions(kind.open(options)) as (sender,):
-            sender.publish(self.topic, 1, *self.payloads)
+        with sessions(kind.open(self.options)) as (session,):
+            session.subscribe([f"{self.topic}/+"], max(site.kept_qos))
+        with sessions(sender_kind.open(site.options(sender_kind.transports[0]))) as (sender,):
+            for qos in site.kept_qos:
+                sender.publish(f"{self.topic}/{qos}", qos, *self.payloads)
 
     def finish(self):
         with sessions(self.kind.open(self.options)) as (session,):
-            check_equal("session present", session.present in ("1", "-"), True)
+            check("0" != session.present, "the session is not present")
             if self.kind.needs_subscription:
-                session.subscribe([self.topic], 1)
-            session.expect_messages([Message(self.topic, 1, payload) for payload in self.payloads])
+                session.subscribe([f"{self.topic}/+"], max(self.site.kept_qos))
+            received = [session.message() for _ in range(KEPT_MESSAGES * len(self.site.kept_qos))]
+        for qos in self.site.kept_qos:
+            topic = f"{self.topic}/{qos}"
+            seen = [message for message in received if message.topic == topic]
+            check_equal(f"messages with QoS {qos}", seen, [Message(topic, qos, payload) for payload in self.payloads])
 
 
 class Idle:

@@ -42,9 +42,17 @@ class Programs:
 
     def java(self, mode, transport, client_id, target=""):
         scheme = {"tcp": "tcp", "tls": "ssl"}[transport]
-        url = f"{scheme}://localhost:{self.site.ports[transport]}"
-        trust = [f"-Djavax.net.ssl.trustStore={self.trust_store()}", f"-Djavax.net.ssl.trustStorePassword={TRUST_PASSWORD}"]
-        command = [*self.kit.java_command("Document", *trust), mode]
+        host = f"{self.site.instance}.localhost"
+        url = f"{scheme}://{host}:{self.site.ports[transport]}"
+        hosts = self.folder / "hosts"
+        hosts.write_text(f"127.0.0.1 {host}\n")
+        properties = {
+            "jdk.net.hosts.file": hosts,
+            "javax.net.ssl.trustStore": self.trust_store(),
+            "javax.net.ssl.trustStorePassword": TRUST_PASSWORD,
+        }
+        words = [f"-D{name}={value}" for name, value in properties.items()]
+        command = [*self.kit.java_command("Document", *words), mode]
         return self.running(command, transport, client_id, self.site.parent, LMQ_URL=url, LMQ_TARGET=target)
 
     def trust_store(self):

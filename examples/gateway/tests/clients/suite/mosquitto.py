@@ -71,11 +71,11 @@ class MosquittoSession(Inbox):
     def publish(self, topic, qos, *payloads):
         """Returns when the QoS flow of every payload is complete."""
         options = self.options.named(self.options.client_id + "P") if self.subscriber else self.options
-        words = ["-t", topic, "-q", str(qos)]
-        for payload in payloads:
-            done = run_tool(options, "mosquitto_pub", [*words, "-s"], payload)
-            if done.returncode != 0:
-                raise CaseError(f"mosquitto_pub: exit code {done.returncode}, {done.stderr.decode()}")
+        # "-s" sends the whole input as one message, "-l" each line of it.
+        mode = "-s" if len(payloads) == 1 else "-l"
+        done = run_tool(options, "mosquitto_pub", ["-t", topic, "-q", str(qos), mode], b"\n".join(payloads))
+        if done.returncode != 0:
+            raise CaseError(f"mosquitto_pub: exit code {done.returncode}, {done.stderr.decode()}")
 
     def close(self):
         if self.subscriber is None:

@@ -10,6 +10,8 @@ CONFIG = """\
 allow_anonymous true
 persistence false
 user root
+max_inflight_messages 0
+max_queued_messages 0
 """
 
 

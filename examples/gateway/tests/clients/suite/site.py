@@ -23,6 +23,7 @@ class Site:
     parent = "TopicA"
     payload_bytes_max = 1 << 20
     login_needed = False
+    kept_qos = (1, 2)
 
     def __init__(self, name, ports, ca):
         self.name = name
@@ -66,6 +67,8 @@ class LmqSite(Site):
     profile = "lmq"
     payload_bytes_max = 60 * 1024
     login_needed = True
+    # QoS 2 with a persistent session is not offered by the product.
+    kept_qos = (1,)
     access_key = "LTAI4DummyAccessKeyId"
     secret_key = "DummyAccessKeySecret0123456789"
     instance = "mqtt-cn-test0001"

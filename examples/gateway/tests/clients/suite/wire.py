@@ -121,7 +121,7 @@ class Peer:
         try:
             return self.socket.recv(1 << 16)
         except TimeoutError:
-            raise CaseError(f"nothing received within {SECONDS_MAX} s") from None
+            raise CaseError(f"nothing received within {self.socket.gettimeout():g} s, and not closed") from None
         except OSError:
             return b""
 

@@ -29,6 +29,7 @@ import org.eclipse.paho.client.mqttv3.persist.MemoryPersistence;
 public final class Agent implements MqttCallback {
     private static final PrintStream OUTPUT = System.out;
     private static final int CONNACK_CODE_MAX = 5;
+    private static final int INFLIGHT_MAX = 1000;
 
     private final String name;
     private final MqttAsyncClient client;
@@ -74,6 +75,7 @@ public final class Agent implements MqttCallback {
         MqttConnectOptions options = new MqttConnectOptions();
         options.setCleanSession(fields[4].equals("1"));
         options.setKeepAliveInterval(Integer.parseInt(fields[5]));
+        options.setMaxInflight(INFLIGHT_MAX);
         options.setMqttVersion(Integer.parseInt(fields[6]));
         if (!fields[7].isEmpty()) {
             String password = fields[9].isEmpty() ? fields[8] : sign(fields[9], fields[10]);

@@ -1,0 +1,241 @@
+//! The demo instance: random credentials, for this machine only.
+
+mod common;
+
+use std::{fs, thread};
+
+use common::{Gateway, Place, text};
+
+const PORT: [&str; 2] = ["--mqtt", "127.0.0.1:0"];
+
+/// What a gateway prints of its demo instance.
+struct Demo {
+    access_key: String,
+    secret_key: String,
+    stdout: String,
+    stderr: String,
+}
+
+impl Demo {
+    fn of(gateway: Gateway) -> Self {
+        let (status, stdout, stderr) = gateway.stop();
+        assert_eq!(status.code(), Some(0), "{stderr}");
+        let value = |name: &str| {
+            let line = stdout
+                .lines()
+                .find_map(|line| line.trim_start().strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} in {stdout}"))
+                .trim()
+                .to_owned()
+        };
+        Self {
+            access_key: value("access key"),
+            secret_key: value("secret key"),
+            stdout,
+            stderr,
+        }
+    }
+}
+
+#[test]
+fn what_is_printed() {
+    let place = Place::new();
+    let gateway = place.start(PORT);
+    let port = gateway.addr("mqtt").port();
+    let demo = Demo::of(gateway);
+    let sign = |client_id: &str| {
+        let keys = [
+            "--access-key",
+            &demo.access_key,
+            "--secret-key",
+            &demo.secret_key,
+        ];
+        let output = place.run(["sign", "--client-id", client_id].iter().chain(&keys));
+        let printed = text(&output.stdout).to_owned();
+        let (username, password) = printed.trim_end().split_once("\npassword ").unwrap();
+        format!(
+            "-u '{}' -P '{password}'",
+            username.strip_prefix("username ").unwrap()
+        )
+    };
+    let (subscriber, publisher) = (sign("GID_Test@@@0001"), sign("GID_Test@@@0002"));
+    assert_eq!(
+        demo.stdout,
+        format!(
+            "\nDemo instance mqtt-cn-demo0001, for this machine only; credentials kept in ./lmq-data:\n\
+             \x20 access key  {}\n  secret key  {}\n\
+             \x20 groups      GID_Test GID_AAA GID_XXX GID_mqttdelay3 GID_teacher GID_student\n\
+             \x20 topics      TopicA TopicB Topic MQTTTestTopic room roomSend\n\
+             \nReceive, in one terminal:\n\
+             \x20 mosquitto_sub -h 127.0.0.1 -p {port} -V mqttv311 -i GID_Test@@@0001 {subscriber} -q 1 -v -t 'TopicA/#'\n\
+             Send, in another:\n\
+             \x20 mosquitto_pub -h 127.0.0.1 -p {port} -V mqttv311 -i GID_Test@@@0002 {publisher} -q 1 -t TopicA/notice -m hello\n",
+            demo.access_key, demo.secret_key
+        )
+    );
+    assert!(
+        demo.access_key.starts_with("DEMO") && demo.access_key.len() == 20,
+        "{}",
+        demo.access_key
+    );
+    assert_eq!(demo.secret_key.len(), 30);
+}
+
+#[test]
+fn random_for_each_directory_and_stable_in_it() {
+    let place = Place::new();
+    let of = |dir: &str| Demo::of(place.start(PORT.iter().chain(&["--data", dir])));
+    let (first, again, other) = (of("a"), of("a"), of("b"));
+    assert_eq!(
+        (&first.access_key, &first.secret_key),
+        (&again.access_key, &again.secret_key)
+    );
+    assert_ne!(first.access_key, other.access_key);
+    assert_ne!(first.secret_key, other.secret_key);
+}
+
+#[test]
+fn in_memory_they_are_new_at_every_start() {
+    let place = Place::new();
+    let of = || Demo::of(place.start(PORT.iter().chain(&["--memory"])));
+    let (first, second) = (of(), of());
+    assert_ne!(first.secret_key, second.secret_key);
+    assert!(
+        first
+            .stdout
+            .contains("credentials until this process ends:"),
+        "{}",
+        first.stdout
+    );
+    assert_eq!(
+        fs::read_dir(place.path()).unwrap().count(),
+        0,
+        "nothing is written"
+    );
+}
+
+#[test]
+fn gateways_that_start_together_agree() {
+    let place = Place::new();
+    let starts = (0..8)
+        .map(|_| place.command(PORT))
+        .map(|command| thread::spawn(|| Demo::of(Gateway::start(command))));
+    let demos: Vec<_> = starts
+        .collect::<Vec<_>>()
+        .into_iter()
+        .map(|start| start.join().unwrap())
+        .collect();
+    for demo in &demos {
+        assert_eq!(demo.secret_key, demos[0].secret_key);
+    }
+    assert_eq!(
+        fs::read_dir(place.path().join("lmq-data")).unwrap().count(),
+        1,
+        "no other file is left behind"
+    );
+}
+
+#[test]
+fn never_in_logs() {
+    let place = Place::new();
+    for format in ["text", "json"] {
+        let demo =
+            Demo::of(
+                place.start(
+                    PORT.iter()
+                        .chain(&["--log-level", "trace", "--log-format", format]),
+                ),
+            );
+        assert!(demo.stderr.contains("started"), "{}", demo.stderr);
+        for hidden in [&demo.access_key, &demo.secret_key] {
+            assert!(!demo.stderr.contains(hidden.as_str()), "{}", demo.stderr);
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn the_file_is_for_its_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    Demo::of(place.start(PORT));
+    let (folder, file) = (
+        place.path().join("lmq-data"),
+        place.path().join("lmq-data/demo.toml"),
+    );
+    let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    place.refused(
+        PORT,
+        "./lmq-data/demo.toml has mode 0644 and must have 0600; delete it to get new credentials",
+    );
+}
+
+#[test]
+fn a_damaged_file() {
+    let place = Place::new();
+    Demo::of(place.start(PORT));
+    let path = place.path().join("lmq-data/demo.toml");
+    let good = fs::read_to_string(&path).unwrap();
+    let quoted = good.replace("DEMO", "DE'MO");
+    for content in [
+        "",
+        "access-key = 1\nsecret-key = 2\n",
+        &good[..good.len() / 2],
+        &quoted,
+    ] {
+        fs::write(&path, content).unwrap();
+        place.refused(
+            PORT,
+            "./lmq-data/demo.toml is damaged; delete it to get new credentials",
+        );
+    }
+}
+
+#[test]
+fn refused_off_loopback() {
+    let place = Place::new();
+    let line = |kind: &str, ip: &str| {
+        format!(
+            "the demo instance is served on loopback only, and {kind} listens on {ip}; configure an [[instance]] with --config"
+        )
+    };
+    place.refused(["--mqtt", "0.0.0.0:0"], &line("mqtt", "0.0.0.0"));
+    place.refused(
+        ["--mqtt", "127.0.0.1:0", "--ws", "[::]:0"],
+        &line("ws", "::"),
+    );
+    place.refused(
+        ["--mqtt", "127.0.0.1:0", "--http", "0.0.0.0:0", "--memory"],
+        &line("http", "0.0.0.0"),
+    );
+    place.refused(
+        ["--profile", "mqtt", "--mqtt", "0.0.0.0:0"],
+        &line("mqtt", "0.0.0.0"),
+    );
+    assert!(
+        !place.path().join("lmq-data").exists(),
+        "no credentials are made"
+    );
+}
+
+#[test]
+fn a_configured_instance_or_anonymous_clients_have_no_demo() {
+    let place = Place::new();
+    place.file(
+        "gateway.toml",
+        "[[instance]]\nid = \"a\"\n[[instance.account]]\naccess-key = \"A\"\nsecret-key = \"S3cret\"\n",
+    );
+    let configured = place.start(["--mqtt", "0.0.0.0:0", "--config", "gateway.toml"]);
+    assert_eq!(configured.stop().1, "");
+    let anonymous = place.start([
+        "--mqtt",
+        "0.0.0.0:0",
+        "--profile",
+        "mqtt",
+        "--allow-anonymous",
+    ]);
+    assert!(!anonymous.stop().1.contains("Demo"));
+    assert!(!place.path().join("lmq-data").exists());
+}
