@@ -4,7 +4,7 @@ use core::fmt;
 use lmq_auth::Permissions;
 use lmq_model::status::StatusEvent;
 
-use crate::{ClientKey, ConnId, Message, Peer, ShardId, StoreOp, close::CloseReason, route::RouteMessage};
+use crate::{ClientKey, ConnId, Message, Peer, ShardId, SourceId, StoreOp, close::CloseReason, route::RouteMessage};
 
 /// Names one question of a shard to the world outside; the answer carries it back. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +67,13 @@ pub enum Output {
         to: ShardId,
         /// What to tell it.
         message: RouteMessage,
+    },
+    /// Everything that downlink messages of a source caused is done, up to this position: they need not be offered again.
+    Consumed {
+        /// Which source.
+        source: SourceId,
+        /// The position.
+        upto: u64,
     },
     /// Messages were given up. At most one per session and drain.
     Dropped {

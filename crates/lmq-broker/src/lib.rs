@@ -40,10 +40,15 @@ pub use outbox::Outgoing;
 pub use peer::{ConnId, Peer, TlsInfo, Transport};
 pub use profile::{ClientIds, Denied, Profile};
 pub use route::{RouteMessage, RouteTicket};
-pub use settings::{ClientKey, Instance, InstanceIndex, Settings, ShardId};
+pub use settings::{ClientKey, Instance, InstanceIndex, Settings, ShardId, SourceId};
 pub use shard::{SessionView, Shard};
 pub use stats::Stats;
 pub use store::{
     Done, Evicted, Failed, MemoryStore, QueueSlot, Quota, StoreOp, StoredInflight, StoredMessage, StoredSession,
 };
 pub use time::{Instant, Now};
+
+/// The examples of the workspace's README compile and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+mod workspace_readme {}

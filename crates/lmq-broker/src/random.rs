@@ -1,8 +1,8 @@
 use alloc::{format, sync::Arc};
 
-use rand_chacha::{
+use chacha20::{
     ChaCha8Rng,
-    rand_core::{RngCore, SeedableRng},
+    rand_core::{Rng, SeedableRng},
 };
 
 /// Everything random in a machine comes from the seed it was built with: production takes 32 fresh bytes of the operating system's

@@ -2,7 +2,7 @@ use alloc::{boxed::Box, sync::Arc};
 
 use crate::{InstanceIndex, Message};
 
-/// What one shard tells another. Every message that asks something is answered, in order.
+/// What one shard tells another. Every message that asks something is answered, once its effects are done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum RouteMessage {

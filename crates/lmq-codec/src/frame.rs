@@ -178,7 +178,7 @@ pub(crate) fn header(src: &[u8]) -> Result<Option<Header>, DecodeError> {
 }
 
 /// What is wrong with a first byte in every edition.
-fn first_byte_violation(first: u8) -> Option<Violation> {
+pub(crate) fn first_byte_violation(first: u8) -> Option<Violation> {
     match (first >> 4, first & 0x0f) {
         (0, _) => Some(Violation::ReservedPacketType),
         // [MQTT-3.3.1-4]

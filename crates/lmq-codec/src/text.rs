@@ -38,9 +38,10 @@ fn each_word(bytes: &[u8], mut see: impl FnMut(u64)) {
     let Some(last) = bytes.last_chunk::<8>() else {
         return see(short_word(bytes));
     };
-    let (words, _) = bytes.as_chunks::<8>();
-    for word in words {
+    let mut rest = bytes;
+    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
         see(u64::from_le_bytes(*word));
+        rest = tail;
     }
     see(u64::from_le_bytes(*last));
 }
@@ -91,15 +92,30 @@ pub(crate) fn scan(bytes: &[u8]) -> Found {
     Found { plain: odd & HIGHS == 0, wildcard: wildcard & HIGHS != 0 }
 }
 
-/// The positions of `+` and `#`, ascending.
-pub(crate) fn wildcards(bytes: &[u8]) -> impl Iterator<Item = usize> {
-    bytes.chunks(8).enumerate().flat_map(|(at, chunk)| {
-        let mut word = [0; 8];
-        for (to, from) in word.iter_mut().zip(chunk) {
-            *to = *from;
+/// Whether `test` holds for the position of every `+` and `#`; it may be asked twice about the same one.
+#[inline]
+pub(crate) fn all_wildcards(bytes: &[u8], mut test: impl FnMut(usize) -> bool) -> bool {
+    let mut good = |at: usize, word: u64| {
+        let mut marks = wildcard_marks(word);
+        while marks != 0 {
+            if !test(at + marks.trailing_zeros() as usize / 8) {
+                return false;
+            }
+            marks &= marks - 1;
         }
-        Marks { at: at * 8, marks: wildcard_marks(u64::from_le_bytes(word)) }
-    })
+        true
+    };
+    let Some(last) = bytes.last_chunk::<8>() else {
+        return good(0, bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    };
+    let mut rest = bytes;
+    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
+        if !good(bytes.len() - rest.len(), u64::from_le_bytes(*word)) {
+            return false;
+        }
+        rest = tail;
+    }
+    good(bytes.len() - 8, u64::from_le_bytes(*last))
 }
 
 /// Bit 7 of every byte that is a wildcard; exact, as the addition never carries into the next byte.
@@ -109,29 +125,21 @@ const fn wildcard_marks(word: u64) -> u64 {
     !(((zero_if_wildcard & !HIGHS) + !HIGHS) | zero_if_wildcard) & HIGHS
 }
 
-struct Marks {
-    at: usize,
-    marks: u64,
-}
-
-impl Iterator for Marks {
-    type Item = usize;
-
-    #[inline]
-    fn next(&mut self) -> Option<usize> {
-        if self.marks == 0 {
-            return None;
-        }
-        let at = self.at + self.marks.trailing_zeros() as usize / 8;
-        self.marks &= self.marks - 1;
-        Some(at)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::vec::Vec;
+
+    fn positions(bytes: &[u8]) -> Vec<usize> {
+        let mut found = Vec::new();
+        assert!(all_wildcards(bytes, |at| {
+            found.push(at);
+            true
+        }));
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
 
     #[test]
     fn the_words_agree_with_the_bytes() {
@@ -147,7 +155,7 @@ mod tests {
                     let found = scan(bytes);
                     assert_eq!(found.plain, byte != 0 && byte < 0x80, "{byte} at {at} of {len}");
                     assert!(!found.plain || found.wildcard == wildcard, "{byte} at {at} of {len}");
-                    let found: Vec<usize> = wildcards(bytes).collect();
+                    let found = positions(bytes);
                     assert_eq!(found, if wildcard { std::vec![at] } else { Vec::new() });
                 }
             }
@@ -156,7 +164,8 @@ mod tests {
 
     #[test]
     fn all_wildcards_are_found_in_order() {
-        let found: Vec<usize> = wildcards(b"+#++a/#+b/+/cc#").collect();
-        assert_eq!(found, [0, 1, 2, 3, 6, 7, 10, 14]);
+        assert_eq!(positions(b"+#++a/#+b/+/cc#"), [0, 1, 2, 3, 6, 7, 10, 14]);
+        assert_eq!(positions(b"a+/#"), [1, 3]);
+        assert!(!all_wildcards(b"a/b/c/d/e/+", |at| at != 10));
     }
 }

@@ -1,6 +1,6 @@
 use core::fmt;
 
-use crate::text::{FIELD_BYTES_MAX, has_nul, has_nul_or_wildcard, is_plain_name, is_plain_text, wildcards};
+use crate::text::{FIELD_BYTES_MAX, Found, all_wildcards, has_nul, has_nul_or_wildcard, scan};
 use crate::Violation;
 
 /// A topic a message is published to: 1 to 65,535 bytes of UTF-8 without U+0000, `+` and `#`.
@@ -31,11 +31,17 @@ impl<'a> TopicName<'a> {
     }
 
     /// Checks the bytes of a field of a packet, which are at most 65,535.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn from_field(bytes: &'a [u8]) -> Result<Self, Violation> {
-        if !bytes.is_empty() && is_plain_name(bytes) {
+        if !bytes.is_empty() && scan(bytes) == (Found { plain: true, wildcard: false }) {
             return Ok(Self(bytes));
         }
+        Self::from_odd_field(bytes)
+    }
+
+    /// A field that is empty, beyond ASCII, or wrong.
+    #[inline(never)]
+    fn from_odd_field(bytes: &'a [u8]) -> Result<Self, Violation> {
         let text = core::str::from_utf8(bytes).map_err(|_| Violation::NotUtf8)?;
         match Self::new(text) {
             Ok(name) => Ok(name),
@@ -115,13 +121,25 @@ impl<'a> TopicFilter<'a> {
     /// Checks the bytes of a field of a packet, which are at most 65,535.
     #[inline]
     pub(crate) fn from_field(bytes: &'a [u8]) -> Result<Self, Violation> {
-        if !is_plain_text(bytes) && core::str::from_utf8(bytes).is_err() {
-            return Err(Violation::NotUtf8);
-        }
-        match check_filter(bytes) {
+        let checked = match scan(bytes) {
+            Found { plain: true, wildcard: false } if !bytes.is_empty() => return Ok(Self(bytes)),
+            Found { plain: true, .. } if !bytes.is_empty() => check_wildcards(bytes),
+            _ if core::str::from_utf8(bytes).is_err() => return Err(Violation::NotUtf8),
+            _ => check_filter(bytes),
+        };
+        match checked {
             Ok(()) => Ok(Self(bytes)),
             Err(error) => Err(error.violation()),
         }
+    }
+
+    /// Whether the bytes are a filter that needs no second look: ASCII and not shared.
+    #[inline(always)]
+    pub(crate) fn is_plain_field(bytes: &[u8]) -> bool {
+        let found = scan(bytes);
+        found.plain
+            && !matches!(bytes, [] | [b'$', ..])
+            && (!found.wildcard || all_wildcards(bytes, |at| wildcard_error(bytes, at).is_none()))
     }
 
     /// The filter in a field that was checked before.
@@ -204,10 +222,6 @@ fn check_filter(bytes: &[u8]) -> Result<(), TopicError> {
     if !bytes.is_empty() && bytes.len() <= FIELD_BYTES_MAX && !has_nul_or_wildcard(bytes) {
         return Ok(());
     }
-    check_wildcards(bytes)
-}
-
-fn check_wildcards(bytes: &[u8]) -> Result<(), TopicError> {
     let error = |kind, at| Err(TopicError { what: "topic filter", kind, at });
     if bytes.is_empty() {
         return error(Kind::Empty, 0);
@@ -218,14 +232,37 @@ fn check_wildcards(bytes: &[u8]) -> Result<(), TopicError> {
     if has_nul(bytes) {
         return error(Kind::Nul, bytes.iter().position(|b| *b == 0).unwrap_or(0));
     }
-    for at in wildcards(bytes) {
-        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        let alone = matches!(before, None | Some(b'/'));
-        match (bytes.get(at), alone, bytes.get(at + 1)) {
-            (Some(b'+'), true, None | Some(b'/')) | (Some(b'#'), true, None) => {}
-            (Some(b'#'), true, Some(b'/')) => return error(Kind::HashNotLast, at),
-            (Some(b'#'), ..) => return error(Kind::NotAlone('#'), at),
-            _ => return error(Kind::NotAlone('+'), at),
+    check_wildcards(bytes)
+}
+
+/// Whether every wildcard has a level of its own, and `#` the last. [MQTT-4.7.1-2], [MQTT-4.7.1-3] (3.1.1);
+/// [MQTT-4.7.1-1], [MQTT-4.7.1-2] (5.0)
+#[inline]
+fn check_wildcards(bytes: &[u8]) -> Result<(), TopicError> {
+    if all_wildcards(bytes, |at| wildcard_error(bytes, at).is_none()) {
+        return Ok(());
+    }
+    explain_filter(bytes)
+}
+
+#[inline]
+fn wildcard_error(bytes: &[u8], at: usize) -> Option<Kind> {
+    let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+    let alone = matches!(before, None | Some(b'/'));
+    match (bytes.get(at), alone, bytes.get(at + 1)) {
+        (Some(b'+'), true, None | Some(b'/')) | (Some(b'#'), true, None) => None,
+        (Some(b'#'), true, Some(b'/')) => Some(Kind::HashNotLast),
+        (Some(b'#'), ..) => Some(Kind::NotAlone('#')),
+        _ => Some(Kind::NotAlone('+')),
+    }
+}
+
+#[cold]
+fn explain_filter(bytes: &[u8]) -> Result<(), TopicError> {
+    let wildcards = bytes.iter().enumerate().filter(|(_, b)| matches!(b, b'+' | b'#'));
+    for (at, _) in wildcards {
+        if let Some(kind) = wildcard_error(bytes, at) {
+            return Err(TopicError { what: "topic filter", kind, at });
         }
     }
     Ok(())

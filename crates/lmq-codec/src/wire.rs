@@ -28,23 +28,23 @@ pub(crate) fn fail(rest: &[u8], violation: Violation) -> Err<Fail<'_>> {
     Err::Error(Fail { rest, violation })
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn u8(i: &[u8]) -> IResult<&[u8], u8, Fail<'_>> {
     be_u8(i)
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn u16(i: &[u8]) -> IResult<&[u8], u16, Fail<'_>> {
     be_u16(i)
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn u32(i: &[u8]) -> IResult<&[u8], u32, Fail<'_>> {
     be_u32(i)
 }
 
 /// Two length bytes and so many bytes.
-#[inline]
+#[inline(always)]
 pub(crate) fn binary(i: &[u8]) -> IResult<&[u8], &[u8], Fail<'_>> {
     let Some((len, rest)) = i.split_first_chunk::<2>() else {
         return Err(fail(i, Violation::Truncated));
@@ -56,18 +56,25 @@ pub(crate) fn binary(i: &[u8]) -> IResult<&[u8], &[u8], Fail<'_>> {
 }
 
 /// A string: well-formed UTF-8 without U+0000. [MQTT-1.5.3-1], [MQTT-1.5.3-2]; [MQTT-1.5.4-1], [MQTT-1.5.4-2]
-#[inline]
+#[inline(always)]
 pub(crate) fn text(i: &[u8]) -> IResult<&[u8], &str, Fail<'_>> {
     let (rest, bytes) = binary(i)?;
+    match check_text(bytes) {
+        Ok(text) => Ok((rest, text)),
+        Err(violation) => Err(fail(i, violation)),
+    }
+}
+
+fn check_text(bytes: &[u8]) -> Result<&str, Violation> {
     match core::str::from_utf8(bytes) {
-        Ok(text) if !has_nul(bytes) => Ok((rest, text)),
-        Ok(_) => Err(fail(i, Violation::NulInText)),
-        Err(_) => Err(fail(i, Violation::NotUtf8)),
+        Ok(text) if !has_nul(bytes) => Ok(text),
+        Ok(_) => Err(Violation::NulInText),
+        Err(_) => Err(Violation::NotUtf8),
     }
 }
 
 /// A topic name, which is not empty; errors point at its first byte or length.
-#[inline]
+#[inline(always)]
 pub(crate) fn topic_name(i: &[u8]) -> IResult<&[u8], TopicName<'_>, Fail<'_>> {
     let (rest, bytes) = binary(i)?;
     match TopicName::from_field(bytes) {
@@ -76,7 +83,7 @@ pub(crate) fn topic_name(i: &[u8]) -> IResult<&[u8], TopicName<'_>, Fail<'_>> {
     }
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn packet_id(i: &[u8]) -> IResult<&[u8], PacketId, Fail<'_>> {
     let (rest, id) = u16(i)?;
     // [MQTT-2.3.1-1] (3.1.1), [MQTT-2.2.1-3] (5.0)
@@ -87,7 +94,7 @@ pub(crate) fn packet_id(i: &[u8]) -> IResult<&[u8], PacketId, Fail<'_>> {
 }
 
 /// A variable byte integer: 0 to 268,435,455 in the fewest bytes. [MQTT-1.5.5-1]
-#[inline]
+#[inline(always)]
 pub(crate) fn varint(i: &[u8]) -> IResult<&[u8], u32, Fail<'_>> {
     match i {
         [byte @ 0..0x80, rest @ ..] => Ok((rest, u32::from(*byte))),

@@ -2,9 +2,14 @@
 
 mod common;
 
-use std::{fs, thread};
+use std::{
+    fs,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
-use common::{Gateway, Place, text};
+use common::{Gateway, Place, http_get, mqtt_connect, text};
 
 const PORT: [&str; 2] = ["--mqtt", "127.0.0.1:0"];
 
@@ -13,7 +18,6 @@ struct Demo {
     access_key: String,
     secret_key: String,
     stdout: String,
-    stderr: String,
 }
 
 impl Demo {
@@ -32,7 +36,6 @@ impl Demo {
             access_key: value("access key"),
             secret_key: value("secret key"),
             stdout,
-            stderr,
         }
     }
 }
@@ -139,16 +142,29 @@ fn gateways_that_start_together_agree() {
 fn never_in_logs() {
     let place = Place::new();
     for format in ["text", "json"] {
-        let demo =
-            Demo::of(
-                place.start(
-                    PORT.iter()
-                        .chain(&["--log-level", "trace", "--log-format", format]),
-                ),
+        let mut gateway =
+            place.start(
+                PORT.iter()
+                    .chain(&["--log-level", "trace", "--log-format", format]),
             );
-        assert!(demo.stderr.contains("started"), "{}", demo.stderr);
-        for hidden in [&demo.access_key, &demo.secret_key] {
-            assert!(!demo.stderr.contains(hidden.as_str()), "{}", demo.stderr);
+        let line = gateway.line("mosquitto_sub");
+        let quoted: Vec<_> = line.split('\'').collect();
+        let (username, password) = (quoted[1], quoted[3]);
+        let addr = gateway.addr("mqtt");
+        let code =
+            |client_id, password| mqtt_connect(addr, client_id, Some((username, password))).1;
+        assert_eq!(code("GID_Test@@@0001", password), 0);
+        assert_eq!(
+            code("GID_Test@@@0002", password),
+            4,
+            "the password is that of another client"
+        );
+        let (_, _, stderr) = gateway.stop();
+        assert!(stderr.contains("started"), "{stderr}");
+        let keys = fs::read_to_string(place.path().join("lmq-data/demo.toml")).unwrap();
+        let secrets = keys.split('"').skip(1).step_by(2).chain([password]);
+        for secret in secrets {
+            assert!(!stderr.contains(secret), "{stderr}");
         }
     }
 }
@@ -238,4 +254,45 @@ fn a_configured_instance_or_anonymous_clients_have_no_demo() {
     ]);
     assert!(!anonymous.stop().1.contains("Demo"));
     assert!(!place.path().join("lmq-data").exists());
+}
+
+#[test]
+fn the_printed_lines_work_when_pasted() {
+    for base in [&[] as &[&str], &["--profile", "mqtt", "--allow-anonymous"]] {
+        let place = Place::new();
+        let ports = ["--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0", "--memory"];
+        let mut gateway = place.start(ports.iter().chain(base));
+        let (subscribe, publish) = (gateway.line("mosquitto_sub"), gateway.line("mosquitto_pub"));
+        if !Command::new("sh")
+            .args(["-c", "command -v mosquitto_sub mosquitto_pub"])
+            .status()
+            .unwrap()
+            .success()
+        {
+            return eprintln!("skipped: there are no mosquitto clients here");
+        }
+        let shell = |line: &str| {
+            let mut command = Command::new("sh");
+            command
+                .args(["-c", line])
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped());
+            command.spawn().unwrap()
+        };
+        let subscriber = shell(&format!("{subscribe} -C 1 -W 30"));
+        let http = gateway.addr("http");
+        while !http_get(http, "/metrics").contains("\nlmq_subscriptions 1\n") {
+            thread::sleep(Duration::from_millis(10));
+        }
+        let published = shell(&publish).wait_with_output().unwrap();
+        assert!(published.status.success(), "{}", text(&published.stderr));
+        let received = subscriber.wait_with_output().unwrap();
+        assert_eq!(
+            text(&received.stdout),
+            "TopicA/notice hello\n",
+            "{}",
+            text(&received.stderr)
+        );
+    }
 }

@@ -2,9 +2,14 @@
 
 mod common;
 
-use std::{net::TcpStream, time::Instant};
+use std::{
+    io::{Read, Write},
+    net::TcpStream,
+    thread,
+    time::{Duration, Instant},
+};
 
-use common::{Gateway, Place, http_get, text};
+use common::{Gateway, Place, http_get, mqtt_connect, mqtt_publish, text};
 use rustix::process::Signal;
 
 const ANONYMOUS: [&str; 4] = ["--profile", "mqtt", "--allow-anonymous", "--memory"];
@@ -171,4 +176,73 @@ fn a_second_gateway_finds_the_port_taken() {
         format!("gateway: cannot listen on mqtt {addr}: address already in use\n")
     );
     assert_eq!(second.status.code(), Some(2));
+}
+
+#[test]
+fn connected_clients_are_closed_on_the_way_down() {
+    let place = Place::new();
+    let gateway = place.start(ANONYMOUS.iter().chain(&["--mqtt", "127.0.0.1:0"]));
+    let (mut client, code) = mqtt_connect(gateway.addr("mqtt"), "a", None);
+    assert_eq!(code, 0);
+    let (status, _, stderr) = gateway.stop();
+    assert_eq!(status.code(), Some(0), "{stderr}");
+    assert_eq!(
+        client.read(&mut [0; 16]).unwrap(),
+        0,
+        "closed without a reset"
+    );
+}
+
+#[test]
+fn a_drain_that_takes_long() {
+    let place = Place::new();
+    place.file(
+        "gateway.toml",
+        "[limits]\ndrain-grace = \"60s\"\nlinger = \"60s\"\nqueue-bytes-max = \"64MiB\"\n",
+    );
+    let ports = [
+        "--mqtt",
+        "127.0.0.1:0",
+        "--http",
+        "127.0.0.1:0",
+        "--config",
+        "gateway.toml",
+    ];
+    let gateway = place.start(ANONYMOUS.iter().chain(&ports));
+    let (mut subscriber, _) = mqtt_connect(gateway.addr("mqtt"), "subscriber", None);
+    subscriber
+        .write_all(&[0x82, 6, 0, 1, 0, 1, b'#', 0])
+        .unwrap();
+    subscriber.read_exact(&mut [0; 5]).unwrap();
+    // More than the buffers of both sockets take: the subscriber reads no more.
+    let (mut publisher, _) = mqtt_connect(gateway.addr("mqtt"), "publisher", None);
+    let message = mqtt_publish("a", &vec![0; 1 << 20]);
+    for _ in 0..32 {
+        publisher.write_all(&message).unwrap();
+    }
+    let http = gateway.addr("http");
+    let metrics = |line: &str| {
+        http_get(http, "/metrics")
+            .lines()
+            .any(|found| found == line)
+    };
+    wait_until(|| metrics("lmq_received_total{qos=\"0\"} 32"));
+    assert!(http_get(http, "/readyz").starts_with("HTTP/1.1 200 "));
+
+    gateway.signal(Signal::TERM);
+    wait_until(|| http_get(http, "/readyz").starts_with("HTTP/1.1 503 "));
+    assert!(metrics("lmq_draining 1"));
+
+    let (status, _, stderr) = gateway.stop();
+    assert_eq!(
+        status.code(),
+        Some(143),
+        "a second signal ends it at once: {stderr}"
+    );
+}
+
+fn wait_until(what: impl Fn() -> bool) {
+    while !what() {
+        thread::sleep(Duration::from_millis(10));
+    }
 }

@@ -122,7 +122,19 @@ impl Shard {
                 }
                 self.go_live(conn, session, false);
             }
-            Err(_) => self.refuse(conn, Refusal::Unavailable),
+            Err(_) => {
+                self.refuse(conn, Refusal::Unavailable);
+                self.forget_unused(session);
+            }
+        }
+    }
+
+    /// A session that was made for a connection which the store then did not let in.
+    fn forget_unused(&mut self, key: Key) {
+        let Some(session) = self.sessions.get(key) else { return };
+        let unused = session.subscriptions.is_empty() && !session.unopened && session.conn.is_none();
+        if unused && session.stored.as_ref().is_none_or(|stored| stored.next_seq == 0) {
+            self.remove_session(key);
         }
     }
 

@@ -6,7 +6,7 @@ use lmq_codec::{PacketId, QoS};
 
 use super::{Shard, question, ticket};
 use crate::{
-    CloseReason, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, StoreOp,
+    CloseReason, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, SourceId, StoreOp,
     StoredMessage, Ticket,
     replies::ReplyId,
     session::InboundStage,
@@ -54,6 +54,8 @@ pub(super) enum Waiter {
     /// The same, for an inbound QoS 2 message.
     Received { conn: Key, reply: ReplyId, session: Key, packet_id: PacketId },
     Sibling { to: ShardId, ticket: RouteTicket },
+    /// A message of the MQ side.
+    Source { source: SourceId, position: u64 },
 }
 
 /// A session that gets a forwarded message.
@@ -212,6 +214,8 @@ impl Shard {
             Waiter::Sibling { to, ticket } => {
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
             }
+            Waiter::Source { source, position } if ok => self.consumed(source, position),
+            Waiter::Source { .. } => {}
             Waiter::Reply { conn, reply } => self.reply_ready(conn, reply, ok),
             Waiter::Received { conn, reply, session, packet_id } => {
                 if let Some(session) = self.sessions.get_mut(session) {

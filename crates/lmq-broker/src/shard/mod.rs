@@ -2,9 +2,10 @@
 //!
 //! One idea per file: [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets apart, [`publish`]
 //! finds out where a message goes, [`deliver`] sends it, [`acks`] and [`subscribe`] are the other packets, [`effects`]
-//! keeps what was asked of the world, [`siblings`] talks to the other shards, [`clock`] serves deadlines.
+//! keeps what was asked of the world, [`siblings`] talks to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines.
 
 mod acks;
+mod bridge;
 mod clock;
 mod connect;
 mod deliver;
@@ -40,7 +41,7 @@ use crate::{
 ///
 /// - **Inputs**: [`adopt`](Self::adopt), [`handle_bytes`](Self::handle_bytes), [`handle_closed`](Self::handle_closed),
 ///   [`handle_timeout`](Self::handle_timeout), [`handle_verdict`](Self::handle_verdict), [`handle_done`](Self::handle_done),
-///   [`handle_route`](Self::handle_route), [`handle_evicted`](Self::handle_evicted), [`handle_command`](Self::handle_command).
+///   [`handle_route`](Self::handle_route), [`handle_downlink`](Self::handle_downlink), [`handle_evicted`](Self::handle_evicted), [`handle_command`](Self::handle_command).
 /// - **Outputs**: [`poll_output`](Self::poll_output) until it says `None`, then [`poll_timeout`](Self::poll_timeout); the bytes of a
 ///   connection with [`outgoing`](Self::outgoing).
 /// - **Views**: [`stats`](Self::stats), [`session`](Self::session), [`is_ready`](Self::is_ready), [`is_drained`](Self::is_drained).
@@ -61,6 +62,7 @@ pub struct Shard {
     clients: HashTable<u32>,
     tenants: Vec<Tenant>,
     links: Vec<Link>,
+    sources: Vec<bridge::Source>,
     questions: Slab<Question>,
     deadlines: VecDeque<(Instant, Key)>,
     ops: Slab<Op>,
@@ -137,6 +139,7 @@ impl Shard {
             clients: HashTable::new(),
             tenants,
             links: (0..settings.shards).map(|_| Link::default()).collect(),
+            sources: Vec::new(),
             questions: Slab::new(),
             deadlines: VecDeque::new(),
             ops: Slab::new(),

@@ -45,7 +45,7 @@ pub(super) struct Arrival<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Origin {
     pub(super) instance: InstanceIndex,
-    /// The publishing session; `None` if a sibling sent the message.
+    /// The publishing session; `None` if a sibling or the MQ side sent the message.
     pub(super) session: Option<Key>,
     pub(super) persistent: bool,
     /// The message may wait in the store for a session that is away.
@@ -189,7 +189,8 @@ impl Shard {
     fn publish(&mut self, origin: &Origin, arrival: Arrival<'_>, dedup: Option<(ClientKey, PacketId)>) -> Option<Key> {
         let shards = self.match_topic(origin.instance, arrival.topic);
         let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min);
-        self.fan_out(origin, &mut fan, shards, dedup)
+        let op = self.fan_out(origin, &mut fan, shards, dedup);
+        self.copy_up(origin, &mut fan, op)
     }
 
     /// Delivers to one client, which needs no subscription.
@@ -199,10 +200,12 @@ impl Shard {
         if owner == self.id {
             let origin = Origin { may_store: origin.persistent, ..*origin };
             self.match_client(&origin, target, arrival.qos);
-            return self.fan_out(&origin, &mut fan, 0, None);
+            let op = self.fan_out(&origin, &mut fan, 0, None);
+            return self.copy_up(&origin, &mut fan, op);
         }
         let message = self.message(origin, &mut fan);
-        self.route_point_to_point(owner, target, &message)
+        let op = self.route_point_to_point(owner, target, &message);
+        self.copy_up(origin, &mut fan, op)
     }
 
     /// Delivers to the local sessions in the scratch list now, or after the effects this needs; tells the siblings in `shards`.

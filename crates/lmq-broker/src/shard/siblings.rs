@@ -65,7 +65,7 @@ impl Shard {
                 self.take_from(from, ticket, &message, true);
             }
             RouteMessage::PointToPoint { ticket, target, message } => {
-                let origin = Origin::of_sibling(&message, message.publisher_persistent);
+                let origin = Origin::of_message(&message, message.publisher_persistent);
                 self.match_client(&origin, &target, message.qos);
                 self.take_from(from, ticket, &message, origin.may_store);
             }
@@ -87,7 +87,7 @@ impl Shard {
 
     /// Delivers a message of a sibling to the sessions in the scratch list, and answers it.
     fn take_from(&mut self, from: ShardId, ticket: Option<RouteTicket>, message: &Arc<Message>, may_store: bool) {
-        let origin = Origin::of_sibling(message, may_store);
+        let origin = Origin::of_message(message, may_store);
         let fan = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min);
         let op = fan.and_then(|mut fan| self.fan_out(&origin, &mut fan, 0, None));
         let op = op.and_then(|op| self.ops.get_mut(op));
@@ -238,7 +238,7 @@ impl Shard {
 }
 
 impl Origin {
-    fn of_sibling(message: &Message, may_store: bool) -> Self {
+    pub(super) fn of_message(message: &Message, may_store: bool) -> Self {
         Self { instance: message.instance, session: None, persistent: message.publisher_persistent, may_store }
     }
 }

@@ -7,7 +7,7 @@ use core::fmt;
 use alloc::vec::Vec;
 use bytes::Bytes;
 
-use crate::{EncodeError, Packet, Split, Version, split};
+use crate::{EncodeError, Packet, Publish, Split, Version, split};
 use parts::Parts;
 
 /// A packet that may be kept and sent to another thread.
@@ -39,12 +39,6 @@ impl OwnedPacket {
         Ok(Self { bytes, parts: parts.unwrap_or(Parts::PingReq) })
     }
 
-    /// From parts of `whole`, with the handle that `bytes` makes if the packet needs one.
-    #[inline]
-    pub(crate) fn from_packet(packet: &Packet<'_>, whole: &[u8]) -> Option<Detached> {
-        Parts::of(packet, whole).map(Detached)
-    }
-
     /// The packet as a view. Nothing is parsed; the texts of a CONNECT are looked through for UTF-8 once more.
     #[must_use]
     #[inline]
@@ -71,6 +65,23 @@ impl OwnedPacket {
 pub(crate) struct Detached(Parts);
 
 impl Detached {
+    /// Of a packet that borrows from `whole`.
+    pub(crate) fn new(packet: &Packet<'_>, whole: &[u8]) -> Option<Self> {
+        Parts::of(packet, whole).map(Self)
+    }
+
+    /// Of a PUBLISH that borrows from `whole`.
+    #[inline]
+    pub(crate) fn publish(publish: &Publish<'_>, whole: &[u8]) -> Option<Self> {
+        Parts::of_publish(publish, whole).map(Self)
+    }
+
+    /// Of an acknowledgement that says only its identifier, or of a ping; `None` for every other body.
+    #[inline]
+    pub(crate) fn short(first: u8, body: &[u8]) -> Option<Self> {
+        Parts::of_short(first, body).map(Self)
+    }
+
     #[inline]
     pub(crate) fn needs_bytes(&self) -> bool {
         self.0.need_bytes()

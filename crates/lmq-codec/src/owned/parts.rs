@@ -81,16 +81,7 @@ impl Parts {
             Some(Self::Ack { kind, id: p.id, reason: p.reason, properties: block(&p.properties)? })
         };
         Some(match packet {
-            Packet::Publish(p) => Self::Publish {
-                delivery: p.delivery,
-                retain: p.retain,
-                topic: match p.topic {
-                    Some(topic) => Some(Span::of(topic.as_bytes(), whole)?),
-                    None => None,
-                },
-                properties: block(&p.properties)?,
-                payload: Span::of(p.payload, whole)?,
-            },
+            Packet::Publish(p) => Self::of_publish(p, whole)?,
             Packet::PubAck(p) => ack(AckKind::PubAck, p)?,
             Packet::PubRec(p) => ack(AckKind::PubRec, p)?,
             Packet::PubRel(p) => ack(AckKind::PubRel, p)?,
@@ -126,6 +117,35 @@ impl Parts {
             Packet::Disconnect(p) => Self::Disconnect { reason: p.reason, properties: block(&p.properties)? },
             Packet::Auth(p) => Self::Auth { reason: p.reason, properties: block(&p.properties)? },
         })
+    }
+
+    #[inline]
+    pub(super) fn of_publish(p: &Publish<'_>, whole: &[u8]) -> Option<Self> {
+        Some(Self::Publish {
+            delivery: p.delivery,
+            retain: p.retain,
+            topic: match p.topic {
+                Some(topic) => Some(Span::of(topic.as_bytes(), whole)?),
+                None => None,
+            },
+            properties: Span::of(p.properties.wire()?, whole)?,
+            payload: Span::of(p.payload, whole)?,
+        })
+    }
+
+    #[inline]
+    pub(super) fn of_short(first: u8, body: &[u8]) -> Option<Self> {
+        let kind = match (first, body) {
+            (0x40, _) => AckKind::PubAck,
+            (0x50, _) => AckKind::PubRec,
+            (0x62, _) => AckKind::PubRel,
+            (0x70, _) => AckKind::PubComp,
+            (0xc0, []) => return Some(Self::PingReq),
+            (0xd0, []) => return Some(Self::PingResp),
+            _ => return None,
+        };
+        let id = PacketId::new(u16::from_be_bytes(body.try_into().ok()?))?;
+        Some(Self::Ack { kind, id, reason: ReasonCode::Success, properties: Span::EMPTY })
     }
 
     /// Whether some field lies in the buffer, so that the packet must keep it.

@@ -13,7 +13,7 @@ mod unsubscribe;
 use nom::{Err, IResult};
 
 use crate::encode::{EncodeError, Encoder, Form, Sizes};
-use crate::frame::PacketType;
+use crate::frame::{PacketType, first_byte_violation};
 use crate::wire::Fail;
 use crate::{DecodeError, Frame, PacketId, Version, Violation};
 
@@ -117,12 +117,11 @@ impl<'a> Packet<'a> {
             0xe0 => whole(frame, version, Disconnect::read(body, version)).map(Self::Disconnect),
             0xf0 if version.has_properties() => whole(frame, version, Auth::read(body)).map(Self::Auth),
             _ => {
-                let reserved = match frame.packet_type() {
-                    None => true,
-                    Some(PacketType::Auth) => !version.has_properties(),
-                    Some(_) => false,
+                let otherwise = match frame.packet_type() {
+                    Some(PacketType::Auth) => Violation::ReservedPacketType,
+                    _ => Violation::ReservedFlags,
                 };
-                let violation = if reserved { Violation::ReservedPacketType } else { Violation::ReservedFlags };
+                let violation = first_byte_violation(frame.first_byte()).unwrap_or(otherwise);
                 Err(DecodeError::new(violation, Some(version), 0))
             }
         }

@@ -3,6 +3,8 @@ use nom::Err;
 use crate::encode::{EncodeError, EncodeErrorKind, Encoder, Form, Sink, Sizes, properties_exist};
 use crate::property::On;
 use crate::wire::{self, Fail, fail};
+#[cfg(feature = "alloc")]
+use crate::Frame;
 use crate::{DecodeError, Delivery, Properties, TopicName, Version, Violation};
 
 /// PUBLISH: a message on its way.
@@ -21,7 +23,7 @@ pub struct Publish<'a> {
 }
 
 impl<'a> Publish<'a> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn read(first: u8, body: &'a [u8], version: Version) -> Result<Self, Err<Fail<'a>>> {
         let dup = first & 0x08 != 0;
         // [MQTT-3.3.1-4], [MQTT-3.3.1-2]: the first byte first, as it may have come alone.
@@ -49,6 +51,14 @@ impl<'a> Publish<'a> {
             return Err(fail(body, Violation::TopicMissing));
         }
         Ok(Self { delivery, retain: first & 0x01 != 0, topic, properties, payload })
+    }
+
+    /// Reads a frame that is known to be a PUBLISH.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn decode(frame: &Frame<'a>, version: Version) -> Result<Self, DecodeError> {
+        Self::read(frame.first_byte(), frame.body(), version)
+            .map_err(|error| super::place_at(frame.bytes().len(), Some(version), error))
     }
 
     /// Reads everything before the payload, which `head` ends with. `header_len` bytes came before it.

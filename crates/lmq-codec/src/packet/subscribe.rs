@@ -88,7 +88,10 @@ impl<'a> Subscribe<'a> {
         }
         let mut rest = i;
         while !rest.is_empty() {
-            (rest, _) = entry(rest, version)?;
+            rest = match plain_entry(rest) {
+                Some(rest) => rest,
+                None => entry(rest, version)?.0,
+            };
         }
         Ok((rest, Self { id, properties, filters: SubscribeFilters(Repr::Wire(i, version)) }))
     }
@@ -130,6 +133,16 @@ impl<'a> Subscribe<'a> {
     }
 }
 
+/// What follows an entry that is right in every edition and needs no second look.
+#[inline(always)]
+fn plain_entry(i: &[u8]) -> Option<&[u8]> {
+    let (filter, rest) = checked_field(i)?;
+    match rest {
+        [0..=2, rest @ ..] if TopicFilter::is_plain_field(filter) => Some(rest),
+        _ => None,
+    }
+}
+
 fn entry(i: &[u8], version: Version) -> IResult<&[u8], (TopicFilter<'_>, SubscribeOptions), Fail<'_>> {
     let (options_at, filter) = topic_filter(i)?;
     let (rest, byte) = wire::u8(options_at)?;
@@ -146,8 +159,8 @@ pub(super) fn topic_filter(i: &[u8]) -> IResult<&[u8], TopicFilter<'_>, Fail<'_>
     }
 }
 
-/// The bytes of a field that was checked before, and what follows it.
-#[inline]
+/// The bytes of a field and what follows it, if it is complete.
+#[inline(always)]
 pub(super) fn checked_field(i: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = i.split_first_chunk::<2>()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))
@@ -207,14 +220,20 @@ impl<'a> SubscribeFilters<'a> {
 impl<'a> Iterator for SubscribeFilters<'a> {
     type Item = (TopicFilter<'a>, SubscribeOptions);
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
-            Repr::Wire([], _) => None,
             Repr::Wire(bytes, version) => {
                 let (filter, rest) = checked_field(bytes)?;
                 let (byte, rest) = rest.split_first()?;
                 *bytes = rest;
-                Some((TopicFilter::from_checked(filter), SubscribeOptions::from_byte(*byte, *version).ok()?))
+                let options = match byte {
+                    0 => SubscribeOptions::new(QoS::AtMostOnce),
+                    1 => SubscribeOptions::new(QoS::AtLeastOnce),
+                    2 => SubscribeOptions::new(QoS::ExactlyOnce),
+                    byte => SubscribeOptions::from_byte(*byte, *version).ok()?,
+                };
+                Some((TopicFilter::from_checked(filter), options))
             }
             Repr::List(list) => {
                 let (item, rest) = list.split_first()?;

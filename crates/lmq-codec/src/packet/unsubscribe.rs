@@ -30,6 +30,10 @@ impl<'a> Unsubscribe<'a> {
         }
         let mut left = i;
         while !left.is_empty() {
+            if let Some((_, rest)) = checked_field(left).filter(|(filter, _)| TopicFilter::is_plain_field(filter)) {
+                left = rest;
+                continue;
+            }
             let (rest, filter) = topic_filter(left)?;
             check_share(filter, SubscribeOptions::default(), version).map_err(|violation| fail(left, violation))?;
             left = rest;

@@ -18,6 +18,16 @@ pub(crate) struct Hasher {
     pub(crate) mask: u64,
 }
 
+/// Levels that a [`Path`] can have.
+pub(crate) const DEPTH_MAX: usize = 16;
+
+/// What stands for the levels of a filter from the first up to some level: their hash, and exactly their shape.
+///
+/// The shape is which levels are `+`, whether the path is complete, and its length. So two paths that lead along the
+/// levels of one topic are never taken for one, whatever their hashes.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Path(u64);
+
 /// How a path goes on.
 #[derive(Clone, Copy)]
 pub(crate) enum Step {
@@ -56,20 +66,22 @@ impl Hasher {
 
     /// The path without a level.
     #[inline]
-    pub(crate) fn root(&self) -> u64 {
-        self.narrow(self.seed)
+    pub(crate) fn root(&self) -> Path {
+        Path(self.narrow(self.seed) & !Path::SHAPE)
     }
 
-    /// The path one step longer.
+    /// The path one step longer; it is shorter than [`DEPTH_MAX`].
     #[inline]
-    pub(crate) fn path(&self, path: u64, step: Step) -> u64 {
-        let step = match step {
-            Step::Literal(level) => level,
-            Step::Plus => self.plus,
-            Step::Multi => self.multi,
-            Step::End => self.end,
+    pub(crate) fn path(&self, path: Path, step: Step) -> Path {
+        let (hash, shape) = match step {
+            Step::Literal(level) => (level, 0),
+            Step::Plus => (self.plus, Path::FIRST_PLUS << path.depth()),
+            Step::Multi => (self.multi, Path::MULTI),
+            // The bit of the level as well, so that paths that are complete at different levels differ in shape.
+            Step::End => (self.end, Path::END | Path::FIRST_PLUS << path.depth()),
         };
-        self.narrow(fold(path ^ step, self.factor))
+        let hash = self.narrow(fold(path.0 ^ hash, self.factor));
+        Path(hash & !Path::SHAPE | (path.0 & Path::SHAPE | shape) + 1)
     }
 
     #[cfg(not(test))]
@@ -81,6 +93,25 @@ impl Hasher {
     #[cfg(test)]
     const fn narrow(&self, hash: u64) -> u64 {
         hash & self.mask
+    }
+}
+
+impl Path {
+    const DEPTH: u64 = 0x1f;
+    const FIRST_PLUS: u64 = 1 << 5;
+    const MULTI: u64 = Self::FIRST_PLUS << DEPTH_MAX;
+    const END: u64 = Self::MULTI << 1;
+    const SHAPE: u64 = (Self::END << 1) - 1;
+
+    #[inline]
+    pub(crate) const fn depth(self) -> usize {
+        (self.0 & Self::DEPTH) as usize
+    }
+
+    /// The bits by which a table finds the path. The upper half is hash only.
+    #[inline]
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
     }
 }
 

@@ -6,18 +6,15 @@
 //! filter costs one node more than the paths it shares.
 //!
 //! Nodes are found by the hash of their path, not through their parents: where the prefixes of a topic would be is
-//! known before the first is read. Two paths of one depth whose hashes agree share a node. That costs time only:
+//! known before the first is read. Two paths of one shape whose hashes agree share a node. That costs time only:
 //! a node is a promise that looking further may be worth it, and a match is decided on the text.
 
 use alloc::vec::Vec;
 
 use super::buckets::Buckets;
-use super::hash::{Hasher, Step};
+use super::hash::{DEPTH_MAX, Hasher, Path, Step};
 use super::table::Table;
 use super::text::split_level;
-
-/// Levels that have nodes. Filters that agree in so many levels are listed under one node, in the order of their text.
-pub(crate) const DEPTH_MAX: usize = 16;
 
 pub(crate) struct Prefixes {
     nodes: Table<Node>,
@@ -26,8 +23,8 @@ pub(crate) struct Prefixes {
 
 #[derive(Clone, Copy, Default)]
 struct Node {
-    /// The depth, and 24 bits of the hash beside the 32 that the table keeps.
-    check: u32,
+    /// The half of the path that the table does not keep.
+    low: u32,
     kind: Kind,
 }
 
@@ -35,7 +32,7 @@ struct Node {
 enum Kind {
     /// A filter that is alone here.
     Leaf(u32),
-    /// Filters that have [`DEPTH_MAX`] levels in common.
+    /// Filters that have [`DEPTH_MAX`] levels in common, in the order of text.
     Bucket(u32),
     /// How the filters that pass go on, and their number.
     Inner(Ways, u32),
@@ -46,9 +43,8 @@ enum Kind {
 pub(crate) struct Ways(u8);
 
 /// A filter on its way from the root to its leaf.
-struct Path<'a> {
-    hash: u64,
-    depth: usize,
+struct Traveller<'a> {
+    path: Path,
     rest: Option<&'a [u8]>,
 }
 
@@ -60,9 +56,9 @@ impl Prefixes {
     /// Adds a filter that is not here yet.
     pub(crate) fn insert<'a>(&mut self, hasher: &Hasher, id: u32, text_of: impl Fn(u32) -> &'a [u8]) {
         let mut moving = Vec::new();
-        let mut next = Some((id, Path::new(hasher, text_of(id))));
-        while let Some((id, path)) = next {
-            moving.extend(self.settle(hasher, id, path, &text_of).into_iter().flatten());
+        let mut next = Some((id, Traveller::new(hasher, text_of(id))));
+        while let Some((id, filter)) = next {
+            moving.extend(self.settle(hasher, id, filter, &text_of).into_iter().flatten());
             next = moving.pop();
         }
     }
@@ -72,34 +68,34 @@ impl Prefixes {
         &mut self,
         hasher: &Hasher,
         id: u32,
-        mut path: Path<'a>,
+        mut filter: Traveller<'a>,
         text_of: &impl Fn(u32) -> &'a [u8],
-    ) -> Option<[(u32, Path<'a>); 2]> {
+    ) -> Option<[(u32, Traveller<'a>); 2]> {
         loop {
-            let Some(at) = self.find(path.hash, path.depth) else {
-                self.nodes.insert(path.hash, Node { check: check(path.hash, path.depth), kind: Kind::Leaf(id) });
+            let Some(at) = self.find(filter.path) else {
+                self.nodes.insert(filter.path.bits(), Node { low: low(filter.path), kind: Kind::Leaf(id) });
                 return None;
             };
             let kind = &mut self.nodes.item_mut(at).kind;
             match *kind {
                 Kind::Inner(ways, count) => {
-                    *kind = Kind::Inner(ways.with(path.advance(hasher)), count + 1);
+                    *kind = Kind::Inner(ways.with(filter.advance(hasher)), count + 1);
                 }
                 Kind::Bucket(bucket) => {
                     self.buckets.insert(bucket, id, text_of);
                     return None;
                 }
-                Kind::Leaf(other) if path.depth == DEPTH_MAX => {
+                Kind::Leaf(other) if filter.path.depth() == DEPTH_MAX => {
                     *kind = Kind::Bucket(self.buckets.open(other));
                 }
                 Kind::Leaf(other) => {
-                    let mut below = Path::new(hasher, text_of(other));
-                    while below.depth < path.depth {
-                        below.advance(hasher);
+                    let mut displaced = Traveller::new(hasher, text_of(other));
+                    while displaced.path.depth() < filter.path.depth() {
+                        displaced.advance(hasher);
                     }
-                    let ways = Ways(0).with(below.advance(hasher)).with(path.advance(hasher));
+                    let ways = Ways(0).with(displaced.advance(hasher)).with(filter.advance(hasher));
                     *kind = Kind::Inner(ways, 2);
-                    return Some([(id, path), (other, below)]);
+                    return Some([(id, filter), (other, displaced)]);
                 }
             }
         }
@@ -107,17 +103,17 @@ impl Prefixes {
 
     /// Removes a filter that is here.
     pub(crate) fn remove<'a>(&mut self, hasher: &Hasher, id: u32, text_of: impl Fn(u32) -> &'a [u8]) {
-        let mut path = Path::new(hasher, text_of(id));
+        let mut filter = Traveller::new(hasher, text_of(id));
         let mut trail = Vec::with_capacity(DEPTH_MAX);
         let mut vacated = loop {
-            let Some(at) = self.find(path.hash, path.depth) else {
+            let Some(at) = self.find(filter.path) else {
                 debug_assert!(false, "a filter is removed only while it is here");
                 return;
             };
             match self.nodes.item(at).kind {
                 Kind::Inner(..) => {
-                    let hash = path.hash;
-                    trail.push((hash, path.advance(hasher)));
+                    let path = filter.path;
+                    trail.push((path, filter.advance(hasher)));
                 }
                 Kind::Bucket(bucket) => {
                     if let Some(last) = self.buckets.remove(bucket, id, &text_of) {
@@ -131,14 +127,14 @@ impl Prefixes {
                 }
             }
         };
-        while let Some((hash, step)) = trail.pop() {
-            vacated = self.leave(hash, trail.len(), step, vacated);
+        while let Some((path, step)) = trail.pop() {
+            vacated = self.leave(path, step, vacated);
         }
     }
 
     /// One filter fewer passes the inner node, which is removed with the last one; says whether it was.
-    fn leave(&mut self, hash: u64, depth: usize, step: Step, vacated: bool) -> bool {
-        let Some(at) = self.find(hash, depth) else {
+    fn leave(&mut self, path: Path, step: Step, vacated: bool) -> bool {
+        let Some(at) = self.find(path) else {
             debug_assert!(false, "an inner node stays while filters pass it");
             return false;
         };
@@ -157,11 +153,11 @@ impl Prefixes {
 
     /// The number under which a filter with this text is here.
     pub(crate) fn id<'a>(&self, hasher: &Hasher, text: &[u8], text_of: impl Fn(u32) -> &'a [u8]) -> Option<u32> {
-        let mut path = Path::new(hasher, text);
+        let mut filter = Traveller::new(hasher, text);
         loop {
-            match self.nodes.item(self.find(path.hash, path.depth)?).kind {
+            match self.nodes.item(self.find(filter.path)?).kind {
                 Kind::Inner(..) => {
-                    path.advance(hasher);
+                    filter.advance(hasher);
                 }
                 Kind::Bucket(bucket) => return self.buckets.find(bucket, text, text_of),
                 Kind::Leaf(id) => return (text_of(id) == text).then_some(id),
@@ -176,8 +172,8 @@ impl Prefixes {
 
     /// The filters listed at a node; for an inner node, how to go on.
     #[inline]
-    pub(crate) fn visit(&self, hash: u64, depth: usize, mut listed: impl FnMut(u32)) -> Option<Ways> {
-        match self.nodes.item(self.find(hash, depth)?).kind {
+    pub(crate) fn visit(&self, path: Path, mut listed: impl FnMut(u32)) -> Option<Ways> {
+        match self.nodes.item(self.find(path)?).kind {
             Kind::Leaf(id) => listed(id),
             Kind::Bucket(bucket) => self.buckets.ids(bucket).iter().for_each(|id| listed(*id)),
             Kind::Inner(ways, _) => return Some(ways),
@@ -187,8 +183,8 @@ impl Prefixes {
 
     /// Has the processor fetch nodes that will be visited.
     #[inline]
-    pub(crate) fn fetch(&self, hashes: &[u64]) {
-        self.nodes.fetch(hashes.iter().copied());
+    pub(crate) fn fetch(&self, paths: &[Path]) {
+        self.nodes.fetch(paths.iter().map(|path| path.bits()));
     }
 
     /// Has the processor fetch the nodes on the path of plain text.
@@ -197,20 +193,19 @@ impl Prefixes {
         let mut path = hasher.root();
         self.nodes.fetch(levels.iter().map(|level| {
             path = hasher.path(path, Step::Literal(*level));
-            path
+            path.bits()
         }));
     }
 
     #[inline]
-    fn find(&self, hash: u64, depth: usize) -> Option<usize> {
-        let check = check(hash, depth);
-        self.nodes.find(hash, |node| node.check == check)
+    fn find(&self, path: Path) -> Option<usize> {
+        self.nodes.find(path.bits(), |node| node.low == low(path))
     }
 }
 
 #[inline]
-const fn check(hash: u64, depth: usize) -> u32 {
-    (hash as u32) << 8 | depth as u32
+const fn low(path: Path) -> u32 {
+    path.bits() as u32
 }
 
 impl Default for Kind {
@@ -257,9 +252,9 @@ impl Ways {
     }
 }
 
-impl<'a> Path<'a> {
+impl<'a> Traveller<'a> {
     fn new(hasher: &Hasher, filter: &'a [u8]) -> Self {
-        Self { hash: hasher.root(), depth: 0, rest: Some(filter) }
+        Self { path: hasher.root(), rest: Some(filter) }
     }
 
     fn advance(&mut self, hasher: &Hasher) -> Step {
@@ -275,8 +270,7 @@ impl<'a> Path<'a> {
                 }
             }
         };
-        self.hash = hasher.path(self.hash, step);
-        self.depth += 1;
+        self.path = hasher.path(self.path, step);
         step
     }
 }

@@ -25,6 +25,11 @@ pub(crate) fn matches(mut filter: &[u8], mut topic: &[u8]) -> bool {
     }
 }
 
+#[inline]
+pub(crate) fn has_wildcard(filter: &[u8]) -> bool {
+    filter.iter().any(|byte| matches!(byte, b'+' | b'#'))
+}
+
 /// The first level, and the levels after it if there are any.
 #[inline]
 pub(crate) fn split_level(text: &[u8]) -> (&[u8], Option<&[u8]>) {

@@ -3,8 +3,8 @@
 //! Depth first, so that a fixed number of places holds what is still to be visited; but some nodes of one depth at a
 //! time, so that the processor waits for their memory at once and not for one after another.
 
-use super::hash::{Hasher, Step};
-use super::prefixes::{DEPTH_MAX, Prefixes, Ways};
+use super::hash::{DEPTH_MAX, Hasher, Path, Step};
+use super::prefixes::{Prefixes, Ways};
 use super::table::Table;
 use super::text::split_level;
 
@@ -21,12 +21,11 @@ const FOUND_MAX: usize = 64;
 #[inline]
 pub(crate) fn candidates(
     hasher: &Hasher,
-    exact: &Table<u32>,
+    (exact, topic_hash): (&Table<u32>, u64),
     prefixes: &Prefixes,
     topic: &[u8],
     each: impl FnMut(&[u32]),
 ) {
-    let topic_hash = hasher.text(topic);
     exact.fetch([topic_hash].into_iter());
     let levels = Levels::new(hasher, topic);
     prefixes.fetch_literal(hasher, levels.hashes());
@@ -38,33 +37,33 @@ pub(crate) fn candidates(
     let mut todo = Todo::new(hasher.root());
     while let Some((depth, batch)) = todo.pop() {
         let level = levels.hashes().get(depth).copied();
-        let mut ends = Batch { hashes: [0; 2 * BATCH], len: 0 };
-        for hash in batch.hashes() {
-            let Some(ways) = prefixes.visit(*hash, depth, |id| found.push(id)) else { continue };
+        let mut ends = Batch { paths: [Path::default(); 2 * BATCH], len: 0 };
+        for path in batch.paths() {
+            let Some(ways) = prefixes.visit(*path, |id| found.push(id)) else { continue };
             // A wildcard at the start does not match a topic that begins with `$`. [MQTT-4.7.2-1]
             let ways = if depth == 0 && topic.first() == Some(&b'$') { ways.literal_only() } else { ways };
             if ways.has(Ways::MULTI) {
-                ends.push(hasher.path(*hash, Step::Multi));
+                ends.push(hasher.path(*path, Step::Multi));
             }
             match level {
                 Some(level) => {
                     if ways.has(Ways::LITERAL) {
-                        todo.push(depth + 1, hasher.path(*hash, Step::Literal(level)));
+                        todo.push(depth + 1, hasher.path(*path, Step::Literal(level)));
                     }
                     if ways.has(Ways::PLUS) {
-                        todo.push(depth + 1, hasher.path(*hash, Step::Plus));
+                        todo.push(depth + 1, hasher.path(*path, Step::Plus));
                     }
                 }
-                None if ways.has(Ways::END) => ends.push(hasher.path(*hash, Step::End)),
+                None if ways.has(Ways::END) => ends.push(hasher.path(*path, Step::End)),
                 None => {}
             }
         }
         if ends.len + todo.deepest().len() > 1 {
-            prefixes.fetch(ends.hashes());
+            prefixes.fetch(ends.paths());
             prefixes.fetch(todo.deepest());
         }
-        for hash in ends.hashes() {
-            visit_end(prefixes, hasher, *hash, depth + 1, |id| found.push(id));
+        for path in ends.paths() {
+            visit_end(prefixes, hasher, *path, |id| found.push(id));
         }
     }
     found.flush();
@@ -72,10 +71,9 @@ pub(crate) fn candidates(
 
 /// Names the filters whose path is complete. It has a node of its own unless hashes collide.
 #[inline]
-fn visit_end(prefixes: &Prefixes, hasher: &Hasher, mut hash: u64, mut depth: usize, mut listed: impl FnMut(u32)) {
-    while prefixes.visit(hash, depth, &mut listed).is_some_and(|ways| ways.has(Ways::END)) {
-        hash = hasher.path(hash, Step::End);
-        depth += 1;
+fn visit_end(prefixes: &Prefixes, hasher: &Hasher, mut path: Path, mut listed: impl FnMut(u32)) {
+    while prefixes.visit(path, &mut listed).is_some_and(|ways| ways.has(Ways::END)) {
+        path = hasher.path(path, Step::End);
     }
 }
 
@@ -108,7 +106,7 @@ impl Levels {
 /// Nodes are added for one depth below the batch that was taken last, so that there are at most [`BATCH`] left behind
 /// at each depth and twice as many at the deepest.
 struct Todo {
-    hashes: [u64; BATCH * (DEPTH_MAX + 2)],
+    paths: [Path; BATCH * (DEPTH_MAX + 2)],
     len: usize,
     /// How many of them are at each depth.
     counts: [u8; DEPTH_MAX + 1],
@@ -117,15 +115,16 @@ struct Todo {
 
 impl Todo {
     #[inline]
-    fn new(root: u64) -> Self {
-        let mut todo = Self { hashes: [0; BATCH * (DEPTH_MAX + 2)], len: 0, counts: [0; DEPTH_MAX + 1], depth: 0 };
+    fn new(root: Path) -> Self {
+        let paths = [Path::default(); BATCH * (DEPTH_MAX + 2)];
+        let mut todo = Self { paths, len: 0, counts: [0; DEPTH_MAX + 1], depth: 0 };
         todo.push(0, root);
         todo
     }
 
     #[inline]
-    fn push(&mut self, depth: usize, hash: u64) {
-        self.hashes[self.len] = hash;
+    fn push(&mut self, depth: usize, path: Path) {
+        self.paths[self.len] = path;
         self.len += 1;
         self.counts[depth] += 1;
         self.depth = depth;
@@ -139,32 +138,32 @@ impl Todo {
         let len = usize::from(self.counts[self.depth]).min(BATCH);
         self.counts[self.depth] -= len as u8;
         self.len -= len;
-        // A whole batch is copied whatever its length: that is two instructions, not a call.
-        let hashes = *self.hashes.get(self.len..)?.first_chunk()?;
-        Some((self.depth, Batch { hashes, len }))
+        // A whole batch is copied whatever its length: that is a few instructions, not a call.
+        let paths = *self.paths.get(self.len..)?.first_chunk()?;
+        Some((self.depth, Batch { paths, len }))
     }
 
     #[inline]
-    fn deepest(&self) -> &[u64] {
-        &self.hashes[self.len - usize::from(self.counts[self.depth])..self.len]
+    fn deepest(&self) -> &[Path] {
+        &self.paths[self.len - usize::from(self.counts[self.depth])..self.len]
     }
 }
 
 struct Batch<const N: usize> {
-    hashes: [u64; N],
+    paths: [Path; N],
     len: usize,
 }
 
 impl<const N: usize> Batch<N> {
     #[inline]
-    fn push(&mut self, hash: u64) {
-        self.hashes[self.len] = hash;
+    fn push(&mut self, path: Path) {
+        self.paths[self.len] = path;
         self.len += 1;
     }
 
     #[inline]
-    fn hashes(&self) -> &[u64] {
-        &self.hashes[..self.len]
+    fn paths(&self) -> &[Path] {
+        &self.paths[..self.len]
     }
 }
 

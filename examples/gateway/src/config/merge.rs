@@ -232,3 +232,29 @@ fn cores() -> u16 {
     let cores = thread::available_parallelism().map_or(1, |cores| cores.get() as u64);
     u16::try_from(cores.min(*value::THREADS.end())).unwrap_or(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings;
+
+    #[test]
+    fn the_example_shows_the_default_limits() {
+        let path = Path::new("gateway.example.toml");
+        let text = include_str!("../../gateway.example.toml");
+        let (file, problems) = File::parse(path, text);
+        assert_eq!(problems, []);
+        let mut shown = Merged {
+            layers: &[file.layer],
+        }
+        .config(file.limits, file.instances, &mut Vec::new());
+        let with_file = settings::of(&shown);
+        assert_eq!(shown.limits.drain_grace(), Limits::default().drain_grace());
+        assert_eq!(
+            shown.limits.http_connections_max(),
+            Limits::default().http_connections_max()
+        );
+        shown.limits = Limits::default();
+        assert_eq!(with_file, settings::of(&shown));
+    }
+}

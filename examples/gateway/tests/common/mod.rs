@@ -143,16 +143,32 @@ impl Gateway {
             .1
     }
 
+    /// The next line of stdout that holds `part`.
+    pub(crate) fn line(&mut self, part: &str) -> String {
+        loop {
+            let line = self.stdout.recv_timeout(PATIENCE).unwrap();
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
     /// Ends it with SIGTERM: how it ended, the rest of stdout, and stderr.
     pub(crate) fn stop(self) -> (ExitStatus, String, String) {
         self.stop_with(rustix::process::Signal::TERM)
     }
 
-    pub(crate) fn stop_with(
-        mut self,
-        kind: rustix::process::Signal,
-    ) -> (ExitStatus, String, String) {
+    pub(crate) fn stop_with(self, kind: rustix::process::Signal) -> (ExitStatus, String, String) {
+        self.signal(kind);
+        self.ended()
+    }
+
+    pub(crate) fn signal(&self, kind: rustix::process::Signal) {
         signal(self.child.id(), kind);
+    }
+
+    /// Waits for the end.
+    pub(crate) fn ended(mut self) -> (ExitStatus, String, String) {
         let status = self.child.wait().unwrap();
         let stderr = self.stderr.take().unwrap().join().unwrap();
         let stdout: String = self.stdout.iter().map(|line| line + "\n").collect();
@@ -209,4 +225,64 @@ pub(crate) fn http_get(addr: SocketAddr, path: &str) -> String {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
+}
+
+/// A connection with CONNECT sent in MQTT 3.1.1, clean, and the return code that came.
+pub(crate) fn mqtt_connect(
+    addr: SocketAddr,
+    client_id: &str,
+    credentials: Option<(&str, &str)>,
+) -> (TcpStream, u8) {
+    let mut body = vec![
+        0,
+        4,
+        b'M',
+        b'Q',
+        b'T',
+        b'T',
+        4,
+        if credentials.is_some() { 0xc2 } else { 0x02 },
+        0,
+        60,
+    ];
+    let texts = [
+        Some(client_id),
+        credentials.map(|c| c.0),
+        credentials.map(|c| c.1),
+    ];
+    for text in texts.into_iter().flatten() {
+        body.extend_from_slice(&(text.len() as u16).to_be_bytes());
+        body.extend_from_slice(text.as_bytes());
+    }
+    let mut packet = vec![0x10];
+    write_length(&mut packet, body.len());
+    packet.extend_from_slice(&body);
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(&packet).unwrap();
+    let mut answer = [0; 4];
+    stream.read_exact(&mut answer).unwrap();
+    assert_eq!(answer[..3], [0x20, 2, 0]);
+    (stream, answer[3])
+}
+
+/// A PUBLISH with QoS 0.
+pub(crate) fn mqtt_publish(topic: &str, payload: &[u8]) -> Vec<u8> {
+    let mut packet = vec![0x30];
+    write_length(&mut packet, 2 + topic.len() + payload.len());
+    packet.extend_from_slice(&(topic.len() as u16).to_be_bytes());
+    packet.extend_from_slice(topic.as_bytes());
+    packet.extend_from_slice(payload);
+    packet
+}
+
+fn write_length(packet: &mut Vec<u8>, mut length: usize) {
+    loop {
+        let more = if length > 127 { 0x80 } else { 0 };
+        packet.push((length % 128) as u8 | more);
+        length /= 128;
+        if length == 0 {
+            return;
+        }
+    }
 }

@@ -1,0 +1,96 @@
+//! The MQ side: copies of what clients publish go up, messages of back ends come down.
+
+use alloc::{collections::VecDeque, sync::Arc};
+
+use lmq_codec::TopicName;
+use lmq_id::P2pTopic;
+
+use super::{
+    Shard,
+    deliver::Fan,
+    effects::{Op, Question, Waiter},
+    publish::Origin,
+};
+use crate::{Message, Now, Output, SourceId, slab::Key};
+
+/// Downlink messages of one source whose effects are not all done, in the order of their positions.
+#[derive(Debug)]
+pub(super) struct Source {
+    id: SourceId,
+    open: VecDeque<(u64, bool)>,
+}
+
+impl Shard {
+    /// A message of the MQ side for the clients of every shard: hand it to one shard, in the order of its source.
+    ///
+    /// It goes to the subscribers of its topic, or to one client where it is a P2P topic and the profile knows them. Once it is
+    /// delivered or stored, and everything of the source before it is, [`Output::Consumed`] says so. A message whose effects failed is
+    /// never counted as consumed: the source offers it again after a restart. The topic must be a topic name; one that is not is
+    /// counted as consumed and dropped, because offering it again would not help.
+    pub fn handle_downlink(&mut self, now: Now, source: SourceId, position: u64, message: &Arc<Message>) {
+        self.advance_clock(now);
+        self.source(source).open.push_back((position, false));
+        match self.deliver_downlink(message) {
+            Some(op) => {
+                if let Some(op) = self.ops.get_mut(op) {
+                    op.waiter = Waiter::Source { source, position };
+                }
+            }
+            None => self.consumed(source, position),
+        }
+    }
+
+    fn deliver_downlink(&mut self, message: &Arc<Message>) -> Option<Key> {
+        let mut fan = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min)?;
+        let origin = Origin::of_message(message, true);
+        if self.settings.profile.p2p && P2pTopic::has_shape(&message.topic) {
+            let (_, target) = P2pTopic::split(&message.topic).ok()?;
+            let owner = self.settings.shard_of(message.instance, target.as_str());
+            if owner != self.id {
+                return self.route_point_to_point(owner, target.as_str(), message);
+            }
+            let origin = Origin::of_message(message, message.publisher_persistent);
+            self.match_client(&origin, target.as_str(), message.qos);
+            return self.fan_out(&origin, &mut fan, 0, None);
+        }
+        let shards = self.match_topic(message.instance, TopicName::new(&message.topic).ok()?);
+        self.fan_out(&origin, &mut fan, shards, None)
+    }
+
+    /// Sends a copy of a published message up, where the instance wants that; its acknowledgement then waits for the answer.
+    pub(super) fn copy_up(&mut self, origin: &Origin, fan: &mut Fan<'_>, op: Option<Key>) -> Option<Key> {
+        let instance = self.settings.instances.get(usize::from(origin.instance.0));
+        if !instance.is_some_and(|instance| instance.uplink) {
+            return op;
+        }
+        let message = self.message(origin, fan);
+        let op = op.unwrap_or_else(|| self.ops.insert(Op::waited_by(Waiter::Nobody)));
+        let ticket = self.ask(Question::Op(op));
+        self.outputs.push_back(Output::Uplink { ticket, message });
+        Some(op)
+    }
+
+    /// The effects of a downlink message are done; says how far its source is.
+    pub(super) fn consumed(&mut self, source: SourceId, position: u64) {
+        let open = &mut self.source(source).open;
+        if let Some(entry) = open.iter_mut().find(|entry| entry.0 == position) {
+            entry.1 = true;
+        }
+        let mut upto = None;
+        while open.front().is_some_and(|entry| entry.1) {
+            upto = open.pop_front().map(|entry| entry.0);
+        }
+        if let Some(upto) = upto {
+            self.outputs.push_back(Output::Consumed { source, upto });
+        }
+    }
+
+    fn source(&mut self, id: SourceId) -> &mut Source {
+        let at = self.sources.iter().position(|source| source.id == id).unwrap_or_else(|| {
+            self.sources.push(Source { id, open: VecDeque::new() });
+            self.sources.len() - 1
+        });
+        &mut self.sources[at]
+    }
+}
+
