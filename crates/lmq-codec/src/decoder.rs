@@ -33,6 +33,8 @@ pub struct Decoder {
 enum Sender {
     Client,
     Server,
+    /// Not known: order and direction are not judged.
+    Any,
 }
 
 /// What a [`Decoder`] finds at the front of the bytes.
@@ -85,6 +87,16 @@ impl Decoder {
         Self::new(Sender::Server, Some(version), packet_bytes_max)
     }
 
+    /// Reads packets of this version from either side, in any order: for a proxy or a capture. A CONNECT changes the version.
+    ///
+    /// `packet_bytes_max` as in [`Decoder::server`].
+    #[must_use]
+    pub const fn any(version: Version, packet_bytes_max: u32) -> Self {
+        let mut decoder = Self::new(Sender::Any, Some(version), packet_bytes_max);
+        decoder.begun = true;
+        decoder
+    }
+
     const fn new(sender: Sender, version: Option<Version>, packet_bytes_max: u32) -> Self {
         Self { sender, version, begun: false, packet_bytes_max, chunks_over: u32::MAX, payload_left: 0 }
     }
@@ -125,6 +137,7 @@ impl Decoder {
             (Some(first), Sender::Client) => *first == 0x10,
             // [MQTT-3.2.0-1]; an AUTH may come before CONNACK.
             (Some(first), Sender::Server) => *first == 0x20 || *first == 0xf0 && self.version == Some(Version::V5_0),
+            (Some(_), Sender::Any) => true,
         };
         if !allowed {
             return Err(DecodeError::new(Violation::FirstPacket, self.version, 0));
@@ -195,6 +208,7 @@ impl Decoder {
                 true => Ok(()),
                 false => publish_from_client(p),
             },
+            (Sender::Any, Packet::Publish(_)) => Ok(()),
             (Sender::Server, Packet::Publish(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp)
             | (Sender::Client, Packet::Subscribe(_) | Packet::Unsubscribe(_) | Packet::PingReq) => Ok(()),
             _ => self.check_rare(packet),
@@ -204,6 +218,12 @@ impl Decoder {
 
     fn check_rare(&mut self, packet: &Packet<'_>) -> Result<(), Violation> {
         match (self.sender, packet) {
+            (Sender::Any, packet) => {
+                if let Packet::Connect(connect) = packet {
+                    self.version = Some(connect.version);
+                }
+                Ok(())
+            }
             // [MQTT-3.1.0-2]; CONNACK once likewise: [MQTT-3.2.0-2]
             (Sender::Client, Packet::Connect(_)) | (Sender::Server, Packet::ConnAck(_)) if self.begun => {
                 Err(Violation::SecondConnect)
@@ -303,7 +323,7 @@ mod owned {
                 return Ok(Detached::publish(&publish, frame.bytes()));
             }
             Ok(match (frame.first_byte(), self.sender) {
-                (0x40 | 0x50 | 0x62 | 0x70, _) | (0xc0, Sender::Client) | (0xd0, Sender::Server) => {
+                (0x40 | 0x50 | 0x62 | 0x70, _) | (0xc0, Sender::Client | Sender::Any) | (0xd0, Sender::Server | Sender::Any) => {
                     Detached::short(frame.first_byte(), frame.body())
                 }
                 _ => None,
@@ -392,6 +412,7 @@ fn publish_from_client(publish: &Publish<'_>) -> Result<(), Violation> {
 /// Who may give this reason for leaving: the column "sent by" of table 3-10 of MQTT 5.0. [MQTT-3.14.2-1]
 const fn disconnect_reason(reason: ReasonCode, sender: Sender) -> bool {
     match (sender, reason) {
+        (Sender::Any, _) => true,
         (Sender::Server, reason) => !matches!(reason, ReasonCode::DisconnectWithWill),
         (Sender::Client, reason) => !matches!(
             reason,

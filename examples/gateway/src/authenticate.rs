@@ -91,13 +91,27 @@ impl Authenticator {
         let secret = known.or(self.decoy.as_ref()).ok_or(Refusal::Credentials)?;
         let verified = username.verify(secret, client, password).is_ok();
         if !(verified && known.is_some()) {
-            return Err(Refusal::Credentials);
+            return Err(self.refusal_of_stranger(accounts, client, username, password));
         }
         match accounts.groups.get(client.group()) {
             None => Err(Refusal::Identifier),
             Some(owner) if owner != username.access_key() => Err(Refusal::NotAuthorized),
             Some(_) => Ok(()),
         }
+    }
+
+    /// An account of another instance that signed correctly has no right here; everybody else has the wrong credentials.
+    fn refusal_of_stranger(
+        &self,
+        accounts: &Accounts,
+        client: ClientIdRef<'_>,
+        username: &Username<'_>,
+        password: &[u8],
+    ) -> Refusal {
+        let others = self.instances.iter().filter(|others| others.id != accounts.id);
+        let mut secrets = others.filter_map(|others| others.secrets.get(username.access_key()));
+        let foreign = secrets.any(|secret| username.verify(secret, client, password).is_ok());
+        if foreign { Refusal::NotAuthorized } else { Refusal::Credentials }
     }
 
     /// Without them any client id is signed as a whole.

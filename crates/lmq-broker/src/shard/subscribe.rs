@@ -21,17 +21,16 @@ impl Shard {
     pub(super) fn on_subscribe(&mut self, conn: Key, subscribe: Subscribe<'_>) -> Result<(), CloseReason> {
         let Some(key) = self.session_of(conn) else { return Ok(()) };
         let (mut codes, mut granted) = (Vec::new(), Vec::new());
+        let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
         for (filter, options) in subscribe.filters {
             if self.may_subscribe(conn, key, filter)? {
+                let text = Box::<str>::from(self.indexed(filter.as_str()));
+                self.add_subscription(key, text.clone(), options.qos, Some(op));
                 codes.push(ReasonCode::from(options.qos));
-                granted.push((Box::<str>::from(self.indexed(filter.as_str())), options.qos));
+                granted.push((text, options.qos));
             } else {
                 codes.push(REFUSED);
             }
-        }
-        let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
-        for (filter, qos) in &granted {
-            self.add_subscription(key, filter.clone(), *qos, Some(op));
         }
         self.save(key, op, granted, Vec::new());
         self.answer_when_done(conn, op, Answer::SubAck(subscribe.id, codes.into()));

@@ -81,7 +81,7 @@ impl Hasher {
             Step::End => (self.end, Path::END | Path::FIRST_PLUS << path.depth()),
         };
         let hash = self.narrow(fold(path.0 ^ hash, self.factor));
-        Path(hash & !Path::SHAPE | (path.0 & Path::SHAPE | shape) + 1)
+        Path((hash & !Path::SHAPE) | (((path.0 & Path::SHAPE) | shape) + 1))
     }
 
     #[cfg(not(test))]
@@ -118,11 +118,14 @@ impl Path {
 #[inline]
 const fn fold(a: u64, b: u64) -> u64 {
     let product = a as u128 * b as u128;
-    product as u64 ^ (product >> 64) as u64
+    (product as u64) ^ ((product >> 64) as u64)
 }
 
 const fn derive(seed: u64, n: u64) -> u64 {
     // The odd constants of SplitMix64.
-    let mixed = fold(seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15), 0xbf58_476d_1ce4_e5b9);
+    let mixed = fold(
+        seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        0xbf58_476d_1ce4_e5b9,
+    );
     fold(mixed ^ n, 0x94d0_49bb_1331_11eb)
 }

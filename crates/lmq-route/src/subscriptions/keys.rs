@@ -39,7 +39,10 @@ impl<K: Copy + Ord, V: Copy> Keys<K, V> {
                     None
                 }
                 Err(_) => {
-                    let mut lists = Lists { len: list.len(), lists: Vec::from([mem::take(list)]) };
+                    let mut lists = Lists {
+                        len: list.len(),
+                        lists: Vec::from([mem::take(list)]),
+                    };
                     let replaced = lists.insert(key, value);
                     *self = Self::Lists(Box::new(lists));
                     replaced
@@ -81,10 +84,15 @@ impl<K: Copy + Ord, V: Copy> Keys<K, V> {
     pub(crate) fn value(&self, key: K) -> Option<V> {
         match self {
             Self::One(one) => (one.0 == key).then_some(one.1),
-            Self::List(list) => list.binary_search_by_key(&key, |entry| entry.0).ok().map(|at| list[at].1),
+            Self::List(list) => list
+                .binary_search_by_key(&key, |entry| entry.0)
+                .ok()
+                .map(|at| list[at].1),
             Self::Lists(lists) => {
                 let list = &lists.lists[lists.list_of(key)];
-                list.binary_search_by_key(&key, |entry| entry.0).ok().map(|at| list[at].1)
+                list.binary_search_by_key(&key, |entry| entry.0)
+                    .ok()
+                    .map(|at| list[at].1)
             }
         }
     }
@@ -121,7 +129,11 @@ impl<K: Copy + Ord, V: Copy> Lists<K, V> {
         };
         if self.lists[nth].len() == LIST_MAX {
             // Keys that arrive in ascending order leave full lists behind them.
-            let half = if at == LIST_MAX { LIST_MAX } else { LIST_MAX / 2 };
+            let half = if at == LIST_MAX {
+                LIST_MAX
+            } else {
+                LIST_MAX / 2
+            };
             let upper = self.lists[nth].split_off(half);
             self.lists.insert(nth + 1, upper);
             if at >= half {
@@ -136,13 +148,23 @@ impl<K: Copy + Ord, V: Copy> Lists<K, V> {
 
     fn remove(&mut self, key: K) -> Option<V> {
         let nth = self.list_of(key);
-        let at = self.lists[nth].binary_search_by_key(&key, |entry| entry.0).ok()?;
+        let at = self.lists[nth]
+            .binary_search_by_key(&key, |entry| entry.0)
+            .ok()?;
         let (_, value) = self.lists[nth].remove(at);
         self.len -= 1;
-        // Two neighbours that fill half a list together become one, so lists stay a quarter full on average.
+        if self.lists[nth].is_empty() {
+            self.lists.remove(nth);
+            return Some(value);
+        }
+        // Neighbours that fill half a list together become one, so lists are a quarter full or more on average.
         let below = nth.saturating_sub(1);
         for lower in [nth, below] {
-            let joined = self.lists.get(lower).zip(self.lists.get(lower + 1)).map(|(a, b)| a.len() + b.len());
+            let joined = self
+                .lists
+                .get(lower)
+                .zip(self.lists.get(lower + 1))
+                .map(|(a, b)| a.len() + b.len());
             if joined.is_some_and(|len| len <= LIST_MAX / 2) {
                 let upper = self.lists.remove(lower + 1);
                 self.lists[lower].extend_from_slice(&upper);
@@ -156,7 +178,9 @@ impl<K: Copy + Ord, V: Copy> Lists<K, V> {
 
     /// The list in which the key is or would be.
     fn list_of(&self, key: K) -> usize {
-        self.lists.partition_point(|list| list.first().is_some_and(|first| first.0 <= key)).saturating_sub(1)
+        self.lists
+            .partition_point(|list| list.first().is_some_and(|first| first.0 <= key))
+            .saturating_sub(1)
     }
 }
 
@@ -164,5 +188,96 @@ impl<K: Copy + Ord, V: Copy> Lists<K, V> {
 fn shrink<T>(list: &mut Vec<T>) {
     if list.len() < list.capacity() / 4 {
         list.shrink_to(list.len() * 2);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn entries(keys: &Keys<u32, u32>) -> Vec<(u32, u32)> {
+        let mut entries = Vec::new();
+        keys.for_each(|key, value| entries.push((key, value)));
+        entries
+    }
+
+    /// Checks what makes changes cheap and iteration flat.
+    fn check_shape(keys: &Keys<u32, u32>) {
+        if let Keys::Lists(lists) = keys {
+            assert!(lists.lists.len() > 1);
+            assert!(
+                lists
+                    .lists
+                    .iter()
+                    .all(|list| (1..=LIST_MAX).contains(&list.len()))
+            );
+            let joined = lists
+                .lists
+                .windows(2)
+                .map(|pair| pair[0].len() + pair[1].len())
+                .min();
+            assert!(joined > Some(LIST_MAX / 2), "{joined:?}");
+        }
+    }
+
+    #[test]
+    fn a_hundred_thousand_keys_come_and_leave_in_any_order() {
+        let count = 100_000_u32;
+        // 48,271 has no factor in common with 100,000: the products take every value once.
+        let mixed = |n: u32| (u64::from(n) * 48_271 % u64::from(count)) as u32;
+        let orders: [&dyn Fn(u32) -> u32; 3] = [&|n| n, &|n| count - 1 - n, &mixed];
+        for come in orders {
+            for leave in orders {
+                let mut keys = Keys::One((come(0), 0));
+                for n in 1..count {
+                    assert_eq!(keys.insert(come(n), n), None);
+                }
+                assert_eq!(keys.len(), count as usize);
+                assert!(entries(&keys).iter().map(|entry| entry.0).eq(0..count));
+                for n in 0..count {
+                    assert!(keys.remove(leave(n)).is_some());
+                    if n % 997 == 0 {
+                        check_shape(&keys);
+                        assert_eq!(keys.value(leave(n)), None);
+                    }
+                }
+                assert_eq!(keys.len(), 0);
+            }
+        }
+    }
+
+    #[test]
+    fn keys_in_ascending_order_fill_their_lists() {
+        let mut keys = Keys::One((0, 0));
+        (1..10_000).for_each(|key| assert_eq!(keys.insert(key, key), None));
+        let Keys::Lists(lists) = keys else {
+            panic!("one list of 10,000")
+        };
+        assert_eq!(lists.lists.len(), 10_000_usize.div_ceil(LIST_MAX));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+        #[test]
+        fn it_is_a_map(changes in prop::collection::vec((0..2000_u32, any::<u32>(), 0..5_u8), 1..6000)) {
+            let (mut keys, mut map) = (Keys::One((1000, 0)), BTreeMap::from([(1000, 0)]));
+            for (nth, (key, value, kind)) in changes.into_iter().enumerate() {
+                // First more insertions than removals, then the reverse.
+                if (kind > 1) == (nth < 3500) {
+                    prop_assert_eq!(keys.insert(key, value), map.insert(key, value));
+                } else if map.len() > 1 {
+                    prop_assert_eq!(keys.remove(key), map.remove(&key));
+                }
+                prop_assert_eq!(keys.len(), map.len());
+                prop_assert_eq!(keys.value(key), map.get(&key).copied());
+            }
+            check_shape(&keys);
+            prop_assert_eq!(entries(&keys), map.into_iter().collect::<Vec<_>>());
+        }
     }
 }

@@ -27,7 +27,11 @@ struct Slot<T> {
 
 impl<T: Copy + Default> Table<T> {
     pub(crate) const fn new() -> Self {
-        Self { slots: Vec::new(), homes: 0, len: 0 }
+        Self {
+            slots: Vec::new(),
+            homes: 0,
+            len: 0,
+        }
     }
 
     /// Adds an item; equal items are the caller's affair.
@@ -38,7 +42,11 @@ impl<T: Copy + Default> Table<T> {
         }
         let tag = tag(hash);
         let mut at = home(tag, self.homes);
-        while self.slots.get(at).is_some_and(|slot| slot.tag != 0 && slot.tag <= tag) {
+        while self
+            .slots
+            .get(at)
+            .is_some_and(|slot| slot.tag != 0 && slot.tag <= tag)
+        {
             at += 1;
         }
         let mut end = at;
@@ -57,7 +65,11 @@ impl<T: Copy + Default> Table<T> {
     /// Removes the item at a place that [`Table::find`] returned.
     pub(crate) fn remove(&mut self, at: usize) {
         let mut end = at + 1;
-        while self.slots.get(end).is_some_and(|slot| slot.tag != 0 && home(slot.tag, self.homes) < end) {
+        while self
+            .slots
+            .get(end)
+            .is_some_and(|slot| slot.tag != 0 && home(slot.tag, self.homes) < end)
+        {
             end += 1;
         }
         self.slots.copy_within(at + 1..end, at);
@@ -102,7 +114,10 @@ impl<T: Copy + Default> Table<T> {
     pub(crate) fn fetch(&self, hashes: impl Iterator<Item = u64>) {
         let mut read = 0;
         for hash in hashes {
-            read ^= self.slots.get(home(tag(hash), self.homes)).map_or(0, |slot| slot.tag);
+            read ^= self
+                .slots
+                .get(home(tag(hash), self.homes))
+                .map_or(0, |slot| slot.tag);
         }
         core::hint::black_box(read);
     }
@@ -132,7 +147,10 @@ impl<T: Copy + Default> Table<T> {
 
 impl<T: Default> Default for Slot<T> {
     fn default() -> Self {
-        Self { tag: 0, item: T::default() }
+        Self {
+            tag: 0,
+            item: T::default(),
+        }
     }
 }
 
@@ -145,4 +163,70 @@ const fn tag(hash: u64) -> u32 {
 #[inline]
 const fn home(tag: u32, homes: usize) -> usize {
     ((tag as u64 * homes as u64) >> 32) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    impl Table<u32> {
+        fn check(&self) {
+            let taken: Vec<_> = self
+                .slots
+                .iter()
+                .enumerate()
+                .filter(|(_, slot)| slot.tag != 0)
+                .collect();
+            assert_eq!(taken.len(), self.len);
+            assert!(taken.is_sorted_by_key(|(_, slot)| slot.tag));
+            for (at, slot) in taken {
+                // Every slot from the home on is taken: otherwise a search would end too early.
+                let run = home(slot.tag, self.homes)..at;
+                assert!(run.start <= at && self.slots[run].iter().all(|slot| slot.tag != 0));
+            }
+            assert!(self.len * 5 <= self.homes * 4);
+            assert!(self.homes <= HOMES_MIN || self.len * 5 >= self.homes);
+        }
+    }
+
+    fn any_hash() -> impl Strategy<Value = u64> {
+        let edge = prop::sample::select(
+            &[
+                0,
+                1,
+                u64::MAX,
+                u64::MAX << 32,
+                1 << 32,
+                0x8000_0000_0000_0000,
+            ][..],
+        );
+        prop_oneof![1 => edge, 1 => (0..20_u64).prop_map(|n| n << 60), 3 => any::<u64>()]
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_multiset(changes in prop::collection::vec((any_hash(), any::<bool>()), 1..400)) {
+            let (mut table, mut list) = (Table::new(), Vec::new());
+            for (nth, (hash, grow)) in (0_u32..).zip(changes) {
+                if grow || list.is_empty() {
+                    table.insert(hash, nth);
+                    list.push((hash, nth));
+                } else {
+                    let (hash, item) = list.swap_remove(hash as usize % list.len());
+                    let at = table.find(hash, |other| *other == item).unwrap();
+                    prop_assert_eq!(table.item(at), item);
+                    table.remove(at);
+                    prop_assert_eq!(table.find(hash, |other| *other == item), None);
+                }
+                table.check();
+            }
+            for (hash, item) in list {
+                prop_assert!(table.find(hash, |other| *other == item).is_some());
+            }
+        }
+    }
 }

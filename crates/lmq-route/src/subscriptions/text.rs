@@ -78,5 +78,72 @@ fn equal_len(one: &[u8], other: &[u8]) -> usize {
 
 #[inline]
 fn word(text: &[u8], at: usize) -> Option<u64> {
-    text.get(at..)?.first_chunk().map(|bytes| u64::from_le_bytes(*bytes))
+    text.get(at..)?
+        .first_chunk()
+        .map(|bytes| u64::from_le_bytes(*bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::String;
+    use alloc::vec::Vec;
+
+    use lmq_codec::{TopicFilter, TopicName};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn split(text: &str) -> Vec<&[u8]> {
+        let (mut levels, mut rest) = (Vec::new(), Some(text.as_bytes()));
+        while let Some(text) = rest {
+            let (level, after) = split_level(text);
+            levels.push(level);
+            rest = after;
+        }
+        levels
+    }
+
+    proptest! {
+        #[test]
+        fn levels_are_split_at_slashes(text in "[a./\u{2e}\u{30}\u{ae}\u{af}é]{0,40}") {
+            prop_assert_eq!(split(&text), text.as_bytes().split(|byte| *byte == b'/').collect::<Vec<_>>());
+        }
+
+        #[test]
+        fn matching_is_that_of_the_codec(
+            levels in prop::collection::vec(prop::sample::select(&["a", "b", "ab", "", "$", "+"][..]), 1..6),
+            multi: bool,
+            topic in "[ab$/]{1,9}",
+        ) {
+            let filter = levels.join("/") + if multi { "/#" } else { "" };
+            let Ok(valid) = TopicFilter::new(&filter) else { return Ok(()) };
+            let expected = valid.matches(TopicName::new(&topic).unwrap());
+            prop_assert_eq!(matches(filter.as_bytes(), topic.as_bytes()), expected);
+            prop_assert_eq!(has_wildcard(filter.as_bytes()), valid.has_wildcard());
+        }
+
+        /// The same for filters made from the topic, which match more often.
+        #[test]
+        fn matching_is_that_of_the_codec_where_it_is_likely(
+            levels in prop::collection::vec(("[ab]{0,9}|\\$", 0..5_u8), 1..9),
+            multi: bool,
+        ) {
+            let topic = levels.iter().map(|(level, _)| level.as_str()).collect::<Vec<_>>().join("/");
+            let mut filter = levels.iter().map(|(level, kind)| if *kind < 2 { "+" } else { level }).collect::<Vec<_>>();
+            match levels[0].1 {
+                0 if multi => filter.push("#"),
+                1 if multi => *filter.last_mut().unwrap() = "#",
+                _ => {}
+            }
+            let filter = filter.join("/");
+            prop_assume!(!topic.is_empty() && !filter.is_empty());
+            let expected = TopicFilter::new(&filter).unwrap().matches(TopicName::new(&topic).unwrap());
+            prop_assert_eq!(matches(filter.as_bytes(), topic.as_bytes()), expected, "{} {}", filter, topic);
+            let shorter = String::from(topic.rsplit_once('/').map_or("a", |(shorter, _)| shorter));
+            if let Ok(name) = TopicName::new(&shorter) {
+                let expected = TopicFilter::new(&filter).unwrap().matches(name);
+                prop_assert_eq!(matches(filter.as_bytes(), shorter.as_bytes()), expected, "{} {}", filter, shorter);
+            }
+        }
+    }
 }

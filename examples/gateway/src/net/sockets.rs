@@ -42,7 +42,7 @@ impl Worker {
             _ => Transport::Tcp,
         };
         let peer = Peer { addr, transport, local: listener.local, tls: None };
-        let stack = match Stack::new(listener.kind, self.setup.tls.as_ref()) {
+        let stack = match Stack::new(listener.kind, self.setup.tls.as_ref(), self.setup.settings.limits.packet_bytes_max) {
             Ok(stack) => stack,
             Err(error) => return tracing::warn!(%error, "cannot begin TLS"),
         };

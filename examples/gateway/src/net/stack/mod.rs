@@ -59,12 +59,17 @@ pub(super) enum Received {
 }
 
 impl Stack {
-    pub(super) fn new(kind: ListenerKind, tls: Option<&Arc<rustls::ServerConfig>>) -> Result<Self, rustls::Error> {
+    /// `message_bytes_max`: the largest WebSocket message. Clients put one packet into one message, so it is at least that of a packet.
+    pub(super) fn new(
+        kind: ListenerKind,
+        tls: Option<&Arc<rustls::ServerConfig>>,
+        message_bytes_max: u32,
+    ) -> Result<Self, rustls::Error> {
         let tls = match tls {
             Some(config) if kind.is_tls() => Some(Tls::new(config.clone())?),
             _ => None,
         };
-        let websocket = matches!(kind, ListenerKind::Ws | ListenerKind::Wss).then(WebSocket::default);
+        let websocket = matches!(kind, ListenerKind::Ws | ListenerKind::Wss).then(|| WebSocket::new(message_bytes_max));
         if tls.is_none() && websocket.is_none() {
             return Ok(Self::Plain);
         }

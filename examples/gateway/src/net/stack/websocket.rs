@@ -19,25 +19,21 @@ const PATH: &str = "/mqtt";
 const SUBPROTOCOLS: [&str; 2] = ["mqtt", "mqttv3.1"];
 /// Longest upgrade request, in bytes.
 const REQUEST_BYTES_MAX: usize = 8 * 1024;
-/// Largest WebSocket message, in bytes; an MQTT packet may span several.
-const MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// The server side of WebSocket on one connection.
 pub(super) enum WebSocket {
     /// The upgrade request, as far as it has come.
-    Upgrading { request: Vec<u8>, answer: Vec<u8> },
+    Upgrading { request: Vec<u8>, answer: Vec<u8>, message_bytes_max: u32 },
     /// Messages flow.
     Open(Box<tungstenite::WebSocket<Pipe>>),
 }
 
-impl Default for WebSocket {
-    fn default() -> Self {
-        Self::Upgrading { request: Vec::new(), answer: Vec::new() }
-    }
-}
-
 impl WebSocket {
+    pub(super) const fn new(message_bytes_max: u32) -> Self {
+        Self::Upgrading { request: Vec::new(), answer: Vec::new(), message_bytes_max }
+    }
+
     /// Bytes were received from below.
     pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
@@ -90,7 +86,7 @@ impl WebSocket {
     }
 
     fn upgrade(&mut self) -> io::Result<()> {
-        let Self::Upgrading { request, answer } = self else { return Ok(()) };
+        let Self::Upgrading { request, answer, message_bytes_max } = self else { return Ok(()) };
         match Request::try_parse(request) {
             Ok(None) if request.len() > REQUEST_BYTES_MAX => refuse(answer, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ""),
             Ok(None) => {}
@@ -99,7 +95,7 @@ impl WebSocket {
                     *answer = response;
                     let rest = request.split_off(size);
                     let pipe = Pipe { input: rest, output: std::mem::take(answer) };
-                    let socket = tungstenite::WebSocket::from_raw_socket(pipe, Role::Server, Some(config()));
+                    let socket = tungstenite::WebSocket::from_raw_socket(pipe, Role::Server, Some(config(*message_bytes_max)));
                     *self = Self::Open(Box::new(socket));
                 }
                 Err((status, why)) => refuse(answer, status, why),
@@ -110,12 +106,13 @@ impl WebSocket {
     }
 }
 
-fn config() -> WebSocketConfig {
+fn config(message_bytes_max: u32) -> WebSocketConfig {
+    let max = Some(message_bytes_max as usize);
     WebSocketConfig::default()
         .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
-        .max_message_size(Some(MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(MESSAGE_BYTES_MAX))
+        .max_message_size(max)
+        .max_frame_size(max)
 }
 
 /// The response to an upgrade request, or what is wrong with it.

@@ -132,6 +132,12 @@ class Peer:
             check_equal(f"body of packet type {kind}", received.body, body)
         return received
 
+    def expect_all(self, *kinds):
+        """The next packets are of these types, in any order, as no order is laid down between them."""
+        received = [self.packet() for _ in kinds]
+        check_equal("packet types", sorted(one.kind for one in received), sorted(kinds))
+        return received
+
     def connect(self, options):
         self.send(connect(options))
         check_equal("CONNACK code", self.expect(CONNACK).body[1], 0)

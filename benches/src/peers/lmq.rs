@@ -1,0 +1,171 @@
+//! This codec. What it reads lazily is read here: filters and properties, one by one.
+
+use std::hint::black_box;
+
+use bytes::BytesMut;
+use lmq_codec::{Decoded, Decoder, Packet, Split, Version, split};
+
+use crate::Peer;
+
+const MAX: u32 = 1 << 28;
+
+#[inline]
+fn look(packet: &Packet<'_>) {
+    match packet {
+        Packet::Subscribe(p) => p.filters.for_each(|entry| {
+            black_box(entry);
+        }),
+        Packet::Publish(p) if !p.properties.is_empty() => p.properties.iter().for_each(|property| {
+            black_box(property);
+        }),
+        _ => {}
+    }
+    black_box(packet);
+}
+
+fn packets(bytes: &'static [u8], version: Version) -> Vec<Packet<'static>> {
+    let mut out = Vec::new();
+    let mut src = bytes;
+    while let Ok(Split::Frame { frame, rest }) = split(src, MAX) {
+        out.push(Packet::decode(frame, version).expect("a valid packet"));
+        src = rest;
+    }
+    out
+}
+
+macro_rules! borrowed {
+    ($name:ident, $label:literal, $version:expr, $look:expr, $encode:expr) => {
+        pub struct $name;
+
+        impl Peer for $name {
+            const NAME: &'static str = $label;
+            const OWNED: bool = false;
+            type Input = &'static [u8];
+            type Packet = Packet<'static>;
+            type Output = BytesMut;
+
+            fn input(bytes: &'static [u8]) -> &'static [u8] {
+                bytes
+            }
+
+            fn decode(input: &mut &'static [u8]) -> usize {
+                let mut count = 0;
+                let mut src = black_box(*input);
+                while let Ok(Split::Frame { frame, rest }) = split(src, MAX) {
+                    let packet = Packet::decode(frame, $version).expect("a valid packet");
+                    $look(&packet);
+                    count += 1;
+                    src = rest;
+                }
+                count
+            }
+
+            fn packets(bytes: &'static [u8]) -> Vec<Packet<'static>> {
+                packets(bytes, $version)
+            }
+
+            fn output(len: usize) -> BytesMut {
+                BytesMut::with_capacity(len)
+            }
+
+            fn encode(packets: &mut Vec<Packet<'static>>, out: &mut BytesMut) -> usize {
+                out.clear();
+                for packet in packets.iter() {
+                    $encode(packet, &mut *out);
+                }
+                out.len()
+            }
+        }
+    };
+}
+
+#[inline]
+fn encode3(packet: &Packet<'_>, out: &mut BytesMut) {
+    packet.encoder(Version::V3_1_1).expect("encodable").write(out);
+}
+
+#[inline]
+fn encode5(packet: &Packet<'_>, out: &mut BytesMut) {
+    packet.encoder(Version::V5_0).expect("encodable").write(out);
+}
+
+/// Head and payload handle, as for a vectored write.
+#[inline]
+fn encode_head(packet: &Packet<'_>, out: &mut BytesMut) {
+    black_box(packet.encoder(Version::V3_1_1).expect("encodable").write_head(out));
+}
+
+/// The topic as text too, which is checked for UTF-8 once more when it is asked for.
+#[inline]
+fn look_at_text(packet: &Packet<'_>) {
+    if let Packet::Publish(p) = packet {
+        black_box(p.topic.map(|topic| topic.as_str()));
+    }
+    look(packet);
+}
+
+borrowed!(LmqBorrowed3, "lmq_borrowed", Version::V3_1_1, look, encode3);
+borrowed!(LmqBorrowed5, "lmq_borrowed", Version::V5_0, look, encode5);
+borrowed!(LmqBorrowedText, "lmq_borrowed_topic_as_str", Version::V3_1_1, look_at_text, encode3);
+borrowed!(LmqVectored, "lmq_head_and_payload", Version::V3_1_1, look, encode_head);
+
+macro_rules! owned {
+    ($name:ident, $version:expr, $encode:expr) => {
+        pub struct $name;
+
+        impl Peer for $name {
+            const NAME: &'static str = "lmq_owned";
+            const OWNED: bool = true;
+            type Input = (Decoder, BytesMut);
+            type Packet = lmq_codec::OwnedPacket;
+            type Output = BytesMut;
+
+            fn input(bytes: &'static [u8]) -> (Decoder, BytesMut) {
+                // A relay reads both directions; here every packet type is in one stream.
+                (Decoder::any($version, MAX), BytesMut::from(bytes))
+            }
+
+            fn decode((decoder, src): &mut (Decoder, BytesMut)) -> usize {
+                let mut count = 0;
+                while let Some(Decoded::Packet(packet)) = decoder.decode(src).expect("a valid packet") {
+                    match packet.packet() {
+                        Packet::Subscribe(p) => p.filters.for_each(|entry| {
+                            black_box(entry);
+                        }),
+                        Packet::Publish(p) if !p.properties.is_empty() => p.properties.iter().for_each(|property| {
+                            black_box(property);
+                        }),
+                        _ => {}
+                    }
+                    black_box(&packet);
+                    count += 1;
+                }
+                count
+            }
+
+            fn packets(bytes: &'static [u8]) -> Vec<Self::Packet> {
+                let mut input = Self::input(bytes);
+                let mut out = Vec::new();
+                while let Some(Decoded::Packet(packet)) = input.0.decode(&mut input.1).expect("a valid packet") {
+                    out.push(packet);
+                }
+                out
+            }
+
+            fn output(len: usize) -> BytesMut {
+                BytesMut::with_capacity(len)
+            }
+
+            fn encode(packets: &mut Vec<Self::Packet>, out: &mut BytesMut) -> usize {
+                out.clear();
+                for packet in packets.iter() {
+                    $encode(&packet.packet(), &mut *out);
+                }
+                out.len()
+            }
+        }
+    };
+}
+
+owned!(LmqOwned3, Version::V3_1_1, encode3);
+owned!(LmqOwned5, Version::V5_0, encode5);

@@ -1,0 +1,132 @@
+//! What a test does to the world: held answers, failures, clients that do not read.
+
+use lmq_broker::{AuthRequest, Failed, Verdict};
+
+use super::{StoreMode, World};
+
+impl World {
+    /// Who may come in, from now on.
+    pub fn authenticate_by(&mut self, decide: impl Fn(&AuthRequest) -> Verdict + 'static) {
+        self.auth = Box::new(decide);
+    }
+
+    /// Verdicts wait for [`World::release_verdicts`].
+    pub fn hold_verdicts(&mut self) {
+        self.auth_held = Some(Default::default());
+    }
+
+    pub fn release_verdicts(&mut self) {
+        for (node, ticket, verdict) in self.auth_held.take().unwrap_or_default() {
+            self.nodes[node].shard.handle_verdict(self.now, ticket, verdict);
+        }
+        self.run();
+    }
+
+    /// Store operations wait for [`World::release_store`]; nothing is executed until then.
+    pub fn hold_store(&mut self) {
+        self.store = StoreMode::Hold;
+    }
+
+    /// Executes and answers what was held, and everything after it at once.
+    pub fn release_store(&mut self) {
+        self.store = StoreMode::Execute;
+        while self.execute_held() {}
+        self.run();
+    }
+
+    /// Executes and answers the oldest operation of every shard that holds one.
+    pub fn release_one(&mut self) {
+        self.execute_held();
+        self.run();
+    }
+
+    fn execute_held(&mut self) -> bool {
+        let mut any = false;
+        for node in 0..self.nodes.len() {
+            if let Some((ticket, op)) = self.nodes[node].held.pop_front() {
+                self.execute(node, ticket, op);
+                any = true;
+            }
+        }
+        any
+    }
+
+    /// The first operation held fails, and so does every later one, as the contract of the store says.
+    pub fn fail_held(&mut self) {
+        self.store = StoreMode::Execute;
+        for node in &mut self.nodes {
+            let mut failed = Failed::Unavailable;
+            for (ticket, _) in std::mem::take(&mut node.held) {
+                node.shard.handle_done(self.now, ticket, Err(failed));
+                failed = Failed::Fenced;
+            }
+        }
+        self.run();
+    }
+
+    /// Every operation fails, from now on.
+    pub fn break_store(&mut self) {
+        self.store = StoreMode::Fail;
+    }
+
+    pub fn mend_store(&mut self) {
+        self.store = StoreMode::Execute;
+    }
+
+    /// How many store operations wait.
+    pub fn held(&self) -> usize {
+        self.nodes.iter().map(|node| node.held.len()).sum()
+    }
+
+    /// Messages between shards wait for [`World::release_routes`].
+    pub fn hold_routes(&mut self) {
+        self.routes_held = true;
+    }
+
+    pub fn release_routes(&mut self) {
+        self.routes_held = false;
+        self.run();
+    }
+
+    /// Delivers the oldest message of one link.
+    pub fn release_route(&mut self, from: u16, to: u16) {
+        assert!(self.deliver_from(from, to), "nothing waits from {from} to {to}");
+        self.run();
+    }
+
+    /// Status events are logged but not answered.
+    pub fn hold_status(&mut self) {
+        self.status_held = true;
+    }
+
+    /// Store operations become lines of the log.
+    pub fn trace_store(&mut self) {
+        self.trace_store = true;
+    }
+
+    /// Messages between shards become lines of the log.
+    pub fn trace_routes(&mut self) {
+        self.trace_routes = true;
+    }
+
+    /// The client reads nothing more.
+    pub fn block(&mut self, name: &'static str) {
+        self.client(name).budget = Some(0);
+    }
+
+    /// The client reads so many bytes more.
+    pub fn read(&mut self, name: &'static str, bytes: usize) {
+        let client = self.client(name);
+        client.budget = Some(client.budget.unwrap_or(0) + bytes);
+        client.dirty = true;
+        self.run();
+    }
+
+    /// The client reads everything again.
+    pub fn unblock(&mut self, name: &'static str) {
+        let client = self.client(name);
+        client.budget = None;
+        client.dirty = true;
+        self.run();
+    }
+}

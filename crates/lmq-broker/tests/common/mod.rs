@@ -1,0 +1,313 @@
+//! A deterministic world around fronts and shards: virtual clock, stores, links, and clients that speak bytes.
+//!
+//! Everything that becomes visible is one line in a log: packets as the clients read them, closes, pauses, drops, status events,
+//! and, where a test asks for them, store operations and routes. [`World::expect`] compares the log exactly, and a world that
+//! is dropped with lines nobody expected fails the test.
+
+mod bytes;
+mod drive;
+mod faults;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+pub use bytes::*;
+use lmq_auth::Permissions;
+use lmq_broker::{
+    AuthRequest, ClientKey, Command, ConnId, Front, Grant, Handoff, Instance, InstanceIndex, Instant, MemoryStore, Now, Peer, Profile,
+    Quota, RouteMessage, SessionView, Settings, Shard, ShardId, Stats, StoreOp, Ticket, Transport, UnixMillis, Verdict,
+};
+
+/// Wall clock of the first moment, in milliseconds since 1970.
+pub const WALL: u64 = 1_790_000_000_000;
+
+pub struct World {
+    pub settings: Arc<Settings>,
+    pub now: Now,
+    nodes: Vec<Node>,
+    clients: BTreeMap<&'static str, Client>,
+    /// Messages between shards, by (from, to).
+    links: BTreeMap<(u16, u16), VecDeque<RouteMessage>>,
+    auth: Box<dyn Fn(&AuthRequest) -> Verdict>,
+    auth_held: Option<VecDeque<(usize, Ticket, Verdict)>>,
+    store: StoreMode,
+    routes_held: bool,
+    status_held: bool,
+    trace_store: bool,
+    trace_routes: bool,
+    log: Vec<String>,
+    ports: u16,
+    starts: u8,
+}
+
+/// What a world does with store operations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StoreMode {
+    Execute,
+    Hold,
+    Fail,
+}
+
+struct Node {
+    front: Front,
+    shard: Shard,
+    store: MemoryStore,
+    held: VecDeque<(Ticket, StoreOp)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Front(usize, ConnId),
+    Shard(usize, ConnId),
+    Gone,
+}
+
+struct Client {
+    place: Place,
+    /// Received and not yet a whole packet.
+    received: Vec<u8>,
+    /// Every byte ever received.
+    transcript: Vec<u8>,
+    /// Sent while the machine did not read.
+    unsent: Vec<u8>,
+    reading: bool,
+    /// How many bytes the client still takes; `None` for all.
+    budget: Option<usize>,
+    /// The machine has said `Transmit` and something remains.
+    dirty: bool,
+    closing: bool,
+}
+
+pub fn allow() -> Verdict {
+    Verdict::Allow(Grant { permissions: Permissions::everything() })
+}
+
+/// One instance with the parent topics `T` and `room`, profile lmq.
+pub fn lmq(shards: u16) -> Settings {
+    let instance = Instance { name: "mqtt-cn-test0001".into(), parent_topics: vec!["T".into(), "room".into()] };
+    Settings { instances: vec![instance], ..Settings::new(Profile::lmq(), shards) }
+}
+
+pub fn mqtt(shards: u16) -> Settings {
+    Settings::new(Profile::mqtt(), shards)
+}
+
+impl World {
+    pub fn new(settings: Settings) -> Self {
+        let now = Now { monotonic: Instant::from_micros(1_000_000), wall: UnixMillis::new(WALL) };
+        let mut world = Self {
+            settings: Arc::new(settings),
+            now,
+            nodes: Vec::new(),
+            clients: BTreeMap::new(),
+            links: BTreeMap::new(),
+            auth: Box::new(|_| allow()),
+            auth_held: None,
+            store: StoreMode::Execute,
+            routes_held: false,
+            status_held: false,
+            trace_store: false,
+            trace_routes: false,
+            log: Vec::new(),
+            ports: 40_000,
+            starts: 0,
+        };
+        let stores = (0..world.settings.shards).map(|_| MemoryStore::new(Quota::default())).collect();
+        world.start(stores);
+        world
+    }
+
+    /// Ends every shard where it stands and starts new ones over the same stores.
+    pub fn restart(&mut self) {
+        let stores = std::mem::take(&mut self.nodes).into_iter().map(|node| node.store).collect();
+        self.clients.clear();
+        self.links.clear();
+        self.start(stores);
+    }
+
+    fn start(&mut self, stores: Vec<MemoryStore>) {
+        self.starts += 1;
+        for (id, store) in (0..).zip(stores) {
+            let seed = |machine: u8| [id as u8, machine, self.starts, 7].repeat(8).try_into().unwrap();
+            let front = Front::new(self.settings.clone(), seed(0));
+            let shard = Shard::new(ShardId(id), self.settings.clone(), seed(1));
+            self.nodes.push(Node { front, shard, store, held: VecDeque::new() });
+        }
+        self.run();
+    }
+
+    /// Accepts a connection that sends nothing yet.
+    pub fn open(&mut self, name: &'static str) {
+        self.open_at(0, name);
+    }
+
+    /// The same at the front of another thread.
+    pub fn open_at(&mut self, node: usize, name: &'static str) {
+        self.ports += 1;
+        let addr = ([127, 0, 0, 1], self.ports).into();
+        let peer = Peer { addr, transport: Transport::Tcp, local: true, tls: None };
+        let conn = self.nodes[node].front.accept(self.now, peer).expect("room for a connection");
+        let client = Client {
+            place: Place::Front(node, conn),
+            received: Vec::new(),
+            transcript: Vec::new(),
+            unsent: Vec::new(),
+            reading: true,
+            budget: None,
+            dirty: false,
+            closing: false,
+        };
+        let before = self.clients.insert(name, client);
+        assert!(before.is_none_or(|before| before.place == Place::Gone), "{name} is connected");
+    }
+
+    /// Sends a CONNECT on a new connection.
+    pub fn connect_with(&mut self, name: &'static str, connect: &Connect) {
+        self.open(name);
+        self.send(name, connect.bytes());
+    }
+
+    /// A client with a clean session and its name as client id is in.
+    pub fn connect(&mut self, name: &'static str) {
+        self.connect_with(name, &Connect::new(name));
+        self.expect_in(name, false);
+    }
+
+    /// A client with a session that outlives its connections, new in the broker, is in.
+    pub fn connect_kept(&mut self, name: &'static str) {
+        self.connect_with(name, &Connect::kept(name));
+        self.expect_in(name, false);
+    }
+
+    /// The client comes back to its session.
+    pub fn reconnect_kept(&mut self, name: &'static str) {
+        self.connect_with(name, &Connect::kept(name));
+        self.expect_in(name, true);
+    }
+
+    fn expect_in(&mut self, name: &'static str, present: bool) {
+        let connack = format!("{name}: CONNACK 0{}", if present { " present" } else { "" });
+        match name.starts_with("GID") {
+            true => self.expect([connack, format!("status connect {name}")]),
+            false => self.expect([connack]),
+        }
+    }
+
+    /// Subscribes and is granted what it asked for. The packet id is 999.
+    pub fn subscribe(&mut self, name: &'static str, filter: &str, qos: u8) {
+        self.send(name, subscribe(999, &[(filter, qos)]));
+        self.expect([format!("{name}: SUBACK 999 [{qos}]")]);
+    }
+
+    /// The client's bytes arrive, and everything that follows from them happens.
+    pub fn send(&mut self, name: &'static str, bytes: impl AsRef<[u8]>) {
+        self.give(name, bytes.as_ref());
+        self.run();
+    }
+
+    /// The network loses the connection.
+    pub fn cut(&mut self, name: &'static str) {
+        self.hang_up(name);
+        self.run();
+    }
+
+    /// The client says DISCONNECT and is gone.
+    pub fn disconnect(&mut self, name: &'static str) {
+        self.send(name, DISCONNECT);
+        self.expect([format!("{name}: closed disconnected")]);
+    }
+
+    pub fn command(&mut self, node: usize, command: Command) {
+        self.nodes[node].shard.handle_command(self.now, command);
+        self.run();
+    }
+
+    /// Lets time pass; the machines are called when they asked for it, and at the end.
+    pub fn advance(&mut self, span: Duration) {
+        let end = self.now.monotonic.saturating_add(span);
+        loop {
+            let due = self.nodes.iter().flat_map(|node| [node.front.poll_timeout(), node.shard.poll_timeout()]).flatten().min();
+            let Some(due) = due.filter(|due| *due <= end) else { break };
+            self.set_clock(due.max(self.now.monotonic));
+            self.on_time();
+        }
+        self.set_clock(end);
+        self.on_time();
+    }
+
+    /// Everything that became visible since the last time, exactly and in this order.
+    #[track_caller]
+    pub fn expect<const N: usize>(&mut self, lines: [impl AsRef<str>; N]) {
+        let expected: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
+        assert_eq!(self.log, expected);
+        self.log.clear();
+    }
+
+    /// Nothing became visible.
+    #[track_caller]
+    pub fn expect_nothing(&mut self) {
+        self.expect::<0>([] as [&str; 0]);
+    }
+
+    /// What became visible since the last time, for a test that computes what it expects.
+    pub fn take_log(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.log)
+    }
+
+    /// Every byte a client ever received on its present connection.
+    pub fn transcript(&self, name: &str) -> &[u8] {
+        &self.clients[name].transcript
+    }
+
+    pub fn is_gone(&self, name: &str) -> bool {
+        self.clients.get(name).is_none_or(|client| client.place == Place::Gone)
+    }
+
+    pub fn key(&self, client_id: &str) -> ClientKey {
+        ClientKey { instance: InstanceIndex(0), client_id: client_id.into() }
+    }
+
+    pub fn shard_of(&self, client_id: &str) -> usize {
+        usize::from(self.settings.shard_of(InstanceIndex(0), client_id).0)
+    }
+
+    pub fn session(&self, client_id: &str) -> Option<SessionView> {
+        self.nodes[self.shard_of(client_id)].shard.session(&self.key(client_id))
+    }
+
+    /// The numbers of all shards together.
+    pub fn stats(&self) -> Stats {
+        let mut sum = Stats::default();
+        self.nodes.iter().for_each(|node| sum.add(&node.shard.stats()));
+        sum
+    }
+
+    pub fn shard(&self, node: usize) -> &Shard {
+        &self.nodes[node].shard
+    }
+
+    pub fn front(&mut self, node: usize) -> &mut Front {
+        &mut self.nodes[node].front
+    }
+
+    pub fn stored_sessions(&self) -> usize {
+        self.nodes.iter().map(|node| node.store.sessions()).sum()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            assert_eq!(self.log, [] as [&str; 0], "nobody expected this");
+        }
+    }
+}
+
+impl Node {
+    fn adopt(&mut self, now: Now, handoff: Handoff) -> ConnId {
+        self.shard.adopt(now, handoff)
+    }
+}
