@@ -37,6 +37,8 @@ pub(crate) enum PauseCause {
     Replies,
     /// A sibling shard has too many unanswered messages.
     Link,
+    /// The call has done enough; the next one goes on.
+    Work,
 }
 
 #[derive(Debug)]

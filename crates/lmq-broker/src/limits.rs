@@ -21,6 +21,7 @@ use core::time::Duration;
 /// | `pause_max` | 30 s | - | effects that never finish |
 /// | `effect_timeout` | 30 s | - | a store that never answers |
 /// | `work_per_call_max` | 1,024 | - | calls that take long |
+/// | `deliveries_per_call_max` | 65,536 | - | floods of messages to many subscribers |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections of one front that have not sent a whole CONNECT yet.
@@ -59,6 +60,9 @@ pub struct Limits {
     pub linger: Duration,
     /// Connections resumed or closed, and timers served, in one call; the rest follows in the next, at once.
     pub work_per_call_max: u32,
+    /// Deliveries (message and subscriber) that one call makes before it leaves further packets for the next; a message that was begun is
+    /// sent to all its subscribers.
+    pub deliveries_per_call_max: u32,
     /// Payloads of at least so many bytes are shared between receivers instead of copied to each.
     pub shared_payload_bytes_min: u32,
 }
@@ -84,6 +88,7 @@ impl Default for Limits {
             effect_timeout: Duration::from_secs(30),
             linger: Duration::from_secs(5),
             work_per_call_max: 1024,
+            deliveries_per_call_max: 65_536,
             shared_payload_bytes_min: 4096,
         }
     }

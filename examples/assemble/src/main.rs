@@ -1,7 +1,5 @@
-//! The smallest useful MQTT gateway: one thread, plain TCP, sessions in memory. Copy it and change what you need.
-//!
-//! `assemble mqtt ADDR` lets everybody in. `assemble lmq ADDR` has the product's rules, and lets in whoever signs with the
-//! account in `LMQ_ACCESS_KEY` and `LMQ_SECRET_KEY`. This file decides that; `driver.rs` moves bytes.
+//! The smallest useful MQTT gateway: `assemble mqtt ADDR` lets everybody in; `assemble lmq ADDR` has the product's rules and
+//! lets in whoever signs with the account in `LMQ_ACCESS_KEY` and `LMQ_SECRET_KEY`. Copy it, and change what you need.
 
 mod driver;
 
@@ -16,26 +14,28 @@ fn main() -> Result<(), Box<dyn Error>> {
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["mqtt", addr] => driver::run(addr.parse()?, Profile::mqtt(), |_| true)?,
         ["lmq", addr] => {
-            let access_key = env::var("LMQ_ACCESS_KEY")?;
-            let secret_key: SecretKey = env::var("LMQ_SECRET_KEY")?.parse()?;
             // Every rule is a field: here any instance and any parent topic will do.
             let mut profile = Profile::lmq();
             (profile.instance_in_username, profile.parent_topics) = (false, false);
-            let signed = move |request: &_| is_signed(request, &access_key, &secret_key);
-            driver::run(addr.parse()?, profile, move |request| {
-                signed(request).unwrap_or(false)
-            })?
+            let (key, secret) = (
+                env::var("LMQ_ACCESS_KEY")?,
+                env::var("LMQ_SECRET_KEY")?.parse()?,
+            );
+            driver::run(addr.parse()?, profile, |request| {
+                is_signed(request, &key, &secret) == Some(true)
+            })?;
         }
         _ => return Err("usage: assemble mqtt|lmq ADDR".into()),
     }
     Ok(())
 }
 
-/// `None` where something is missing or malformed; from outside that looks like a wrong signature.
-fn is_signed(request: &AuthRequest, access_key: &str, secret_key: &SecretKey) -> Option<bool> {
+/// `None` where something is missing or malformed: to the client that looks like a wrong signature.
+fn is_signed(request: &AuthRequest, access_key: &str, secret: &SecretKey) -> Option<bool> {
     let username = Username::parse(request.username.as_deref()?).ok()?;
     let client = ClientIdRef::try_from(&*request.client.client_id).ok()?;
-    let password = request.password.as_ref()?.as_bytes();
-    let verified = username.verify(secret_key, client, password).is_ok();
+    let verified = username
+        .verify(secret, client, request.password.as_ref()?.as_bytes())
+        .is_ok();
     Some(verified && username.access_key() == access_key)
 }

@@ -11,7 +11,7 @@ use crate::{
     config::{Account, Instance, Storage},
     error::Error,
     files::{self, Readers},
-    listen::BoundListener,
+    listen::{BoundListener, is_loopback},
 };
 
 const INSTANCE: &str = "mqtt-cn-demo0001";
@@ -32,6 +32,9 @@ const TOPICS: [&str; 6] = [
     "room",
     "roomSend",
 ];
+/// Why a listener is refused.
+pub(crate) const LOOPBACK_ONLY: &str =
+    "the demo instance is served on loopback only; configure an [[instance]] to listen here";
 const FILE: &str = "demo.toml";
 const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
@@ -44,12 +47,13 @@ pub(crate) fn instance_id() -> InstanceId {
 
 /// The demo instance with the credentials of `storage`; they are made on first use.
 pub(crate) fn load(storage: &Storage, listeners: &[BoundListener]) -> Result<Instance, Error> {
+    // Addresses written as such were refused with the configuration; these are what names resolved to.
     if let Some(open) = listeners
         .iter()
-        .find(|l| !l.local_addr.ip().to_canonical().is_loopback())
+        .find(|listener| !is_loopback(listener.local_addr))
     {
         return Err(Error::new(format_args!(
-            "the demo instance is served on loopback only, and {} listens on {}; configure an [[instance]] with --config",
+            "{} {}: {LOOPBACK_ONLY}",
             open.kind,
             open.local_addr.ip()
         )));
@@ -183,12 +187,22 @@ fn random_text(len: usize) -> Result<String, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::listen::{self, ListenerKind};
 
     #[test]
     fn constants_are_names() {
         let demo = load(&Storage::Memory, &[]).unwrap();
         assert_eq!(demo.id.as_str(), INSTANCE);
         assert_eq!((demo.topics.len(), demo.accounts[0].groups.len()), (6, 6));
+    }
+
+    #[test]
+    fn a_name_that_resolves_elsewhere_is_refused() {
+        let listener = listen::bind(ListenerKind::Ws, &"0.0.0.0:0".parse().unwrap()).unwrap();
+        assert_eq!(
+            load(&Storage::Memory, &[listener]).unwrap_err().to_string(),
+            format!("ws 0.0.0.0: {LOOPBACK_ONLY}")
+        );
     }
 
     #[test]

@@ -115,6 +115,13 @@ impl Address {
         Some(Self(text.to_owned()))
     }
 
+    /// Written as an IP address that other machines can reach, or at least not as loopback.
+    pub(crate) fn is_openly_remote(&self) -> bool {
+        self.0
+            .parse::<SocketAddr>()
+            .is_ok_and(|addr| !is_loopback(addr))
+    }
+
     pub(crate) fn resolve(&self) -> std::io::Result<SocketAddr> {
         let mut found = self.0.to_socket_addrs()?;
         found.next().ok_or_else(|| {
@@ -127,6 +134,11 @@ impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Only this machine reaches `addr`.
+pub(crate) fn is_loopback(addr: SocketAddr) -> bool {
+    addr.ip().to_canonical().is_loopback()
 }
 
 /// A socket that listens on `address`.
@@ -147,6 +159,26 @@ pub(crate) fn bind(kind: ListenerKind, address: &Address) -> Result<BoundListene
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loopback() {
+        for (text, remote) in [
+            ("127.8.9.1:1", false),
+            ("[::1]:1", false),
+            ("[::ffff:127.0.0.1]:1", false),
+            ("localhost:1", false),
+            ("0.0.0.0:1", true),
+            ("[::]:1", true),
+            ("192.0.2.1:1", true),
+            ("[::ffff:192.0.2.1]:1", true),
+        ] {
+            assert_eq!(
+                text.parse::<Address>().unwrap().is_openly_remote(),
+                remote,
+                "{text}"
+            );
+        }
+    }
 
     #[test]
     fn addresses() {

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Gateway, Place, http_get, mqtt_connect, text};
+use common::{Gateway, Place, assert_refused, http_get, mqtt_connect, output, text};
 
 const PORT: [&str; 2] = ["--mqtt", "127.0.0.1:0"];
 
@@ -212,23 +212,37 @@ fn a_damaged_file() {
 #[test]
 fn refused_off_loopback() {
     let place = Place::new();
-    let line = |kind: &str, ip: &str| {
-        format!(
-            "the demo instance is served on loopback only, and {kind} listens on {ip}; configure an [[instance]] with --config"
-        )
-    };
-    place.refused(["--mqtt", "0.0.0.0:0"], &line("mqtt", "0.0.0.0"));
+    let why =
+        "the demo instance is served on loopback only; configure an [[instance]] to listen here";
+    place.refused(["--mqtt", "0.0.0.0:0"], &format!("--mqtt: {why}"));
     place.refused(
         ["--mqtt", "127.0.0.1:0", "--ws", "[::]:0"],
-        &line("ws", "::"),
+        &format!("--ws: {why}"),
     );
     place.refused(
-        ["--mqtt", "127.0.0.1:0", "--http", "0.0.0.0:0", "--memory"],
-        &line("http", "0.0.0.0"),
+        ["--http", "0.0.0.0:0", "--memory"],
+        &format!("--http: {why}"),
     );
     place.refused(
         ["--profile", "mqtt", "--mqtt", "0.0.0.0:0"],
-        &line("mqtt", "0.0.0.0"),
+        &format!("--mqtt: {why}"),
+    );
+    assert_refused(
+        &output(
+            place
+                .command([""; 0])
+                .env("LMQ_MQTT", "127.0.0.1:0,192.0.2.1:1883"),
+        ),
+        &format!("LMQ_MQTT: {why}"),
+    );
+    place.file("gateway.toml", "[listeners]\nmqtt = \"0.0.0.0:1883\"\n");
+    place.refused(
+        ["--config", "gateway.toml"],
+        &format!("gateway.toml:2: {why}"),
+    );
+    place.refused(
+        ["check", "--config", "gateway.toml"],
+        &format!("gateway.toml:2: {why}"),
     );
     assert!(
         !place.path().join("lmq-data").exists(),

@@ -156,7 +156,13 @@ fn an_address_that_is_not_ours() {
     let place = Place::new();
     // A documentation address: no machine has it.
     place.refused(
-        ["--mqtt", "192.0.2.1:0"],
+        [
+            "--profile",
+            "mqtt",
+            "--allow-anonymous",
+            "--mqtt",
+            "192.0.2.1:0",
+        ],
         "cannot listen on mqtt 192.0.2.1:0: cannot assign requested address",
     );
 }

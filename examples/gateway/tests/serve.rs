@@ -184,13 +184,17 @@ fn connected_clients_are_closed_on_the_way_down() {
     let gateway = place.start(ANONYMOUS.iter().chain(&["--mqtt", "127.0.0.1:0"]));
     let (mut client, code) = mqtt_connect(gateway.addr("mqtt"), "a", None);
     assert_eq!(code, 0);
-    let (status, _, stderr) = gateway.stop();
-    assert_eq!(status.code(), Some(0), "{stderr}");
+    let start = Instant::now();
+    gateway.signal(Signal::TERM);
     assert_eq!(
         client.read(&mut [0; 16]).unwrap(),
         0,
         "closed without a reset"
     );
+    drop(client);
+    let (status, _, stderr) = gateway.ended();
+    assert_eq!(status.code(), Some(0), "{stderr}");
+    assert!(start.elapsed().as_secs() < 5, "the grace is not used up");
 }
 
 #[test]

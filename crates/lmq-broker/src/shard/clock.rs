@@ -1,13 +1,16 @@
 //! Deadlines.
 
 use super::{Shard, ShardPhase};
-use crate::{CloseReason, Instant, Now, conn::{Conn, Phase}, slab::Key};
+use crate::{CloseReason, Instant, Now, conn::{Conn, PauseCause, Phase}, slab::Key};
 
 impl Shard {
     /// Time has passed: call it when [`poll_timeout`](Self::poll_timeout) says so, earlier does no harm.
     pub fn handle_timeout(&mut self, now: Now) {
         self.advance_clock(now);
         self.expire_questions();
+        for conn in core::mem::take(&mut self.paused_by_work) {
+            self.unpause(conn, PauseCause::Work);
+        }
         for _ in 0..self.settings.limits.work_per_call_max {
             let Some((at, key)) = self.timers.pop_due(self.now.monotonic) else { break };
             if self.conns.get(key).is_some_and(|state| state.timer_at == at) {
@@ -22,7 +25,7 @@ impl Shard {
     /// When to call [`handle_timeout`](Self::handle_timeout) next; a moment in the past means at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let draining = self.phase == ShardPhase::Draining && self.drained_to < self.conns.slots();
-        if draining || !self.resumable.is_empty() {
+        if draining || !self.resumable.is_empty() || !self.paused_by_work.is_empty() {
             return Some(self.now.monotonic);
         }
         match (self.timers.next(), self.next_question_deadline()) {

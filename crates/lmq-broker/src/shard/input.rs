@@ -21,6 +21,7 @@ impl Shard {
         self.advance_clock(now);
         let Some(state) = self.conns.get_mut(conn.0) else { return Flow::Closed };
         state.seen_at = self.now.monotonic;
+        self.deliveries = 0;
         if state.phase == Phase::Closing {
             return Flow::Closed;
         }
@@ -118,9 +119,15 @@ impl Shard {
         if replies >= self.settings.limits.replies_max as usize {
             return self.pause(conn, PauseCause::Replies);
         }
-        if frame.packet_type() == Some(PacketType::Publish) && self.links_are_full() {
-            self.paused_by_link.push(conn);
-            return self.pause(conn, PauseCause::Link);
+        if frame.packet_type() == Some(PacketType::Publish) {
+            if self.links_are_full() {
+                self.paused_by_link.push(conn);
+                return self.pause(conn, PauseCause::Link);
+            }
+            if self.deliveries >= self.settings.limits.deliveries_per_call_max {
+                self.paused_by_work.push(conn);
+                return self.pause(conn, PauseCause::Work);
+            }
         }
         let served = match Packet::decode(frame, version) {
             Ok(packet) => self.on_packet(conn, packet),
@@ -189,6 +196,7 @@ impl Shard {
                 self.pump(session);
             }
         }
+        self.deliveries = 0;
         for _ in 0..self.settings.limits.work_per_call_max {
             let Some(conn) = self.resumable.pop_front() else { break };
             self.resume(conn);

@@ -75,6 +75,9 @@ pub struct Shard {
     /// Connections whose pause has ended.
     resumable: VecDeque<Key>,
     paused_by_link: Vec<Key>,
+    paused_by_work: Vec<Key>,
+    /// Deliveries of the current call.
+    deliveries: u32,
     /// Sessions with messages given up since the last drain.
     lossy: Vec<Key>,
     drained_to: u32,
@@ -150,6 +153,8 @@ impl Shard {
             room: Vec::new(),
             resumable: VecDeque::new(),
             paused_by_link: Vec::new(),
+            paused_by_work: Vec::new(),
+            deliveries: 0,
             lossy: Vec::new(),
             drained_to: 0,
             stats: Stats::default(),

@@ -220,6 +220,7 @@ impl Shard {
         let stored_qos_max = self.settings.profile.stored_qos_max;
         let deferred = dedup.is_some();
         let mut receivers = Vec::new();
+        self.deliveries = self.deliveries.saturating_add(targets.len() as u32);
         for target in &targets {
             let qos = target.qos.min(fan.qos);
             let Some(session) = self.sessions.at_mut(target.session) else { continue };

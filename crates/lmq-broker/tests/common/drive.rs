@@ -122,6 +122,11 @@ impl World {
                     self.nodes[node].shard.handle_done(self.now, ticket, Ok(Done::Stored));
                 }
             }
+            Output::Uplink { ticket, message } => {
+                self.log.push(format!("uplink {} of {}", message.topic, message.publisher));
+                self.uplinks.push_back((node, ticket));
+            }
+            Output::Consumed { source, upto } => self.log.push(format!("consumed {}@{upto}", source.0)),
             Output::Route { to, message } => {
                 if self.trace_routes {
                     self.log.push(format!("route {node}>{} {}", to.0, route_line(&message)));

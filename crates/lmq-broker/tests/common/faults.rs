@@ -1,6 +1,6 @@
 //! What a test does to the world: held answers, failures, clients that do not read.
 
-use lmq_broker::{AuthRequest, Failed, Verdict};
+use lmq_broker::{AuthRequest, Done, Failed, Verdict};
 
 use super::{StoreMode, World};
 
@@ -97,6 +97,13 @@ impl World {
     /// Status events are logged but not answered.
     pub fn hold_status(&mut self) {
         self.status_held = true;
+    }
+
+    /// The MQ side answers the oldest copy it was handed.
+    pub fn answer_uplink(&mut self, result: Result<Done, Failed>) {
+        let (node, ticket) = self.uplinks.pop_front().expect("a copy was handed up");
+        self.nodes[node].shard.handle_done(self.now, ticket, result);
+        self.run();
     }
 
     /// Store operations become lines of the log.

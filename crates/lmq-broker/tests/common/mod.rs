@@ -17,8 +17,8 @@ use std::{
 pub use bytes::*;
 use lmq_auth::Permissions;
 use lmq_broker::{
-    AuthRequest, ClientKey, Command, ConnId, Front, Grant, Handoff, Instance, InstanceIndex, Instant, MemoryStore, Now, Peer, Profile,
-    Quota, RouteMessage, SessionView, Settings, Shard, ShardId, Stats, StoreOp, Ticket, Transport, UnixMillis, Verdict,
+    AuthRequest, ClientKey, Command, ConnId, Front, Grant, Handoff, Instance, InstanceIndex, Instant, MemoryStore, Message, Now, Peer, Profile,
+    Quota, RouteMessage, SessionView, Settings, Shard, ShardId, SourceId, Stats, StoreOp, Ticket, Transport, UnixMillis, Verdict,
 };
 
 /// Wall clock of the first moment, in milliseconds since 1970.
@@ -36,6 +36,8 @@ pub struct World {
     store: StoreMode,
     routes_held: bool,
     status_held: bool,
+    /// Copies for the MQ side that wait for an answer.
+    uplinks: VecDeque<(usize, Ticket)>,
     trace_store: bool,
     trace_routes: bool,
     log: Vec<String>,
@@ -87,7 +89,7 @@ pub fn allow() -> Verdict {
 
 /// One instance with the parent topics `T` and `room`, profile lmq.
 pub fn lmq(shards: u16) -> Settings {
-    let instance = Instance { name: "mqtt-cn-test0001".into(), parent_topics: vec!["T".into(), "room".into()] };
+    let instance = Instance { name: "mqtt-cn-test0001".into(), parent_topics: vec!["T".into(), "room".into()], uplink: false };
     Settings { instances: vec![instance], ..Settings::new(Profile::lmq(), shards) }
 }
 
@@ -109,6 +111,7 @@ impl World {
             store: StoreMode::Execute,
             routes_held: false,
             status_held: false,
+            uplinks: VecDeque::new(),
             trace_store: false,
             trace_routes: false,
             log: Vec::new(),
@@ -218,6 +221,12 @@ impl World {
     pub fn disconnect(&mut self, name: &'static str) {
         self.send(name, DISCONNECT);
         self.expect([format!("{name}: closed disconnected")]);
+    }
+
+    /// A message of the MQ side for the clients of every shard.
+    pub fn downlink(&mut self, node: usize, source: u32, position: u64, message: &Arc<Message>) {
+        self.nodes[node].shard.handle_downlink(self.now, SourceId(source), position, message);
+        self.run();
     }
 
     pub fn command(&mut self, node: usize, command: Command) {

@@ -96,16 +96,14 @@ impl<K, V> Filters<K, V> {
         page.vacant.push(at as u16);
         self.open.insert(nth as u32);
         self.len -= 1;
-        if page.vacant.len() == page.entries.len() {
+        if self.len == 0 {
+            *self = Self::new();
+        } else if page.vacant.len() == page.entries.len() {
             *page = Page {
                 entries: Vec::new(),
                 vacant: Vec::new(),
             };
-            while self
-                .pages
-                .last()
-                .is_some_and(|page| page.entries.is_empty())
-            {
+            while self.pages.last().is_some_and(|page| page.entries.is_empty()) {
                 self.pages.pop();
                 self.open.remove(&(self.pages.len() as u32));
             }

@@ -9,9 +9,6 @@ use foldhash::fast::FoldHasher;
 pub(crate) struct Hasher {
     seeds: SharedSeed,
     seed: u64,
-    plus: u64,
-    multi: u64,
-    end: u64,
     factor: u64,
     /// Tests narrow the hashes to prove that collisions cost time only.
     #[cfg(test)]
@@ -46,11 +43,8 @@ impl Hasher {
         Self {
             seeds: SharedSeed::from_u64(seed),
             seed: derive(seed, 1),
-            plus: derive(seed, 2),
-            multi: derive(seed, 3),
-            end: derive(seed, 4),
             // Odd: the factor is never zero.
-            factor: derive(seed, 5) | 1,
+            factor: derive(seed, 2) | 1,
             #[cfg(test)]
             mask: u64::MAX,
         }
@@ -71,16 +65,18 @@ impl Hasher {
     }
 
     /// The path one step longer; it is shorter than [`DEPTH_MAX`].
+    ///
+    /// A step other than plain text changes the shape only. So what follows a path by wildcards is kept beside it in a
+    /// table: at most three nodes for each further level, often in the memory that is fetched with the first.
     #[inline]
     pub(crate) fn path(&self, path: Path, step: Step) -> Path {
         let (hash, shape) = match step {
-            Step::Literal(level) => (level, 0),
-            Step::Plus => (self.plus, Path::FIRST_PLUS << path.depth()),
-            Step::Multi => (self.multi, Path::MULTI),
+            Step::Literal(level) => (self.narrow(fold(path.0 ^ level, self.factor)), 0),
+            Step::Plus => (path.0, Path::FIRST_PLUS << path.depth()),
+            Step::Multi => (path.0, Path::MULTI),
             // The bit of the level as well, so that paths that are complete at different levels differ in shape.
-            Step::End => (self.end, Path::END | Path::FIRST_PLUS << path.depth()),
+            Step::End => (path.0, Path::END | (Path::FIRST_PLUS << path.depth())),
         };
-        let hash = self.narrow(fold(path.0 ^ hash, self.factor));
         Path((hash & !Path::SHAPE) | (((path.0 & Path::SHAPE) | shape) + 1))
     }
 

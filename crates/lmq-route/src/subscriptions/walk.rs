@@ -71,10 +71,7 @@ pub(crate) fn candidates(
                 None => {}
             }
         }
-        if ends.len + todo.deepest().len() > 1 {
-            prefixes.fetch(ends.paths());
-            prefixes.fetch(todo.deepest());
-        }
+        prefixes.fetch(todo.deepest());
         for path in ends.paths() {
             visit_end(prefixes, hasher, *path, |id| found.push(id));
         }

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     cli::ServeArgs,
+    demo,
     error::Error,
     listen::{Address, ListenerKind},
 };
@@ -71,22 +72,11 @@ impl Merged<'_> {
         let listeners = self.listeners(problems);
         let tls = self.tls(problems);
         self.check_tls(&listeners, tls.is_some(), problems);
-        let allow_anonymous = self.first(|layer| layer.allow_anonymous.as_ref());
-        if let (
-            ProfileName::Lmq,
-            Some(Placed {
-                value: true,
-                origin,
-            }),
-        ) = (profile, allow_anonymous)
-        {
-            let text = "allow-anonymous needs profile mqtt: profile lmq always checks credentials";
-            problems.push(Problem {
-                origin: Some(origin.clone()),
-                text: text.to_owned(),
-            });
-        }
-        Config {
+        let remote = listeners
+            .iter()
+            .find(|(_, address, _)| address.is_openly_remote())
+            .map(|(_, _, origin)| origin.clone());
+        let config = Config {
             profile,
             listeners: listeners
                 .into_iter()
@@ -97,7 +87,7 @@ impl Merged<'_> {
             threads: self
                 .first(|layer| layer.threads.as_ref())
                 .map_or_else(cores, |p| p.value),
-            allow_anonymous: allow_anonymous.is_some_and(|p| p.value),
+            allow_anonymous: self.allow_anonymous(profile, problems),
             log: Log {
                 level: self
                     .first(|layer| layer.log_level.as_ref())
@@ -108,7 +98,26 @@ impl Merged<'_> {
             },
             limits,
             instances,
+        };
+        if let (true, Some(origin)) = (config.wants_demo(), remote) {
+            let text = demo::LOOPBACK_ONLY.to_owned();
+            problems.push(Problem { origin, text });
         }
+        config
+    }
+
+    fn allow_anonymous(&self, profile: ProfileName, problems: &mut Vec<Problem>) -> bool {
+        let Some(placed) = self.first(|layer| layer.allow_anonymous.as_ref()) else {
+            return false;
+        };
+        if placed.value && profile == ProfileName::Lmq {
+            let text = "allow-anonymous needs profile mqtt: profile lmq always checks credentials";
+            problems.push(Problem {
+                origin: Some(placed.origin.clone()),
+                text: text.to_owned(),
+            });
+        }
+        placed.value
     }
 
     fn first<T>(&self, of: impl Fn(&Layer) -> Option<&Placed<T>>) -> Option<&Placed<T>> {

@@ -1,5 +1,6 @@
 //! What lies between a socket and the bytes of MQTT: nothing, TLS, WebSocket, or both.
 
+mod boundary;
 mod pipe;
 mod tls;
 mod websocket;
@@ -13,7 +14,7 @@ use bytes::Buf;
 use lmq_broker::{Flow, TlsInfo};
 use mio::net::TcpStream;
 
-use self::{tls::Tls, websocket::WebSocket};
+use self::{boundary::Boundary, tls::Tls, websocket::WebSocket};
 use super::ListenerKind;
 
 /// Segments of one vectored write.
@@ -34,6 +35,7 @@ pub(super) enum Stack {
 pub(super) struct Layers {
     tls: Option<Tls>,
     websocket: Option<WebSocket>,
+    boundary: Boundary,
     /// Bytes that the layers made and the socket has not taken.
     pending: Vec<u8>,
 }
@@ -73,7 +75,7 @@ impl Stack {
         if tls.is_none() && websocket.is_none() {
             return Ok(Self::Plain);
         }
-        Ok(Self::Layered(Box::new(Layers { tls, websocket, pending: Vec::new() })))
+        Ok(Self::Layered(Box::new(Layers { tls, websocket, boundary: Boundary::default(), pending: Vec::new() })))
     }
 
     /// Reads once (a layered connection a few times) and hands MQTT bytes to `sink`. `buffer` is only a place to read into.
@@ -224,13 +226,27 @@ impl Layers {
             if !out.has_remaining() {
                 return Ok((sent, true));
             }
-            let chunk = out.copy_to_bytes(out.remaining().min(CHUNK_BYTES));
-            sent += chunk.len();
+            sent += self.take(out)?;
+        }
+    }
+
+    /// Moves the next bytes of `out` into the layers, about as many as one write takes.
+    fn take(&mut self, out: &mut impl Buf) -> io::Result<usize> {
+        let mut taken = 0;
+        while out.has_remaining() && taken < CHUNK_BYTES {
+            let room = CHUNK_BYTES - taken;
+            let count = match &self.websocket {
+                Some(_) => self.boundary.next(out, CHUNK_BYTES),
+                None => room.min(out.remaining()),
+            };
+            let chunk = out.copy_to_bytes(count);
+            taken += count;
             match &mut self.websocket {
                 Some(websocket) => websocket.send(chunk)?,
                 None => self.pending.extend_from_slice(&chunk),
             }
         }
+        Ok(taken)
     }
 
     /// Takes the frames that the WebSocket layer made, answers to pings included.

@@ -48,6 +48,7 @@ class Connection:
     def __init__(self, name, url, client_id, clean, keep_alive, version, user, password, secret, text, ca):
         self.name = name
         self.connected = False
+        self.leaving = False
         parts = urlsplit(url)
         transport = "websockets" if parts.scheme in ("ws", "wss") else "tcp"
         version = paho.MQTTv31 if version == "3" else paho.MQTTv311
@@ -75,9 +76,8 @@ class Connection:
         self.client.publish(topic, bytes.fromhex(payload), int(qos))
 
     def disconnect(self):
+        self.leaving = True
         self.client.disconnect()
-        self.client.loop_stop()
-        emit("disconnected", self.name)
 
     def on_connect(self, client, userdata, flags, reason, *rest):
         if code(reason) != 0:
@@ -90,7 +90,9 @@ class Connection:
     def on_disconnect(self, client, userdata, *rest):
         # 1.6 passes (rc), 2.x (flags, rc, properties).
         reason = rest[1] if len(rest) > 1 else rest[0]
-        if self.connected and code(reason) != 0:
+        if self.leaving:
+            emit("disconnected", self.name)
+        elif self.connected and code(reason) != 0:
             emit("lost", self.name)
 
     def on_subscribe(self, client, userdata, mid, granted, *rest):
