@@ -71,7 +71,9 @@ impl fmt::Display for CloseReason {
         match self {
             Self::Malformed(error) => write!(f, "malformed packet: {error}"),
             Self::Unexpected(packet) => write!(f, "unexpected {packet}"),
-            Self::Refused(refusal) => write!(f, "refused with return code {}", refusal.return_code()),
+            Self::Refused(refusal) => {
+                write!(f, "refused with return code {}", refusal.return_code())
+            }
             Self::InvalidTopic(why) => write!(f, "invalid topic: {why}"),
             _ => f.write_str(self.name()),
         }

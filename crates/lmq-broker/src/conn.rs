@@ -68,7 +68,13 @@ pub(crate) struct Conn {
 }
 
 impl Conn {
-    pub(crate) fn new(request: Box<ConnectRequest>, peer: Box<Peer>, leftover: Vec<u8>, channel: ChannelId, now: Instant) -> Self {
+    pub(crate) fn new(
+        request: Box<ConnectRequest>,
+        peer: Box<Peer>,
+        leftover: Vec<u8>,
+        channel: ChannelId,
+        now: Instant,
+    ) -> Self {
         Self {
             phase: Phase::Verdict,
             session: None,
@@ -102,6 +108,10 @@ impl Conn {
 
     /// How long a pause may last: never so long that the client gives up because we do not answer its PINGREQ.
     pub(crate) fn pause_max(&self, limit: Duration) -> Duration {
-        if self.silence_max.is_zero() { limit } else { limit.min(self.silence_max / 3) }
+        if self.silence_max.is_zero() {
+            limit
+        } else {
+            limit.min(self.silence_max / 3)
+        }
     }
 }

@@ -82,7 +82,14 @@ mod tests {
         assert_eq!(replies.pop(), None);
         replies.ready(first);
         let left = core::iter::from_fn(|| replies.pop());
-        assert_eq!(left.collect::<alloc::vec::Vec<_>>(), [Answer::PubAck(id(1)), Answer::PubRec(id(2)), Answer::PubAck(id(3))]);
+        assert_eq!(
+            left.collect::<alloc::vec::Vec<_>>(),
+            [
+                Answer::PubAck(id(1)),
+                Answer::PubRec(id(2)),
+                Answer::PubAck(id(3))
+            ]
+        );
         let fourth = replies.wait(Answer::UnsubAck(id(4)));
         replies.ready(fourth);
         assert_eq!(replies.pop(), Some(Answer::UnsubAck(id(4))));

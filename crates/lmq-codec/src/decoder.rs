@@ -98,7 +98,14 @@ impl Decoder {
     }
 
     const fn new(sender: Sender, version: Option<Version>, packet_bytes_max: u32) -> Self {
-        Self { sender, version, begun: false, packet_bytes_max, chunks_over: u32::MAX, payload_left: 0 }
+        Self {
+            sender,
+            version,
+            begun: false,
+            packet_bytes_max,
+            chunks_over: u32::MAX,
+            payload_left: 0,
+        }
     }
 
     /// Hands out every PUBLISH larger than `bytes` (with its fixed header) as [`Step::Head`] and [`Step::Payload`],
@@ -136,7 +143,9 @@ impl Decoder {
             // [MQTT-3.1.0-1]: seen before the packet is complete, whatever it claims to be.
             (Some(first), Sender::Client) => *first == 0x10,
             // [MQTT-3.2.0-1]; an AUTH may come before CONNACK.
-            (Some(first), Sender::Server) => *first == 0x20 || *first == 0xf0 && self.version == Some(Version::V5_0),
+            (Some(first), Sender::Server) => {
+                *first == 0x20 || *first == 0xf0 && self.version == Some(Version::V5_0)
+            }
             (Some(_), Sender::Any) => true,
         };
         if !allowed {
@@ -177,8 +186,16 @@ impl Decoder {
         let body = src.get(header.header_len..).unwrap_or_default();
         let head_len = match head_len(header.first, body, version) {
             HeadLen::Known(len) if len <= header.remaining as usize => len,
-            HeadLen::Need(len) if len <= header.remaining as usize => return Ok(Step::Need(len - body.len())),
-            _ => return Err(DecodeError::new(Violation::Truncated, Some(version), header.total())),
+            HeadLen::Need(len) if len <= header.remaining as usize => {
+                return Ok(Step::Need(len - body.len()));
+            }
+            _ => {
+                return Err(DecodeError::new(
+                    Violation::Truncated,
+                    Some(version),
+                    header.total(),
+                ));
+            }
         };
         let Some((head, rest)) = body.split_at_checked(head_len) else {
             return Ok(Step::Need(head_len - body.len()));
@@ -187,30 +204,47 @@ impl Decoder {
         self.check(&Packet::Publish(publish))?;
         let payload_len = header.remaining - head_len as u32;
         self.payload_left = payload_len;
-        Ok(Step::Head { publish, payload_len, rest })
+        Ok(Step::Head {
+            publish,
+            payload_len,
+            rest,
+        })
     }
 
     fn take_payload<'a>(&mut self, src: &'a [u8]) -> Step<'a> {
         if src.is_empty() {
             return Step::Need(1);
         }
-        let (bytes, rest) = src.split_at_checked(self.payload_left as usize).unwrap_or((src, &[]));
+        let (bytes, rest) = src
+            .split_at_checked(self.payload_left as usize)
+            .unwrap_or((src, &[]));
         self.payload_left -= bytes.len() as u32;
-        Step::Payload { bytes, left: self.payload_left, rest }
+        Step::Payload {
+            bytes,
+            left: self.payload_left,
+            rest,
+        }
     }
 
     /// What the order and the direction of packets show.
     #[inline]
     fn check(&mut self, packet: &Packet<'_>) -> Result<(), DecodeError> {
         let found = match (self.sender, packet) {
-            (_, Packet::PubAck(_) | Packet::PubRec(_) | Packet::PubRel(_) | Packet::PubComp(_)) => Ok(()),
+            (_, Packet::PubAck(_) | Packet::PubRec(_) | Packet::PubRel(_) | Packet::PubComp(_)) => {
+                Ok(())
+            }
             (Sender::Client, Packet::Publish(p)) => match p.properties.is_empty() {
                 true => Ok(()),
                 false => publish_from_client(p),
             },
             (Sender::Any, Packet::Publish(_)) => Ok(()),
-            (Sender::Server, Packet::Publish(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp)
-            | (Sender::Client, Packet::Subscribe(_) | Packet::Unsubscribe(_) | Packet::PingReq) => Ok(()),
+            (
+                Sender::Server,
+                Packet::Publish(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp,
+            )
+            | (Sender::Client, Packet::Subscribe(_) | Packet::Unsubscribe(_) | Packet::PingReq) => {
+                Ok(())
+            }
             _ => self.check_rare(packet),
         };
         found.map_err(|violation| DecodeError::new(violation, self.version, 0))
@@ -225,7 +259,9 @@ impl Decoder {
                 Ok(())
             }
             // [MQTT-3.1.0-2]; CONNACK once likewise: [MQTT-3.2.0-2]
-            (Sender::Client, Packet::Connect(_)) | (Sender::Server, Packet::ConnAck(_)) if self.begun => {
+            (Sender::Client, Packet::Connect(_)) | (Sender::Server, Packet::ConnAck(_))
+                if self.begun =>
+            {
                 Err(Violation::SecondConnect)
             }
             (Sender::Client, Packet::Connect(connect)) => {
@@ -251,9 +287,8 @@ impl Decoder {
                 }
             }
             (sender, Packet::Auth(p)) => match (p.reason, sender) {
-                (ReasonCode::Success, Sender::Client) | (ReasonCode::ReAuthenticate, Sender::Server) => {
-                    Err(Violation::ReasonDirection)
-                }
+                (ReasonCode::Success, Sender::Client)
+                | (ReasonCode::ReAuthenticate, Sender::Server) => Err(Violation::ReasonDirection),
                 _ => Ok(()),
             },
             _ => Err(Violation::WrongDirection),
@@ -323,7 +358,9 @@ mod owned {
                 return Ok(Detached::publish(&publish, frame.bytes()));
             }
             Ok(match (frame.first_byte(), self.sender) {
-                (0x40 | 0x50 | 0x62 | 0x70, _) | (0xc0, Sender::Client | Sender::Any) | (0xd0, Sender::Server | Sender::Any) => {
+                (0x40 | 0x50 | 0x62 | 0x70, _)
+                | (0xc0, Sender::Client | Sender::Any)
+                | (0xd0, Sender::Server | Sender::Any) => {
                     Detached::short(frame.first_byte(), frame.body())
                 }
                 _ => None,
@@ -334,13 +371,24 @@ mod owned {
         fn decode_any(&mut self, src: &mut BytesMut) -> Result<Option<Decoded>, DecodeError> {
             let len = src.len();
             let (parts, taken, payload_len) = match self.step(src)? {
-                Step::Packet { packet, rest } => (Detached::new(&packet, src), len - rest.len(), None),
-                Step::Head { publish, payload_len, rest } => {
-                    (Detached::new(&Packet::Publish(publish), src), len - rest.len(), Some(payload_len))
+                Step::Packet { packet, rest } => {
+                    (Detached::new(&packet, src), len - rest.len(), None)
                 }
+                Step::Head {
+                    publish,
+                    payload_len,
+                    rest,
+                } => (
+                    Detached::new(&Packet::Publish(publish), src),
+                    len - rest.len(),
+                    Some(payload_len),
+                ),
                 Step::Payload { bytes, left, .. } => {
                     let taken = bytes.len();
-                    return Ok(Some(Decoded::Payload { bytes: src.split_to(taken).freeze(), left }));
+                    return Ok(Some(Decoded::Payload {
+                        bytes: src.split_to(taken).freeze(),
+                        left,
+                    }));
                 }
                 Step::Need(_) => return Ok(None),
             };
@@ -350,7 +398,10 @@ mod owned {
             };
             let packet = take(src, taken, parts);
             Ok(Some(match payload_len {
-                Some(payload_len) => Decoded::Head { publish: packet, payload_len },
+                Some(payload_len) => Decoded::Head {
+                    publish: packet,
+                    payload_len,
+                },
                 None => Decoded::Packet(packet),
             }))
         }

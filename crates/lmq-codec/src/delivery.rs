@@ -3,6 +3,7 @@ use core::num::NonZeroU16;
 /// How often a message may arrive: the two QoS bits of the wire.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum QoS {
     /// At most once: no acknowledgement.
     #[default]
@@ -58,6 +59,7 @@ impl core::error::Error for QoSError {}
 
 /// A packet identifier, 1 to 65,535. Zero does not exist. [MQTT-2.3.1-1] (3.1.1), [MQTT-2.2.1-3] (5.0)
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct PacketId(NonZeroU16);
 
 impl PacketId {
@@ -93,6 +95,7 @@ impl From<NonZeroU16> for PacketId {
 
 /// QoS, packet identifier and DUP of a PUBLISH: only the combinations that exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Delivery {
     /// QoS 0: no identifier and never a duplicate. [MQTT-2.3.1-5], [MQTT-3.3.1-2]
     AtMostOnce,

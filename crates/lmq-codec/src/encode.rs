@@ -1,7 +1,10 @@
 use core::fmt;
 
 use crate::frame::REMAINING_MAX;
-use crate::packet::{Ack, AckKind, Auth, ConnAck, Connect, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe};
+use crate::packet::{
+    Ack, AckKind, Auth, ConnAck, Connect, Disconnect, Publish, SubAck, Subscribe, UnsubAck,
+    Unsubscribe,
+};
 use crate::text::{FIELD_BYTES_MAX, has_nul};
 use crate::{ReasonCode, Version, Violation};
 
@@ -43,9 +46,16 @@ impl Sizes {
         Self::with_will(body, properties, None)
     }
 
-    pub(crate) fn with_will(body: usize, properties: Option<usize>, will: Option<usize>) -> Result<Self, EncodeError> {
-        let block = |len: usize| len.saturating_add(varint_len(u32::try_from(len).unwrap_or(u32::MAX)));
-        let total = body.saturating_add(properties.map_or(0, block)).saturating_add(will.map_or(0, block));
+    pub(crate) fn with_will(
+        body: usize,
+        properties: Option<usize>,
+        will: Option<usize>,
+    ) -> Result<Self, EncodeError> {
+        let block =
+            |len: usize| len.saturating_add(varint_len(u32::try_from(len).unwrap_or(u32::MAX)));
+        let total = body
+            .saturating_add(properties.map_or(0, block))
+            .saturating_add(will.map_or(0, block));
         match u32::try_from(total) {
             // The parts are not longer than the total, so they fit as well.
             Ok(remaining) if remaining <= REMAINING_MAX => Ok(Self {
@@ -60,7 +70,11 @@ impl Sizes {
 
 impl<'a> Encoder<'a> {
     pub(crate) const fn new(form: Form<'a>, version: Version, sizes: Sizes) -> Self {
-        Self { form, version, sizes }
+        Self {
+            form,
+            version,
+            sizes,
+        }
     }
 
     /// The exact length of the packet in bytes, with its fixed header: 2 to 268,435,460.
@@ -106,7 +120,11 @@ impl<'a> Encoder<'a> {
 
     #[inline]
     fn write_to(&self, sink: &mut impl Sink) {
-        let Self { form, version, sizes } = self;
+        let Self {
+            form,
+            version,
+            sizes,
+        } = self;
         match form {
             Form::Connect(p) => p.write(*version, sizes, sink),
             Form::ConnAck(p) => p.write(*version, sizes, sink),
@@ -211,7 +229,12 @@ pub(crate) const fn varint_len(value: u32) -> usize {
 #[inline]
 pub(crate) const fn varint_bytes(value: u32) -> ([u8; 4], usize) {
     let len = varint_len(value);
-    let mut bytes = [value as u8 & 0x7f, (value >> 7) as u8 & 0x7f, (value >> 14) as u8 & 0x7f, (value >> 21) as u8 & 0x7f];
+    let mut bytes = [
+        value as u8 & 0x7f,
+        (value >> 7) as u8 & 0x7f,
+        (value >> 14) as u8 & 0x7f,
+        (value >> 21) as u8 & 0x7f,
+    ];
     let mut at = 0;
     while at + 1 < len {
         bytes[at] |= 0x80;
@@ -247,14 +270,20 @@ impl EncodeError {
 /// An error if an edition without properties is to write some.
 pub(crate) fn properties_exist(empty: bool, version: Version) -> Result<(), EncodeError> {
     if !empty && !version.has_properties() {
-        return Err(EncodeError::new(EncodeErrorKind::NotIn("properties", version)));
+        return Err(EncodeError::new(EncodeErrorKind::NotIn(
+            "properties",
+            version,
+        )));
     }
     Ok(())
 }
 
 pub(crate) fn check_binary(name: &'static str, bytes: &[u8]) -> Result<(), EncodeError> {
     if bytes.len() > FIELD_BYTES_MAX {
-        return Err(EncodeError::new(EncodeErrorKind::FieldTooLong(name, bytes.len())));
+        return Err(EncodeError::new(EncodeErrorKind::FieldTooLong(
+            name,
+            bytes.len(),
+        )));
     }
     Ok(())
 }
@@ -270,12 +299,22 @@ pub(crate) fn check_text(name: &'static str, text: &str) -> Result<(), EncodeErr
 impl fmt::Display for EncodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.kind {
-            EncodeErrorKind::TooLarge(bytes) => write!(f, "packet body has {bytes} bytes: at most {REMAINING_MAX}"),
-            EncodeErrorKind::FieldTooLong(name, bytes) => write!(f, "{name} has {bytes} bytes: at most {FIELD_BYTES_MAX}"),
-            EncodeErrorKind::FieldNul(name) => write!(f, "{name} contains U+0000: no MQTT text does"),
+            EncodeErrorKind::TooLarge(bytes) => {
+                write!(f, "packet body has {bytes} bytes: at most {REMAINING_MAX}")
+            }
+            EncodeErrorKind::FieldTooLong(name, bytes) => {
+                write!(f, "{name} has {bytes} bytes: at most {FIELD_BYTES_MAX}")
+            }
+            EncodeErrorKind::FieldNul(name) => {
+                write!(f, "{name} contains U+0000: no MQTT text does")
+            }
             EncodeErrorKind::NotIn(what, version) => write!(f, "{version} has no {what}"),
-            EncodeErrorKind::Reason(reason, version) => write!(f, "{version} cannot say \"{reason}\" in this packet"),
-            EncodeErrorKind::Property(name, violation) => write!(f, "property {name}: {}", violation.text()),
+            EncodeErrorKind::Reason(reason, version) => {
+                write!(f, "{version} cannot say \"{reason}\" in this packet")
+            }
+            EncodeErrorKind::Property(name, violation) => {
+                write!(f, "property {name}: {}", violation.text())
+            }
             EncodeErrorKind::Packet(violation) => write!(f, "{}", violation.text()),
         }
     }

@@ -8,6 +8,7 @@ pub(crate) const REMAINING_MAX: u32 = 268_435_455;
 #[non_exhaustive]
 #[repr(u8)]
 #[allow(missing_docs)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum PacketType {
     Connect = 1,
     ConnAck = 2,
@@ -115,8 +116,18 @@ pub fn split(src: &[u8], packet_bytes_max: u32) -> Result<Split<'_>, DecodeError
     if let [first, length @ 0..0x80, tail @ ..] = src {
         let length = usize::from(*length);
         if length + 2 <= packet_bytes_max as usize {
-            if let (Some((body, rest)), Some((bytes, _))) = (tail.split_at_checked(length), src.split_at_checked(length + 2)) {
-                return Ok(Split::Frame { frame: Frame { bytes, body, first: *first }, rest });
+            if let (Some((body, rest)), Some((bytes, _))) = (
+                tail.split_at_checked(length),
+                src.split_at_checked(length + 2),
+            ) {
+                return Ok(Split::Frame {
+                    frame: Frame {
+                        bytes,
+                        body,
+                        first: *first,
+                    },
+                    rest,
+                });
             }
         }
     }
@@ -135,7 +146,14 @@ fn split_any(src: &[u8], packet_bytes_max: u32) -> Result<Split<'_>, DecodeError
         return Ok(Split::Need(total - src.len()));
     };
     let body = bytes.get(header.header_len..).unwrap_or_default();
-    Ok(Split::Frame { frame: Frame { bytes, body, first: header.first }, rest })
+    Ok(Split::Frame {
+        frame: Frame {
+            bytes,
+            body,
+            first: header.first,
+        },
+        rest,
+    })
 }
 
 /// A fixed header.
@@ -166,9 +184,17 @@ pub(crate) fn header(src: &[u8]) -> Result<Option<Header>, DecodeError> {
         if byte & 0x80 == 0 {
             // [MQTT-1.5.5-1]
             if *byte == 0 && at > 0 {
-                return Err(DecodeError::new(Violation::RemainingLengthNotMinimal, None, 1 + at));
+                return Err(DecodeError::new(
+                    Violation::RemainingLengthNotMinimal,
+                    None,
+                    1 + at,
+                ));
             }
-            return Ok(Some(Header { first: *first, header_len: at + 2, remaining }));
+            return Ok(Some(Header {
+                first: *first,
+                header_len: at + 2,
+                remaining,
+            }));
         }
     }
     if tail.len() >= 4 {

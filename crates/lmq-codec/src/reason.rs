@@ -25,6 +25,7 @@ macro_rules! reason_codes {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         #[repr(u8)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
         pub enum ReasonCode {
             $($(#[$doc])* $name = $value,)*
         }

@@ -55,7 +55,9 @@ fn short_word(bytes: &[u8]) -> u64 {
         (Some(head), Some(tail)) => {
             u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << 32
         }
-        _ => bytes.iter().fold(spaces, |word, byte| word << 8 | u64::from(*byte)),
+        _ => bytes
+            .iter()
+            .fold(spaces, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 
@@ -89,7 +91,10 @@ pub(crate) fn scan(bytes: &[u8]) -> Found {
         odd |= word | word.wrapping_sub(ONES);
         wildcard |= ((word | BIT_3) ^ PLUS).wrapping_sub(ONES);
     });
-    Found { plain: odd & HIGHS == 0, wildcard: wildcard & HIGHS != 0 }
+    Found {
+        plain: odd & HIGHS == 0,
+        wildcard: wildcard & HIGHS != 0,
+    }
 }
 
 /// Whether `test` holds for the position of every `+` and `#`; it may be asked twice about the same one.
@@ -106,7 +111,13 @@ pub(crate) fn all_wildcards(bytes: &[u8], mut test: impl FnMut(usize) -> bool) -
         true
     };
     let Some(last) = bytes.last_chunk::<8>() else {
-        return good(0, bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+        return good(
+            0,
+            bytes
+                .iter()
+                .rev()
+                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
+        );
     };
     let mut rest = bytes;
     while let Some((word, tail)) = rest.split_first_chunk::<8>() {
@@ -151,10 +162,21 @@ mod tests {
                     let bytes = &bytes[..len];
                     let wildcard = matches!(byte, b'+' | b'#');
                     assert_eq!(has_nul(bytes), byte == 0, "{byte} at {at} of {len}");
-                    assert_eq!(has_nul_or_wildcard(bytes), byte == 0 || wildcard, "{byte} at {at} of {len}");
+                    assert_eq!(
+                        has_nul_or_wildcard(bytes),
+                        byte == 0 || wildcard,
+                        "{byte} at {at} of {len}"
+                    );
                     let found = scan(bytes);
-                    assert_eq!(found.plain, byte != 0 && byte < 0x80, "{byte} at {at} of {len}");
-                    assert!(!found.plain || found.wildcard == wildcard, "{byte} at {at} of {len}");
+                    assert_eq!(
+                        found.plain,
+                        byte != 0 && byte < 0x80,
+                        "{byte} at {at} of {len}"
+                    );
+                    assert!(
+                        !found.plain || found.wildcard == wildcard,
+                        "{byte} at {at} of {len}"
+                    );
                     let found = positions(bytes);
                     assert_eq!(found, if wildcard { std::vec![at] } else { Vec::new() });
                 }

@@ -1,6 +1,7 @@
 /// An edition of the MQTT standard: a value that travels with a connection, not a copy of the code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Version {
     /// MQTT 3.1: protocol name `MQIsdp`, level 3.
     V3_1,

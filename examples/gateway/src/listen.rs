@@ -8,6 +8,9 @@ use std::{
 
 use crate::error::Error;
 
+/// Connections that wait to be accepted; the system may allow fewer (net.core.somaxconn).
+const BACKLOG: i32 = 4096;
+
 /// What a listener speaks. The order is the one in which listeners are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum ListenerKind {
@@ -148,6 +151,8 @@ pub(crate) fn bind(kind: ListenerKind, address: &Address) -> Result<BoundListene
         .resolve()
         .and_then(TcpListener::bind)
         .map_err(|e| Error::io(doing(), &e))?;
+    // The standard library asks for 128, which a fleet that comes back at once overruns.
+    rustix::net::listen(&socket, BACKLOG).map_err(|e| Error::io(doing(), &e.into()))?;
     let local_addr = socket.local_addr().map_err(|e| Error::io(doing(), &e))?;
     Ok(BoundListener {
         kind,

@@ -54,10 +54,20 @@ impl Session {
         qos != QoS::AtMostOnce && qos <= stored_qos_max && self.stored.is_some()
     }
 
+    /// Whether only the store can say what is in it: it was made at start-up, or nothing has happened to it here.
+    pub(crate) fn is_unknown(&self) -> bool {
+        let fresh = |stored: &StoredQueue| stored.next_seq == 0 && self.subscriptions.is_empty();
+        self.unopened || self.stored.as_deref().is_some_and(fresh)
+    }
+
     /// Whether something waits for room in window or outbox.
     #[inline]
     pub(crate) fn waits(&self) -> bool {
-        self.queue.len() > 0 || self.stored.as_ref().is_some_and(|stored| stored.waiting() > 0)
+        self.queue.len() > 0
+            || self
+                .stored
+                .as_ref()
+                .is_some_and(|stored| stored.waiting() > 0)
     }
 
     /// The connection is gone; what only it needed is forgotten.

@@ -37,7 +37,10 @@ impl StoredQueue {
 
     /// A message is stored; it is kept at hand if everything before it is.
     pub(crate) fn appended(&mut self, stored: StoredMessage, online: bool) {
-        let at_hand = online && self.fetching.is_none() && self.ready_end == self.durable_end && self.ready.len() < READY_MAX;
+        let at_hand = online
+            && self.fetching.is_none()
+            && self.ready_end == self.durable_end
+            && self.ready.len() < READY_MAX;
         self.durable_end = self.durable_end.max(stored.seq + 1);
         if at_hand {
             self.ready_end = self.durable_end;
@@ -47,9 +50,16 @@ impl StoredQueue {
 
     /// A client came: everything that is in `window`, or was never sent, is read again.
     pub(crate) fn attach(&mut self, window: &Window) {
-        let unfinished = || window.iter().filter(|entry| entry.stage != Stage::AwaitPubComp).filter_map(|entry| entry.seq);
+        let unfinished = || {
+            window
+                .iter()
+                .filter(|entry| entry.stage != Stage::AwaitPubComp)
+                .filter_map(|entry| entry.seq)
+        };
         self.ready.clear();
-        self.ready_end = unfinished().min().map_or(self.sent_end, |first| first.min(self.sent_end));
+        self.ready_end = unfinished()
+            .min()
+            .map_or(self.sent_end, |first| first.min(self.sent_end));
         self.resume_end = unfinished().max().map_or(0, |last| last + 1);
         self.fetching = None;
     }
@@ -57,8 +67,9 @@ impl StoredQueue {
     /// Takes what the store remembers of a queue this shard has not seen yet.
     pub(crate) fn load(&mut self, first_seq: u64, next_seq: u64) {
         self.sent_end = first_seq;
-        self.next_seq = next_seq;
-        self.durable_end = next_seq;
+        // Positions handed out since the store was asked are still ours.
+        self.next_seq = self.next_seq.max(next_seq);
+        self.durable_end = self.durable_end.max(next_seq);
     }
 
     pub(crate) fn detach(&mut self) {
@@ -81,7 +92,12 @@ impl StoredQueue {
     /// The answer to a fetch of the positions up to `end`; nothing in it means that nothing is left there.
     ///
     /// An answer to a fetch of an earlier connection is ignored.
-    pub(crate) fn fetched(&mut self, ticket: Ticket, messages: impl IntoIterator<Item = StoredMessage>, end: u64) {
+    pub(crate) fn fetched(
+        &mut self,
+        ticket: Ticket,
+        messages: impl IntoIterator<Item = StoredMessage>,
+        end: u64,
+    ) {
         if self.fetching != Some(ticket) {
             return;
         }

@@ -1,7 +1,11 @@
 //! Deadlines.
 
 use super::{Shard, ShardPhase};
-use crate::{CloseReason, Instant, Now, conn::{Conn, PauseCause, Phase}, slab::Key};
+use crate::{
+    CloseReason, Instant, Now,
+    conn::{Conn, PauseCause, Phase},
+    slab::Key,
+};
 
 impl Shard {
     /// Time has passed: call it when [`poll_timeout`](Self::poll_timeout) says so, earlier does no harm.
@@ -12,8 +16,14 @@ impl Shard {
             self.unpause(conn, PauseCause::Work);
         }
         for _ in 0..self.settings.limits.work_per_call_max {
-            let Some((at, key)) = self.timers.pop_due(self.now.monotonic) else { break };
-            if self.conns.get(key).is_some_and(|state| state.timer_at == at) {
+            let Some((at, key)) = self.timers.pop_due(self.now.monotonic) else {
+                break;
+            };
+            if self
+                .conns
+                .get(key)
+                .is_some_and(|state| state.timer_at == at)
+            {
                 self.check(key);
             }
         }
@@ -36,7 +46,9 @@ impl Shard {
 
     /// Serves the deadlines of a connection and arms the timer for the next.
     fn check(&mut self, key: Key) {
-        let Some(state) = self.conns.get(key) else { return };
+        let Some(state) = self.conns.get(key) else {
+            return;
+        };
         match overdue(state, self.now.monotonic, &self.settings.limits) {
             Some(reason) => self.close(key, reason),
             None => {
@@ -50,8 +62,12 @@ impl Shard {
 
     /// Makes sure that the timer of a connection comes up no later than its next deadline.
     pub(super) fn watch(&mut self, key: Key) {
-        let Some(state) = self.conns.get_mut(key) else { return };
-        let next = deadlines(state, &self.settings.limits).map(|(at, _)| at).min();
+        let Some(state) = self.conns.get_mut(key) else {
+            return;
+        };
+        let next = deadlines(state, &self.settings.limits)
+            .map(|(at, _)| at)
+            .min();
         if let Some(next) = next.filter(|next| *next < state.timer_at) {
             state.timer_at = next;
             self.timers.arm(next, key);
@@ -72,7 +88,9 @@ impl Shard {
 }
 
 fn overdue(conn: &Conn, now: Instant, limits: &crate::Limits) -> Option<CloseReason> {
-    deadlines(conn, limits).find(|(at, _)| *at <= now).map(|(_, reason)| reason)
+    deadlines(conn, limits)
+        .find(|(at, _)| *at <= now)
+        .map(|(_, reason)| reason)
 }
 
 /// What a live connection will be closed for, and when, if nothing happens before.
@@ -80,12 +98,19 @@ fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Insta
     let live = conn.phase == Phase::Live;
     // [MQTT-3.1.2-24]; while we do not read, silence is no fault of the client.
     let silent = live && conn.paused.is_none() && !conn.silence_max.is_zero();
-    let silence = silent.then(|| (conn.seen_at.saturating_add(conn.silence_max), CloseReason::KeepAlive));
+    let silence = silent.then(|| {
+        (
+            conn.seen_at.saturating_add(conn.silence_max),
+            CloseReason::KeepAlive,
+        )
+    });
     let pause = conn.paused.filter(|_| live).map(|(_, since)| {
-        (since.saturating_add(conn.pause_max(limits.pause_max)), CloseReason::PausedTooLong)
+        (
+            since.saturating_add(conn.pause_max(limits.pause_max)),
+            CloseReason::PausedTooLong,
+        )
     });
     let stalled = conn.stalled_since.filter(|_| live);
     let stall = stalled.map(|since| (since.saturating_add(limits.stall_max), CloseReason::Stalled));
     [silence, pause, stall].into_iter().flatten()
 }
-

@@ -8,8 +8,8 @@ use lmq_model::status::{ChannelId, EventType};
 
 use super::{Shard, ShardPhase, effects::Question, question};
 use crate::{
-    AuthRequest, ClientKey, CloseReason, ConnId, Done, Failed, Handoff, InstanceIndex, Now, Output, Refusal, StoreOp,
-    StoredInflight, StoredSession, Ticket, Verdict,
+    AuthRequest, ClientKey, CloseReason, ConnId, Done, Failed, Handoff, InstanceIndex, Now, Output,
+    Refusal, StoreOp, StoredInflight, StoredSession, Ticket, Verdict,
     conn::{Conn, Phase},
     replies::Answer,
     session::{InboundStage, Session, Stage},
@@ -20,7 +20,12 @@ impl Shard {
     /// Takes a connection over from a front. Do not read from it before [`Output::Resume`].
     pub fn adopt(&mut self, now: Now, handoff: Handoff) -> ConnId {
         self.advance_clock(now);
-        let Handoff { peer, mut request, leftover, .. } = handoff;
+        let Handoff {
+            peer,
+            mut request,
+            leftover,
+            ..
+        } = handoff;
         let auth = AuthRequest {
             client: request.client.clone(),
             username: request.username.take(),
@@ -29,12 +34,21 @@ impl Shard {
         };
         let channel = ChannelId::new(u128::from_be_bytes(self.random.bytes16()));
         let full = self.conns.len() >= self.settings.limits.connections_max as usize;
-        let conn = self.conns.insert(Conn::new(request, peer, leftover, channel, self.now.monotonic));
+        let conn = self.conns.insert(Conn::new(
+            request,
+            peer,
+            leftover,
+            channel,
+            self.now.monotonic,
+        ));
         if full || self.phase != ShardPhase::Serving {
             self.refuse(conn, Refusal::Unavailable);
         } else {
             let ticket = self.ask(Question::Verdict { conn });
-            self.outputs.push_back(Output::Authenticate { ticket, request: Box::new(auth) });
+            self.outputs.push_back(Output::Authenticate {
+                ticket,
+                request: Box::new(auth),
+            });
         }
         ConnId(conn)
     }
@@ -43,10 +57,16 @@ impl Shard {
     pub fn handle_verdict(&mut self, now: Now, ticket: Ticket, verdict: Verdict) {
         self.advance_clock(now);
         let key = question(ticket);
-        let Some(Question::Verdict { conn }) = self.questions.get(key) else { return };
+        let Some(Question::Verdict { conn }) = self.questions.get(key) else {
+            return;
+        };
         let conn = *conn;
         self.questions.remove(key);
-        if self.conns.get(conn).is_none_or(|state| state.phase != Phase::Verdict) {
+        if self
+            .conns
+            .get(conn)
+            .is_none_or(|state| state.phase != Phase::Verdict)
+        {
             return;
         }
         match verdict {
@@ -62,13 +82,23 @@ impl Shard {
 
     /// Binds a connection to its session; a clean one of a client without stored session needs no effect.
     fn enter(&mut self, conn: Key) {
-        let Some(state) = self.conns.get_mut(conn) else { return };
-        let Some((client, clean)) = state.request.as_ref().map(|request| (request.client.clone(), request.clean_start)) else {
+        let Some(state) = self.conns.get_mut(conn) else {
+            return;
+        };
+        let Some((client, clean)) = state
+            .request
+            .as_ref()
+            .map(|request| (request.client.clone(), request.clean_start))
+        else {
             return;
         };
         state.phase = Phase::Opening;
         // [MQTT-3.1.4-2]
-        if let Some(old) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|session| session.conn) {
+        if let Some(old) = self
+            .find(&client)
+            .and_then(|key| self.sessions.get(key))
+            .and_then(|session| session.conn)
+        {
             self.stats.takeovers += 1;
             self.close(old, CloseReason::TakenOver);
         }
@@ -81,10 +111,25 @@ impl Shard {
             (None, true) => (self.add_session(client, false), None),
             (Some(old), true) => {
                 self.remove_session(old);
-                (self.add_session(client.clone(), false), Some(StoreOp::DropSession { client }))
+                (
+                    self.add_session(client.clone(), false),
+                    Some(StoreOp::DropSession { client }),
+                )
             }
-            (None, false) => (self.add_session(client.clone(), true), Some(StoreOp::OpenSession { client, clean: false })),
-            (Some(old), false) => (old, Some(StoreOp::OpenSession { client, clean: false })),
+            (None, false) => (
+                self.add_session(client.clone(), true),
+                Some(StoreOp::OpenSession {
+                    client,
+                    clean: false,
+                }),
+            ),
+            (Some(old), false) => (
+                old,
+                Some(StoreOp::OpenSession {
+                    client,
+                    clean: false,
+                }),
+            ),
         };
         self.bind(conn, session);
         match op {
@@ -106,12 +151,16 @@ impl Shard {
 
     /// The store has loaded or dropped the session of a connection.
     pub(super) fn opened(&mut self, conn: Key, session: Key, result: Result<Done, Failed>) {
-        if self.conns.get(conn).is_none_or(|state| state.phase != Phase::Opening) {
+        if self
+            .conns
+            .get(conn)
+            .is_none_or(|state| state.phase != Phase::Opening)
+        {
             return;
         }
         match result {
             Ok(Done::Opened(Some(stored))) => {
-                if self.sessions.get(session).is_some_and(|session| session.unopened) {
+                if self.sessions.get(session).is_some_and(Session::is_unknown) {
                     self.load(session, &stored);
                 }
                 self.go_live(conn, session, true);
@@ -131,21 +180,33 @@ impl Shard {
 
     /// A session that was made for a connection which the store then did not let in.
     fn forget_unused(&mut self, key: Key) {
-        let Some(session) = self.sessions.get(key) else { return };
-        let unused = session.subscriptions.is_empty() && !session.unopened && session.conn.is_none();
-        if unused && session.stored.as_ref().is_none_or(|stored| stored.next_seq == 0) {
+        let Some(session) = self.sessions.get(key) else {
+            return;
+        };
+        let unused =
+            session.subscriptions.is_empty() && !session.unopened && session.conn.is_none();
+        if unused
+            && session
+                .stored
+                .as_ref()
+                .is_none_or(|stored| stored.next_seq == 0)
+        {
             self.remove_session(key);
         }
     }
 
     /// What only the store knows of a session of an earlier start.
     fn load(&mut self, key: Key, stored: &StoredSession) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         session.unopened = false;
         for (id, state) in &stored.inflight {
             match state {
                 StoredInflight::Sent(seq) => session.window.restore(*id, Stage::AwaitPubRec, *seq),
-                StoredInflight::Released(seq) => session.window.restore(*id, Stage::AwaitPubComp, *seq),
+                StoredInflight::Released(seq) => {
+                    session.window.restore(*id, Stage::AwaitPubComp, *seq)
+                }
             }
         }
         for id in &stored.inbound {
@@ -154,10 +215,15 @@ impl Shard {
         if let Some(queue) = &mut session.stored {
             queue.load(stored.first_seq, stored.next_seq);
         }
+        for (filter, qos) in &stored.subscriptions {
+            self.add_subscription(key, filter.clone(), *qos, None);
+        }
     }
 
     fn go_live(&mut self, conn: Key, session: Key, present: bool) {
-        let Some(state) = self.conns.get_mut(conn) else { return };
+        let Some(state) = self.conns.get_mut(conn) else {
+            return;
+        };
         state.phase = Phase::Live;
         state.request = None;
         state.seen_at = self.now.monotonic;
@@ -172,10 +238,15 @@ impl Shard {
 
     /// Sends again what was not finished on an earlier connection [MQTT-4.4.0-1], then what waits.
     fn resume_session(&mut self, key: Key) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         let Some(conn) = session.conn else { return };
         session.window.settle();
-        let released = session.window.iter().filter(|entry| entry.stage == Stage::AwaitPubComp);
+        let released = session
+            .window
+            .iter()
+            .filter(|entry| entry.stage == Stage::AwaitPubComp);
         let released: alloc::vec::Vec<PacketId> = released.map(|entry| entry.id).collect();
         if let Some(queue) = &mut session.stored {
             queue.attach(&session.window);
@@ -187,6 +258,13 @@ impl Shard {
     }
 
     pub(super) fn refuse(&mut self, conn: Key, refusal: Refusal) {
+        if self
+            .conns
+            .get(conn)
+            .is_none_or(|state| state.phase == Phase::Closing)
+        {
+            return;
+        }
         self.stats.connects_refused[usize::from(refusal.return_code()) - 1] += 1;
         self.write(conn, &[0x20, 2, 0, refusal.return_code()]);
         self.close(conn, CloseReason::Refused(refusal));
@@ -208,7 +286,11 @@ impl Shard {
             if let Some(session) = self.sessions.get_mut(key) {
                 session.unopened = true;
             }
-            if let Some(session) = self.sessions.get_mut(key).and_then(|session| session.stored.as_mut()) {
+            if let Some(session) = self
+                .sessions
+                .get_mut(key)
+                .and_then(|session| session.stored.as_mut())
+            {
                 session.load(stored.first_seq, stored.next_seq);
             }
             for (filter, qos) in stored.subscriptions {
@@ -227,16 +309,25 @@ impl Shard {
     }
 
     pub(super) fn find_client(&self, instance: InstanceIndex, client_id: &str) -> Option<Key> {
-        let slot = self.clients.find(self.hash(instance, client_id), |slot| self.is_client(*slot, instance, client_id))?;
+        let slot = self.clients.find(self.hash(instance, client_id), |slot| {
+            self.is_client(*slot, instance, client_id)
+        })?;
         self.sessions.key(*slot)
     }
 
     fn add_session(&mut self, client: ClientKey, persistent: bool) -> Key {
         let hash = self.hash(client.instance, &client.client_id);
         let key = self.sessions.insert(Session::new(client, persistent));
-        let Self { clients, sessions, hasher, .. } = self;
+        let Self {
+            clients,
+            sessions,
+            hasher,
+            ..
+        } = self;
         let rehash = |slot: &u32| {
-            sessions.at(*slot).map_or(0, |session| hash_of(hasher, session.client.instance, &session.client.client_id))
+            sessions.at(*slot).map_or(0, |session| {
+                hash_of(hasher, session.client.instance, &session.client.client_id)
+            })
         };
         clients.insert_unique(hash, key.slot, rehash);
         key
@@ -245,11 +336,20 @@ impl Shard {
     /// Forgets a session with its subscriptions. The store is told by the caller, where it knows of it.
     pub(super) fn remove_session(&mut self, key: Key) {
         self.remove_subscriptions(key);
-        let Some(session) = self.sessions.remove(key) else { return };
+        let Some(session) = self.sessions.remove(key) else {
+            return;
+        };
         let hash = self.hash(session.client.instance, &session.client.client_id);
-        let Self { clients, sessions, hasher, .. } = self;
+        let Self {
+            clients,
+            sessions,
+            hasher,
+            ..
+        } = self;
         let rehash = |slot: &u32| {
-            sessions.at(*slot).map_or(0, |session| hash_of(hasher, session.client.instance, &session.client.client_id))
+            sessions.at(*slot).map_or(0, |session| {
+                hash_of(hasher, session.client.instance, &session.client.client_id)
+            })
         };
         if let Entry::Occupied(entry) = clients.entry(hash, |slot| *slot == key.slot, rehash) {
             entry.remove();
@@ -267,7 +367,9 @@ impl Shard {
 
     /// Puts the answer to a packet behind those that still wait.
     pub(super) fn reply(&mut self, conn: Key, answer: Answer) {
-        let Some(state) = self.conns.get_mut(conn) else { return };
+        let Some(state) = self.conns.get_mut(conn) else {
+            return;
+        };
         if state.replies.is_empty() {
             self.write_answer(conn, answer);
         } else {
@@ -276,7 +378,11 @@ impl Shard {
     }
 }
 
-fn hash_of(hasher: &foldhash::fast::SeedableRandomState, instance: InstanceIndex, client_id: &str) -> u64 {
+fn hash_of(
+    hasher: &foldhash::fast::SeedableRandomState,
+    instance: InstanceIndex,
+    client_id: &str,
+) -> u64 {
     use core::hash::BuildHasher;
     hasher.hash_one((instance, client_id))
 }

@@ -5,13 +5,14 @@ use alloc::{sync::Arc, vec::Vec};
 use bytes::Bytes;
 use lmq_codec::{Delivery, PacketId, Properties, Publish, QoS, Template, TopicName, Version};
 
-use super::{Shard, effects::Question, publish::{Arrival, Origin}};
+use super::{
+    Shard,
+    effects::Question,
+    publish::{Arrival, Origin},
+};
 use crate::{
-    ConnId, Done, DropReason, Failed, Message, Output, StoreOp, StoredInflight, StoredMessage, Ticket,
-    conn::Conn,
-    outbox::BlockPool,
-    session::Stage,
-    slab::Key,
+    ConnId, Done, DropReason, Failed, Message, Output, StoreOp, StoredInflight, StoredMessage,
+    Ticket, conn::Conn, outbox::BlockPool, session::Stage, slab::Key,
 };
 
 /// A message on its way to any number of receivers: what they share is made at most once.
@@ -32,7 +33,11 @@ pub(super) struct Frames([Vec<u8>; 2]);
 
 impl<'a> Fan<'a> {
     pub(super) fn new(arrival: Arrival<'a>, shared_bytes_min: u32) -> Self {
-        let Arrival { topic, payload, qos } = arrival;
+        let Arrival {
+            topic,
+            payload,
+            qos,
+        } = arrival;
         let shared = payload.len() >= shared_bytes_min as usize;
         Self {
             topic,
@@ -58,19 +63,29 @@ impl<'a> Fan<'a> {
     }
 
     pub(super) fn payload(&self) -> Bytes {
-        self.shared.clone().unwrap_or_else(|| Bytes::copy_from_slice(self.payload))
+        self.shared
+            .clone()
+            .unwrap_or_else(|| Bytes::copy_from_slice(self.payload))
     }
 
     /// Appends the PUBLISH for one receiver to its outbox. False if it cannot be encoded, which the size of the message it came in
     /// rules out.
     #[inline]
-    fn write(&mut self, frames: &mut Frames, pool: &mut BlockPool, conn: &mut Conn, delivery: Delivery) -> bool {
+    fn write(
+        &mut self,
+        frames: &mut Frames,
+        pool: &mut BlockPool,
+        conn: &mut Conn,
+        delivery: Delivery,
+    ) -> bool {
         let shape = usize::from(delivery.qos() != QoS::AtMostOnce);
         let frame = &mut frames.0[shape];
         let template = match self.encoded[shape] {
             Some(template) => template,
             None => {
-                let Some(template) = self.encode(frame, delivery) else { return false };
+                let Some(template) = self.encode(frame, delivery) else {
+                    return false;
+                };
                 self.encoded[shape] = Some(template);
                 template
             }
@@ -123,7 +138,10 @@ impl Shard {
         if self.sessions.get(session).is_none() {
             return;
         }
-        let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min) else { return };
+        let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min)
+        else {
+            return;
+        };
         if !self.send_now(session.slot, qos, &mut fan) {
             self.enqueue(session.slot, qos, message.clone());
         }
@@ -132,11 +150,26 @@ impl Shard {
     /// Writes to the outbox, unless something waits already or there is no room in outbox or window.
     #[inline]
     fn send_now(&mut self, slot: u32, qos: QoS, fan: &mut Fan<'_>) -> bool {
-        let Self { sessions, conns, scratch, pool, outputs, settings, stats, .. } = self;
+        let Self {
+            sessions,
+            conns,
+            scratch,
+            pool,
+            outputs,
+            settings,
+            stats,
+            ..
+        } = self;
         let limits = &settings.limits;
-        let Some(session) = sessions.at_mut(slot) else { return true };
-        let Some(conn_key) = session.conn else { return false };
-        let Some(conn) = conns.get_mut(conn_key) else { return false };
+        let Some(session) = sessions.at_mut(slot) else {
+            return true;
+        };
+        let Some(conn_key) = session.conn else {
+            return false;
+        };
+        let Some(conn) = conns.get_mut(conn_key) else {
+            return false;
+        };
         if !conn.is_live() || conn.outbox.len() >= limits.outbox_bytes_max as usize {
             return false;
         }
@@ -146,10 +179,16 @@ impl Shard {
             }
             Delivery::AtMostOnce
         } else {
-            if session.queue.has_confirmed() || session.window.len() >= usize::from(limits.inflight_max) {
+            if session.queue.has_confirmed()
+                || session.window.len() >= usize::from(limits.inflight_max)
+            {
                 return false;
             }
-            let stage = if qos == QoS::AtLeastOnce { Stage::AwaitPubAck } else { Stage::AwaitPubRec };
+            let stage = if qos == QoS::AtLeastOnce {
+                Stage::AwaitPubAck
+            } else {
+                Stage::AwaitPubRec
+            };
             delivery(qos, session.window.open(stage, None), false)
         };
         if fan.write(&mut scratch.frames, pool, conn, delivery) {
@@ -161,7 +200,9 @@ impl Shard {
 
     fn enqueue(&mut self, slot: u32, qos: QoS, message: Arc<Message>) {
         let limits = &self.settings.limits;
-        let Some(session) = self.sessions.at_mut(slot) else { return };
+        let Some(session) = self.sessions.at_mut(slot) else {
+            return;
+        };
         let (reason, dropped) = if session.conn.is_none() {
             self.stats.dropped_away += 1;
             (DropReason::Away, 1)
@@ -182,7 +223,9 @@ impl Shard {
 
     /// A message is in the queue of a session in the store.
     pub(super) fn deliver_stored(&mut self, key: Key, stored: StoredMessage) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         let online = session.conn.is_some();
         if let Some(queue) = &mut session.stored {
             queue.appended(stored, online);
@@ -192,8 +235,16 @@ impl Shard {
         }
     }
 
-    pub(super) fn fetched(&mut self, ticket: Ticket, key: Key, end: u64, result: Result<Done, Failed>) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+    pub(super) fn fetched(
+        &mut self,
+        ticket: Ticket,
+        key: Key,
+        end: u64,
+        result: Result<Done, Failed>,
+    ) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         match result {
             Ok(Done::Fetched(messages)) => {
                 if let Some(queue) = &mut session.stored {
@@ -221,7 +272,11 @@ impl Shard {
 
     fn pump_memory(&mut self, key: Key) {
         while let Some((message, qos)) = self.next_queued(key) {
-            let Some(mut fan) = Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min) else { continue };
+            let Some(mut fan) =
+                Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min)
+            else {
+                continue;
+            };
             self.write_queued(key, qos, &mut fan);
         }
     }
@@ -244,7 +299,9 @@ impl Shard {
     }
 
     fn write_queued(&mut self, key: Key, qos: QoS, fan: &mut Fan<'_>) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         let delivery = match qos {
             QoS::AtMostOnce => Delivery::AtMostOnce,
             QoS::AtLeastOnce => delivery(qos, session.window.open(Stage::AwaitPubAck, None), false),
@@ -263,8 +320,11 @@ impl Shard {
             return None;
         }
         let queue = session.stored.as_mut()?;
-        let again = queue.peek()?.seq < queue.sent_end;
-        if !again && session.window.len() >= usize::from(limits.inflight_max) {
+        let seq = queue.peek()?.seq;
+        let again = seq < queue.sent_end;
+        // What is in the window already needs no room there.
+        let open = again || (seq < queue.resume_end && session.window.with_seq(seq).is_some());
+        if !open && session.window.len() >= usize::from(limits.inflight_max) {
             return None;
         }
         queue.pop().map(|stored| (stored, again))
@@ -272,7 +332,9 @@ impl Shard {
 
     fn send_stored(&mut self, key: Key, stored: StoredMessage, again: bool) {
         let StoredMessage { seq, qos, message } = stored;
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         let Some(queue) = &session.stored else { return };
         if seq < queue.resume_end {
             if let Some(open) = session.window.with_seq(seq) {
@@ -295,14 +357,18 @@ impl Shard {
     /// Sends a message of an earlier connection again, under its packet id [MQTT-4.4.0-1] with DUP [MQTT-3.3.1-1].
     fn resend(&mut self, key: Key, id: PacketId, stage: Stage, qos: QoS, message: &Arc<Message>) {
         match stage {
-            Stage::AwaitPubAck | Stage::AwaitPubRec => self.write_message(key, message, delivery(qos, id, true)),
+            Stage::AwaitPubAck | Stage::AwaitPubRec => {
+                self.write_message(key, message, delivery(qos, id, true))
+            }
             Stage::Saving | Stage::Releasing | Stage::AwaitPubComp => {}
         }
     }
 
     /// The packet id of a QoS 2 message is durable before the PUBLISH leaves.
     fn save_then_send(&mut self, key: Key, seq: u64, message: Arc<Message>) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         let Some(conn) = session.conn else { return };
         let packet_id = session.window.open(Stage::Saving, Some(seq));
         let op = StoreOp::SetInflight {
@@ -310,12 +376,33 @@ impl Shard {
             packet_id,
             state: Some(StoredInflight::Sent(seq)),
         };
-        self.ask_store(op, Question::Send { session: key, conn, packet_id, message });
+        self.ask_store(
+            op,
+            Question::Send {
+                session: key,
+                conn,
+                packet_id,
+                message,
+            },
+        );
     }
 
-    pub(super) fn send_saved(&mut self, key: Key, conn: Key, id: PacketId, message: Arc<Message>, ok: bool) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
-        if session.window.advance(id, Stage::Saving, Stage::AwaitPubRec).is_none() {
+    pub(super) fn send_saved(
+        &mut self,
+        key: Key,
+        conn: Key,
+        id: PacketId,
+        message: Arc<Message>,
+        ok: bool,
+    ) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if session
+            .window
+            .advance(id, Stage::Saving, Stage::AwaitPubRec)
+            .is_none()
+        {
             return;
         }
         // A connection that came in between has sent it already, or will.
@@ -330,14 +417,29 @@ impl Shard {
     }
 
     fn write_message(&mut self, key: Key, message: &Arc<Message>, delivery: Delivery) {
-        let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min) else { return };
+        let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min)
+        else {
+            return;
+        };
         self.write_to(key, &mut fan, delivery);
     }
 
     fn write_to(&mut self, key: Key, fan: &mut Fan<'_>, delivery: Delivery) {
-        let Self { sessions, conns, scratch, pool, outputs, stats, .. } = self;
-        let Some(conn_key) = sessions.get(key).and_then(|session| session.conn) else { return };
-        let Some(conn) = conns.get_mut(conn_key) else { return };
+        let Self {
+            sessions,
+            conns,
+            scratch,
+            pool,
+            outputs,
+            stats,
+            ..
+        } = self;
+        let Some(conn_key) = sessions.get(key).and_then(|session| session.conn) else {
+            return;
+        };
+        let Some(conn) = conns.get_mut(conn_key) else {
+            return;
+        };
         if fan.write(&mut scratch.frames, pool, conn, delivery) {
             stats.sent[usize::from(u8::from(delivery.qos()))] += 1;
             announce(conn_key, conn, outputs);
@@ -347,22 +449,41 @@ impl Shard {
     /// Reads on in the store, if nothing is at hand and the session can take something.
     fn fetch(&mut self, key: Key) {
         const FETCH_BYTES_MAX: u32 = 1024 * 1024;
-        let Some(session) = self.sessions.get_mut(key) else { return };
-        if !session.conn.and_then(|conn| self.conns.get(conn)).is_some_and(Conn::is_live) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if !session
+            .conn
+            .and_then(|conn| self.conns.get(conn))
+            .is_some_and(Conn::is_live)
+        {
             return;
         }
         let Some(queue) = &session.stored else { return };
-        let Some((from, end)) = queue.want() else { return };
+        let Some((from, end)) = queue.want() else {
+            return;
+        };
         let count_max = crate::session::StoredQueue::batch();
-        let op = StoreOp::Fetch { client: session.client.clone(), from, count_max, bytes_max: FETCH_BYTES_MAX };
+        let op = StoreOp::Fetch {
+            client: session.client.clone(),
+            from,
+            count_max,
+            bytes_max: FETCH_BYTES_MAX,
+        };
         let ticket = self.ask_store(op, Question::Fetch { session: key, end });
-        if let Some(queue) = self.sessions.get_mut(key).and_then(|session| session.stored.as_mut()) {
+        if let Some(queue) = self
+            .sessions
+            .get_mut(key)
+            .and_then(|session| session.stored.as_mut())
+        {
             queue.fetch_begun(ticket);
         }
     }
 
     pub(super) fn note_dropped(&mut self, key: Key, reason: DropReason, count: u32) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         match &mut session.dropped {
             Some((last, total)) => {
                 *last = reason;
@@ -378,7 +499,11 @@ impl Shard {
 
 /// Says `Transmit` for an outbox that was empty.
 #[inline]
-pub(super) fn announce(key: Key, conn: &mut Conn, outputs: &mut alloc::collections::VecDeque<Output>) {
+pub(super) fn announce(
+    key: Key,
+    conn: &mut Conn,
+    outputs: &mut alloc::collections::VecDeque<Output>,
+) {
     if !conn.announced {
         conn.announced = true;
         outputs.push_back(Output::Transmit(ConnId(key)));

@@ -6,11 +6,9 @@ use lmq_codec::{PacketId, QoS};
 
 use super::{Shard, question, ticket};
 use crate::{
-    CloseReason, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, SourceId, StoreOp,
-    StoredMessage, Ticket,
-    replies::ReplyId,
-    session::InboundStage,
-    slab::Key,
+    CloseReason, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output,
+    RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId,
+    session::InboundStage, slab::Key,
 };
 
 /// What an answer is for.
@@ -22,14 +20,30 @@ pub(super) enum Question {
     Open { conn: Key, session: Key },
     /// One of the effects of an operation.
     Op(Key),
+    /// The one that stores the message an operation forwards.
+    Append(Key),
     /// A sibling enters a filter of ours.
-    Interest { op: Option<Key>, instance: InstanceIndex, filter: Box<str>, epoch: u32 },
+    Interest {
+        op: Option<Key>,
+        instance: InstanceIndex,
+        filter: Box<str>,
+        epoch: u32,
+    },
     /// Messages of a queue, up to this position.
     Fetch { session: Key, end: u64 },
     /// An outbound QoS 2 exchange is recorded; then its PUBLISH may leave.
-    Send { session: Key, conn: Key, packet_id: PacketId, message: Arc<Message> },
+    Send {
+        session: Key,
+        conn: Key,
+        packet_id: PacketId,
+        message: Arc<Message>,
+    },
     /// The PUBREC of an exchange is recorded; then PUBREL may leave.
-    Release { session: Key, conn: Key, packet_id: PacketId },
+    Release {
+        session: Key,
+        conn: Key,
+        packet_id: PacketId,
+    },
     /// Nobody waits.
     Unattended,
     /// Sessions of an earlier start.
@@ -50,12 +64,26 @@ pub(super) struct Op {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Waiter {
     Nobody,
-    Reply { conn: Key, reply: ReplyId },
+    Reply {
+        conn: Key,
+        reply: ReplyId,
+    },
     /// The same, for an inbound QoS 2 message.
-    Received { conn: Key, reply: ReplyId, session: Key, packet_id: PacketId },
-    Sibling { to: ShardId, ticket: RouteTicket },
+    Received {
+        conn: Key,
+        reply: ReplyId,
+        session: Key,
+        packet_id: PacketId,
+    },
+    Sibling {
+        to: ShardId,
+        ticket: RouteTicket,
+    },
     /// A message of the MQ side.
-    Source { source: SourceId, position: u64 },
+    Source {
+        source: SourceId,
+        position: u64,
+    },
 }
 
 /// A session that gets a forwarded message.
@@ -79,7 +107,12 @@ pub(super) struct Forward {
 impl Op {
     /// An operation whose effects are counted in as they are asked for.
     pub(super) const fn waited_by(waiter: Waiter) -> Self {
-        Self { waiting: 0, failed: false, waiter, forward: None }
+        Self {
+            waiting: 0,
+            failed: false,
+            waiter,
+            forward: None,
+        }
     }
 }
 
@@ -88,7 +121,9 @@ impl Shard {
     /// been given up.
     pub fn handle_done(&mut self, now: Now, ticket: Ticket, result: Result<Done, Failed>) {
         self.advance_clock(now);
-        let Some(asked) = self.questions.remove(question(ticket)) else { return };
+        let Some(asked) = self.questions.remove(question(ticket)) else {
+            return;
+        };
         self.answer(ticket, asked, result);
     }
 
@@ -103,12 +138,21 @@ impl Shard {
     }
 
     pub(super) fn ask(&mut self, asked: Question) -> Ticket {
-        while self.deadlines.front().is_some_and(|(_, key)| self.questions.get(*key).is_none()) {
+        while self
+            .deadlines
+            .front()
+            .is_some_and(|(_, key)| self.questions.get(*key).is_none())
+        {
             self.deadlines.pop_front();
         }
         self.count_in(&asked);
         let key = self.questions.insert(asked);
-        self.deadlines.push_back((self.now.monotonic.saturating_add(self.settings.limits.effect_timeout), key));
+        self.deadlines.push_back((
+            self.now
+                .monotonic
+                .saturating_add(self.settings.limits.effect_timeout),
+            key,
+        ));
         ticket(key)
     }
 
@@ -121,7 +165,7 @@ impl Shard {
     /// An operation ends when all the questions that were counted in are answered.
     fn count_in(&mut self, asked: &Question) {
         let op = match asked {
-            Question::Op(op) => Some(*op),
+            Question::Op(op) | Question::Append(op) => Some(*op),
             Question::Interest { op, .. } => *op,
             _ => None,
         };
@@ -153,20 +197,38 @@ impl Shard {
             self.stats.effects_failed += 1;
         }
         match asked {
-            Question::Verdict { conn } => self.close(conn, CloseReason::Refused(crate::Refusal::Unavailable)),
+            Question::Verdict { conn } => self.refuse(conn, crate::Refusal::Unavailable),
             Question::Open { conn, session } => self.opened(conn, session, result),
             Question::Op(op) => self.settle(op, result.is_ok()),
-            Question::Interest { op, instance, filter, epoch } => {
+            Question::Append(op) => {
+                self.stored(op, result.is_ok());
+                self.settle(op, result.is_ok());
+            }
+            Question::Interest {
+                op,
+                instance,
+                filter,
+                epoch,
+            } => {
                 self.confirm(instance, &filter, epoch);
                 if let Some(op) = op {
                     self.settle(op, result.is_ok());
                 }
             }
             Question::Fetch { session, end } => self.fetched(ticket, session, end, result),
-            Question::Send { session, conn, packet_id, message } => {
+            Question::Send {
+                session,
+                conn,
+                packet_id,
+                message,
+            } => {
                 self.send_saved(session, conn, packet_id, message, result.is_ok());
             }
-            Question::Release { session, conn, packet_id } => self.release_saved(session, conn, packet_id, result.is_ok()),
+            Question::Release {
+                session,
+                conn,
+                packet_id,
+            } => self.release_saved(session, conn, packet_id, result.is_ok()),
             Question::Unattended => {}
             Question::Restore => self.restored(result),
         }
@@ -174,50 +236,71 @@ impl Shard {
 
     /// One effect of an operation ended.
     pub(super) fn settle(&mut self, key: Key, ok: bool) {
-        let Some(op) = self.ops.get_mut(key) else { return };
+        let Some(op) = self.ops.get_mut(key) else {
+            return;
+        };
         op.waiting -= 1;
         op.failed |= !ok;
         if op.waiting > 0 {
             return;
         }
-        let failed = op.failed;
-        if let Some(forward) = op.forward.take() {
-            if failed {
-                self.note_unstored(&forward);
-            } else {
-                let siblings = self.forward(key, *forward);
-                if siblings > 0 {
-                    return;
-                }
-            }
-        }
         if let Some(op) = self.ops.remove(key) {
-            self.tell(op.waiter, !failed);
+            self.tell(op.waiter, !op.failed);
         }
     }
 
-    /// Sends what waited for its effects; says how many siblings must answer before the operation ends.
-    fn forward(&mut self, op: Key, forward: Forward) -> u32 {
-        let Forward { message, receivers, shards } = forward;
+    /// The store has a message, or has not. It leaves now, whatever siblings say of it, so that queues keep the order of the store.
+    fn stored(&mut self, key: Key, ok: bool) {
+        let Some(forward) = self.ops.get_mut(key).and_then(|op| op.forward.take()) else {
+            return;
+        };
+        if ok {
+            self.forward(key, *forward);
+        } else {
+            self.note_unstored(&forward);
+        }
+    }
+
+    fn forward(&mut self, op: Key, forward: Forward) {
+        let Forward {
+            message,
+            receivers,
+            shards,
+        } = forward;
         for Receiver { session, qos, seq } in receivers {
             match seq {
-                Some(seq) => self.deliver_stored(session, StoredMessage { seq, qos, message: message.clone() }),
+                Some(seq) => self.deliver_stored(
+                    session,
+                    StoredMessage {
+                        seq,
+                        qos,
+                        message: message.clone(),
+                    },
+                ),
                 None => self.deliver_message(session, qos, &message),
             }
         }
-        self.route_to(shards, &message, Some(op))
+        self.route_to(shards, &message, Some(op));
     }
 
     fn tell(&mut self, waiter: Waiter, ok: bool) {
         match waiter {
             Waiter::Nobody => {}
             Waiter::Sibling { to, ticket } => {
-                self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
+                self.outputs.push_back(Output::Route {
+                    to,
+                    message: RouteMessage::Done { ticket, ok },
+                });
             }
             Waiter::Source { source, position } if ok => self.consumed(source, position),
             Waiter::Source { .. } => {}
             Waiter::Reply { conn, reply } => self.reply_ready(conn, reply, ok),
-            Waiter::Received { conn, reply, session, packet_id } => {
+            Waiter::Received {
+                conn,
+                reply,
+                session,
+                packet_id,
+            } => {
                 if let Some(session) = self.sessions.get_mut(session) {
                     if ok {
                         session.inbound.set(packet_id, InboundStage::Received);
@@ -231,7 +314,11 @@ impl Shard {
     }
 
     fn note_unstored(&mut self, forward: &Forward) {
-        for receiver in forward.receivers.iter().filter(|receiver| receiver.seq.is_some()) {
+        for receiver in forward
+            .receivers
+            .iter()
+            .filter(|receiver| receiver.seq.is_some())
+        {
             self.stats.dropped_store_failed += 1;
             self.note_dropped(receiver.session, DropReason::StoreFailed, 1);
         }
@@ -239,7 +326,9 @@ impl Shard {
 
     /// An answer may leave; a failed effect closes the publisher, who will send the message again [MQTT-4.4.0-1].
     fn reply_ready(&mut self, conn: Key, reply: ReplyId, ok: bool) {
-        let Some(state) = self.conns.get_mut(conn) else { return };
+        let Some(state) = self.conns.get_mut(conn) else {
+            return;
+        };
         if !ok {
             self.close(conn, CloseReason::EffectFailed);
             return;

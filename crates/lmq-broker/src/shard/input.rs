@@ -19,7 +19,9 @@ impl Shard {
     #[inline]
     pub fn handle_bytes(&mut self, now: Now, conn: ConnId, input: &[u8]) -> Flow {
         self.advance_clock(now);
-        let Some(state) = self.conns.get_mut(conn.0) else { return Flow::Closed };
+        let Some(state) = self.conns.get_mut(conn.0) else {
+            return Flow::Closed;
+        };
         state.seen_at = self.now.monotonic;
         self.deliveries = 0;
         if state.phase == Phase::Closing {
@@ -66,7 +68,9 @@ impl Shard {
     /// The same when a packet was cut: only as much as completes it is copied behind its beginning.
     fn assemble(&mut self, conn: Key, mut input: &[u8]) {
         let max = self.settings.limits.packet_bytes_max;
-        let Some(state) = self.conns.get_mut(conn) else { return };
+        let Some(state) = self.conns.get_mut(conn) else {
+            return;
+        };
         let mut buffer = core::mem::take(&mut state.assembly);
         let mut done = 0;
         while self.may_read(conn) {
@@ -106,14 +110,20 @@ impl Shard {
 
     /// A connection that is being closed keeps nothing.
     fn keep(&mut self, conn: Key, change: impl FnOnce(&mut Vec<u8>)) {
-        if let Some(state) = self.conns.get_mut(conn).filter(|state| state.phase != Phase::Closing) {
+        if let Some(state) = self
+            .conns
+            .get_mut(conn)
+            .filter(|state| state.phase != Phase::Closing)
+        {
             change(&mut state.assembly);
         }
     }
 
     /// Serves one packet. False if it has to wait: the connection is paused then.
     fn on_frame(&mut self, conn: Key, frame: Frame<'_>) -> bool {
-        let Some(state) = self.conns.get(conn) else { return true };
+        let Some(state) = self.conns.get(conn) else {
+            return true;
+        };
         let version = state.version;
         let replies = state.replies.len();
         if replies >= self.settings.limits.replies_max as usize {
@@ -169,14 +179,25 @@ impl Shard {
 
     /// The cause of a pause is gone; the connection goes on with the next drain.
     pub(super) fn unpause(&mut self, conn: Key, cause: PauseCause) {
-        if self.conns.get(conn).and_then(|state| state.paused).is_some_and(|(paused_by, _)| paused_by == cause) {
+        if self
+            .conns
+            .get(conn)
+            .and_then(|state| state.paused)
+            .is_some_and(|(paused_by, _)| paused_by == cause)
+        {
             self.resumable.push_back(conn);
         }
     }
 
     /// Serves what came during a pause, and lets the driver read on if that does not pause again.
     fn resume(&mut self, conn: Key) {
-        let Some(state) = self.conns.get_mut(conn).filter(|state| state.phase == Phase::Live) else { return };
+        let Some(state) = self
+            .conns
+            .get_mut(conn)
+            .filter(|state| state.phase == Phase::Live)
+        else {
+            return;
+        };
         if state.paused.take().is_none() {
             return;
         }
@@ -198,15 +219,23 @@ impl Shard {
         }
         self.deliveries = 0;
         for _ in 0..self.settings.limits.work_per_call_max {
-            let Some(conn) = self.resumable.pop_front() else { break };
+            let Some(conn) = self.resumable.pop_front() else {
+                break;
+            };
             self.resume(conn);
         }
         self.give_credit();
         for key in core::mem::take(&mut self.lossy) {
-            let Some(session) = self.sessions.get_mut(key) else { continue };
+            let Some(session) = self.sessions.get_mut(key) else {
+                continue;
+            };
             if let Some((reason, count)) = session.dropped.take() {
                 let client = session.client.clone();
-                self.outputs.push_back(Output::Dropped { client, reason, count });
+                self.outputs.push_back(Output::Dropped {
+                    client,
+                    reason,
+                    count,
+                });
             }
         }
     }

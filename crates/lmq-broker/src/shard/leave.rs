@@ -3,11 +3,7 @@
 use lmq_model::status::{EventType, StatusEvent};
 
 use super::{Shard, effects::Question};
-use crate::{
-    ClientIds, CloseReason, ConnId, Now, Output,
-    conn::Phase,
-    slab::Key,
-};
+use crate::{ClientIds, CloseReason, ConnId, Now, Output, conn::Phase, slab::Key};
 
 impl Shard {
     /// The driver is done with a connection: the peer left, or a [`Output::Close`] was carried out. Only now is its id free.
@@ -22,13 +18,19 @@ impl Shard {
     /// Ends a connection from our side.
     pub(super) fn close(&mut self, conn: Key, reason: CloseReason) {
         if self.end(conn, &reason) {
-            self.outputs.push_back(Output::Close { conn: ConnId(conn), reason, linger: self.settings.limits.linger });
+            self.outputs.push_back(Output::Close {
+                conn: ConnId(conn),
+                reason,
+                linger: self.settings.limits.linger,
+            });
         }
     }
 
     /// Separates a connection from its session. False if that was done before.
     fn end(&mut self, conn: Key, reason: &CloseReason) -> bool {
-        let Some(state) = self.conns.get(conn) else { return false };
+        let Some(state) = self.conns.get(conn) else {
+            return false;
+        };
         if state.phase == Phase::Closing {
             return false;
         }
@@ -39,7 +41,9 @@ impl Shard {
             self.report(conn, EventType::TcpClean);
         }
         self.count(reason);
-        let Some(state) = self.conns.get_mut(conn) else { return false };
+        let Some(state) = self.conns.get_mut(conn) else {
+            return false;
+        };
         state.phase = Phase::Closing;
         state.assembly = alloc::vec::Vec::new();
         state.replies = Default::default();
@@ -52,7 +56,9 @@ impl Shard {
     }
 
     fn part(&mut self, key: Key, conn: Key) {
-        let Some(session) = self.sessions.get_mut(key) else { return };
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
         if session.conn != Some(conn) {
             return;
         }
@@ -68,7 +74,9 @@ impl Shard {
             | CloseReason::NotConnect
             | CloseReason::Unexpected(_)
             | CloseReason::InvalidTopic(_) => self.stats.protocol_errors += 1,
-            CloseReason::KeepAlive | CloseReason::PausedTooLong | CloseReason::Stalled => self.stats.timeouts += 1,
+            CloseReason::KeepAlive | CloseReason::PausedTooLong | CloseReason::Stalled => {
+                self.stats.timeouts += 1
+            }
             _ => {}
         }
     }
@@ -78,10 +86,16 @@ impl Shard {
         if self.settings.profile.client_ids != ClientIds::GroupAndDevice {
             return;
         }
-        let Some(state) = self.conns.get(conn) else { return };
-        let Some(session) = state.session.and_then(|key| self.sessions.get(key)) else { return };
+        let Some(state) = self.conns.get(conn) else {
+            return;
+        };
+        let Some(session) = state.session.and_then(|key| self.sessions.get(key)) else {
+            return;
+        };
         // Only a product client id has a group, and so a topic for its events.
-        let Ok(client_id) = session.client.client_id.parse() else { return };
+        let Ok(client_id) = session.client.client_id.parse() else {
+            return;
+        };
         let event = StatusEvent {
             client_id,
             channel_id: state.channel,
@@ -90,6 +104,9 @@ impl Shard {
             time: self.now.wall,
         };
         let ticket = self.ask(Question::Unattended);
-        self.outputs.push_back(Output::Status { ticket, event: event.into() });
+        self.outputs.push_back(Output::Status {
+            ticket,
+            event: event.into(),
+        });
     }
 }

@@ -28,7 +28,8 @@ use self::{
     siblings::{Interests, Link},
 };
 use crate::{
-    ClientKey, Command, ConnId, InstanceIndex, Instant, MessageId, Now, Output, Settings, ShardId, Stats, StoreOp, Ticket,
+    ClientKey, Command, ConnId, InstanceIndex, Instant, MessageId, Now, Output, Settings, ShardId,
+    Stats, StoreOp, Ticket,
     conn::Conn,
     outbox::{BlockPool, Outgoing},
     random::Random,
@@ -125,11 +126,27 @@ impl Shard {
     ///
     /// If `settings` name no instance, not 1 to 64 shards, or not this one: mistakes of the caller.
     pub fn new(id: ShardId, settings: Arc<Settings>, seed: [u8; 32]) -> Self {
-        assert!((1..=64).contains(&settings.shards), "a broker has 1 to 64 shards, not {}", settings.shards);
-        assert!(id.0 < settings.shards, "shard {} of {}", id.0, settings.shards);
-        assert!(!settings.instances.is_empty(), "a broker has at least one instance");
+        assert!(
+            (1..=64).contains(&settings.shards),
+            "a broker has 1 to 64 shards, not {}",
+            settings.shards
+        );
+        assert!(
+            id.0 < settings.shards,
+            "shard {} of {}",
+            id.0,
+            settings.shards
+        );
+        assert!(
+            !settings.instances.is_empty(),
+            "a broker has at least one instance"
+        );
         let mut random = Random::new(seed);
-        let tenants = settings.instances.iter().map(|_| Tenant::new(random.next_u64())).collect();
+        let tenants = settings
+            .instances
+            .iter()
+            .map(|_| Tenant::new(random.next_u64()))
+            .collect();
         let mut shard = Self {
             id,
             now: Now::default(),
@@ -170,7 +187,11 @@ impl Shard {
         self.advance_clock(now);
         match command {
             Command::Kick(client) => {
-                if let Some(conn) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|s| s.conn) {
+                if let Some(conn) = self
+                    .find(&client)
+                    .and_then(|key| self.sessions.get(key))
+                    .and_then(|s| s.conn)
+                {
                     self.close(conn, crate::CloseReason::Kicked);
                 }
             }
@@ -189,7 +210,10 @@ impl Shard {
     /// What a connection has to send. Empty for one that is not known.
     pub fn outgoing(&mut self, conn: ConnId) -> Outgoing<'_> {
         let outbox = self.conns.get_mut(conn.0).map(|conn| &mut conn.outbox);
-        Outgoing { outbox, pool: &mut self.pool }
+        Outgoing {
+            outbox,
+            pool: &mut self.pool,
+        }
     }
 
     /// The driver wrote `count` bytes of [`outgoing`](Self::outgoing), possibly none: call it once after every write.
@@ -197,9 +221,14 @@ impl Shard {
     /// Returns whether nothing remains; if something does, write again when the socket can take more.
     #[inline]
     pub fn handle_sent(&mut self, conn: ConnId, count: usize) -> bool {
-        let Some(state) = self.conns.get_mut(conn.0) else { return true };
+        let Some(state) = self.conns.get_mut(conn.0) else {
+            return true;
+        };
         let remaining = state.outbox.len();
-        if state.session.and_then(|key| self.sessions.get(key)).is_some_and(|session| session.waits())
+        if state
+            .session
+            .and_then(|key| self.sessions.get(key))
+            .is_some_and(|session| session.waits())
             && remaining <= self.settings.limits.outbox_bytes_max as usize / 4
         {
             self.room.push(conn.0);
@@ -250,7 +279,10 @@ impl Shard {
     }
 
     fn advance_clock(&mut self, now: Now) {
-        self.now = Now { monotonic: self.now.monotonic.max(now.monotonic), wall: now.wall };
+        self.now = Now {
+            monotonic: self.now.monotonic.max(now.monotonic),
+            wall: now.wall,
+        };
     }
 
     fn next_message_id(&mut self) -> MessageId {
@@ -266,13 +298,19 @@ impl Shard {
 
 impl fmt::Debug for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shard").field("id", &self.id).field("phase", &self.phase).finish_non_exhaustive()
+        f.debug_struct("Shard")
+            .field("id", &self.id)
+            .field("phase", &self.phase)
+            .finish_non_exhaustive()
     }
 }
 
 impl Tenant {
     fn new(seed: u64) -> Self {
-        Self { index: lmq_route::Subscriptions::new(seed), interests: Interests::default() }
+        Self {
+            index: lmq_route::Subscriptions::new(seed),
+            interests: Interests::default(),
+        }
     }
 }
 
@@ -282,5 +320,8 @@ fn ticket(key: Key) -> Ticket {
 }
 
 fn question(ticket: Ticket) -> Key {
-    Key { slot: ticket.0 as u32, generation: (ticket.0 >> 32) as u32 }
+    Key {
+        slot: ticket.0 as u32,
+        generation: (ticket.0 >> 32) as u32,
+    }
 }

@@ -17,8 +17,7 @@ use super::{
     question,
 };
 use crate::{
-    InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId,
-    conn::PauseCause,
+    InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, conn::PauseCause,
     slab::Key,
 };
 
@@ -60,16 +59,27 @@ impl Shard {
         self.advance_clock(now);
         match message {
             RouteMessage::Publish { ticket, message } => {
-                let Ok(topic) = TopicName::new(&message.topic) else { return self.done(from, ticket) };
+                let Ok(topic) = TopicName::new(&message.topic) else {
+                    return self.done(from, ticket);
+                };
                 self.match_topic(message.instance, topic);
                 self.take_from(from, ticket, &message, true);
             }
-            RouteMessage::PointToPoint { ticket, target, message } => {
+            RouteMessage::PointToPoint {
+                ticket,
+                target,
+                message,
+            } => {
                 let origin = Origin::of_message(&message, message.publisher_persistent);
                 self.match_client(&origin, &target, message.qos);
                 self.take_from(from, ticket, &message, origin.may_store);
             }
-            RouteMessage::Interest { ticket, instance, filter, wanted } => {
+            RouteMessage::Interest {
+                ticket,
+                instance,
+                filter,
+                wanted,
+            } => {
                 self.set_interest(from, instance, &filter, wanted);
                 self.done(from, Some(ticket));
             }
@@ -77,7 +87,11 @@ impl Shard {
                 self.credit(from, 1);
                 let key = question(crate::Ticket(ticket.0));
                 if self.questions.get(key).is_some() {
-                    let result = if ok { Ok(crate::Done::Stored) } else { Err(crate::Failed::Unavailable) };
+                    let result = if ok {
+                        Ok(crate::Done::Stored)
+                    } else {
+                        Err(crate::Failed::Unavailable)
+                    };
                     self.handle_done(now, crate::Ticket(ticket.0), result);
                 }
             }
@@ -86,7 +100,13 @@ impl Shard {
     }
 
     /// Delivers a message of a sibling to the sessions in the scratch list, and answers it.
-    fn take_from(&mut self, from: ShardId, ticket: Option<RouteTicket>, message: &Arc<Message>, may_store: bool) {
+    fn take_from(
+        &mut self,
+        from: ShardId,
+        ticket: Option<RouteTicket>,
+        message: &Arc<Message>,
+        may_store: bool,
+    ) {
         let origin = Origin::of_message(message, may_store);
         let fan = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min);
         let op = fan.and_then(|mut fan| self.fan_out(&origin, &mut fan, 0, None));
@@ -99,7 +119,10 @@ impl Shard {
 
     fn done(&mut self, to: ShardId, ticket: Option<RouteTicket>) {
         match ticket {
-            Some(ticket) => self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok: true } }),
+            Some(ticket) => self.outputs.push_back(Output::Route {
+                to,
+                message: RouteMessage::Done { ticket, ok: true },
+            }),
             None => {
                 if let Some(link) = self.links.get_mut(usize::from(to.0)) {
                     link.owed += 1;
@@ -115,16 +138,35 @@ impl Shard {
             let to = ShardId(rest.trailing_zeros() as u16);
             rest &= rest - 1;
             let ticket = op.map(|op| RouteTicket(self.ask(Question::Op(op)).0));
-            self.send(to, RouteMessage::Publish { ticket, message: message.clone() });
+            self.send(
+                to,
+                RouteMessage::Publish {
+                    ticket,
+                    message: message.clone(),
+                },
+            );
         }
         shards.count_ones()
     }
 
     /// Sends a message for one client to the shard that owns it.
-    pub(super) fn route_point_to_point(&mut self, to: ShardId, target: &str, message: &Arc<Message>) -> Option<Key> {
-        let op = (message.qos != QoS::AtMostOnce).then(|| self.ops.insert(super::Op::waited_by(Waiter::Nobody)));
+    pub(super) fn route_point_to_point(
+        &mut self,
+        to: ShardId,
+        target: &str,
+        message: &Arc<Message>,
+    ) -> Option<Key> {
+        let op = (message.qos != QoS::AtMostOnce)
+            .then(|| self.ops.insert(super::Op::waited_by(Waiter::Nobody)));
         let ticket = op.map(|op| RouteTicket(self.ask(Question::Op(op)).0));
-        self.send(to, RouteMessage::PointToPoint { ticket, target: target.into(), message: message.clone() });
+        self.send(
+            to,
+            RouteMessage::PointToPoint {
+                ticket,
+                target: target.into(),
+                message: message.clone(),
+            },
+        );
         op
     }
 
@@ -158,15 +200,22 @@ impl Shard {
         for (to, link) in self.links.iter_mut().enumerate() {
             let owed = core::mem::take(&mut link.owed);
             if owed > 0 {
-                self.outputs.push_back(Output::Route { to: ShardId(to as u16), message: RouteMessage::Credit(owed) });
+                self.outputs.push_back(Output::Route {
+                    to: ShardId(to as u16),
+                    message: RouteMessage::Credit(owed),
+                });
             }
         }
     }
 
     fn set_interest(&mut self, from: ShardId, instance: InstanceIndex, filter: &str, wanted: bool) {
-        let Ok(filter) = TopicFilter::new(filter) else { return };
+        let Ok(filter) = TopicFilter::new(filter) else {
+            return;
+        };
         let key = SIBLING | u32::from(from.0);
-        let Some(tenant) = self.tenant(instance) else { return };
+        let Some(tenant) = self.tenant(instance) else {
+            return;
+        };
         if wanted {
             tenant.index.insert(filter, key, QoS::ExactlyOnce);
         } else {
@@ -175,19 +224,31 @@ impl Shard {
     }
 
     /// A session of ours has a filter; the operation waits until every sibling knows.
-    pub(super) fn want(&mut self, instance: InstanceIndex, filter: &str, new: bool, op: Option<Key>) {
+    pub(super) fn want(
+        &mut self,
+        instance: InstanceIndex,
+        filter: &str,
+        new: bool,
+        op: Option<Key>,
+    ) {
         if self.links.len() <= 1 {
             return;
         }
         let siblings = self.links.len() as u32 - 1;
-        let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) else { return };
+        let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) else {
+            return;
+        };
         let interests = &mut tenant.interests;
         interests.epoch = interests.epoch.wrapping_add(1);
         let epoch = interests.epoch;
         let interest = interests
             .filters
             .entry_ref(filter)
-            .or_insert_with(|| Interest { sessions: 0, unconfirmed: u32::MAX, epoch });
+            .or_insert_with(|| Interest {
+                sessions: 0,
+                unconfirmed: u32::MAX,
+                epoch,
+            });
         interest.sessions += u32::from(new);
         if interest.unconfirmed == 0 {
             return;
@@ -196,9 +257,19 @@ impl Shard {
         interest.unconfirmed = siblings;
         interest.epoch = epoch;
         self.tell_siblings(|shard| {
-            let asked = Question::Interest { op, instance, filter: filter.into(), epoch };
+            let asked = Question::Interest {
+                op,
+                instance,
+                filter: filter.into(),
+                epoch,
+            };
             let ticket = RouteTicket(shard.ask(asked).0);
-            RouteMessage::Interest { ticket, instance, filter: filter.into(), wanted: true }
+            RouteMessage::Interest {
+                ticket,
+                instance,
+                filter: filter.into(),
+                wanted: true,
+            }
         });
     }
 
@@ -207,8 +278,12 @@ impl Shard {
         if self.links.len() <= 1 {
             return;
         }
-        let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) else { return };
-        let Some(interest) = tenant.interests.filters.get_mut(filter) else { return };
+        let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) else {
+            return;
+        };
+        let Some(interest) = tenant.interests.filters.get_mut(filter) else {
+            return;
+        };
         interest.sessions -= 1;
         if interest.sessions > 0 {
             return;
@@ -217,20 +292,36 @@ impl Shard {
         self.tell_siblings(|shard| {
             let asked = op.map_or(Question::Unattended, Question::Op);
             let ticket = RouteTicket(shard.ask(asked).0);
-            RouteMessage::Interest { ticket, instance, filter: filter.into(), wanted: false }
+            RouteMessage::Interest {
+                ticket,
+                instance,
+                filter: filter.into(),
+                wanted: false,
+            }
         });
     }
 
     /// A sibling has entered a filter of ours.
     pub(super) fn confirm(&mut self, instance: InstanceIndex, filter: &str, epoch: u32) {
-        let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) else { return };
-        if let Some(interest) = tenant.interests.filters.get_mut(filter).filter(|interest| interest.epoch == epoch) {
+        let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) else {
+            return;
+        };
+        if let Some(interest) = tenant
+            .interests
+            .filters
+            .get_mut(filter)
+            .filter(|interest| interest.epoch == epoch)
+        {
             interest.unconfirmed -= 1;
         }
     }
 
     fn tell_siblings(&mut self, message: impl Fn(&mut Self) -> RouteMessage) {
-        for to in (0..self.links.len() as u16).map(ShardId).filter(|to| *to != self.id).collect::<alloc::vec::Vec<_>>() {
+        for to in (0..self.links.len() as u16)
+            .map(ShardId)
+            .filter(|to| *to != self.id)
+            .collect::<alloc::vec::Vec<_>>()
+        {
             let message = message(self);
             self.send(to, message);
         }
@@ -239,6 +330,11 @@ impl Shard {
 
 impl Origin {
     pub(super) fn of_message(message: &Message, may_store: bool) -> Self {
-        Self { instance: message.instance, session: None, persistent: message.publisher_persistent, may_store }
+        Self {
+            instance: message.instance,
+            session: None,
+            persistent: message.publisher_persistent,
+            may_store,
+        }
     }
 }

@@ -3,4 +3,11 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod acknowledgements;
 mod connect;
+mod keep_alive;
+mod publish;
+mod resend;
+mod session;
+mod subscribe;
+mod takeover;

@@ -16,10 +16,20 @@ impl World {
     }
 
     pub fn release_verdicts(&mut self) {
+        self.give_verdicts();
+        self.run();
+    }
+
+    /// The same, with time passing before the outputs are drained.
+    pub fn release_verdicts_and_tick(&mut self) {
+        self.give_verdicts();
+        self.on_time();
+    }
+
+    fn give_verdicts(&mut self) {
         for (node, ticket, verdict) in self.auth_held.take().unwrap_or_default() {
             self.nodes[node].shard.handle_verdict(self.now, ticket, verdict);
         }
-        self.run();
     }
 
     /// Store operations wait for [`World::release_store`]; nothing is executed until then.
@@ -90,7 +100,10 @@ impl World {
 
     /// Delivers the oldest message of one link.
     pub fn release_route(&mut self, from: u16, to: u16) {
-        assert!(self.deliver_from(from, to), "nothing waits from {from} to {to}");
+        assert!(
+            self.deliver_from(from, to),
+            "nothing waits from {from} to {to}"
+        );
         self.run();
     }
 

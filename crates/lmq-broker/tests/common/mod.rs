@@ -17,8 +17,9 @@ use std::{
 pub use bytes::*;
 use lmq_auth::Permissions;
 use lmq_broker::{
-    AuthRequest, ClientKey, Command, ConnId, Front, Grant, Handoff, Instance, InstanceIndex, Instant, MemoryStore, Message, Now, Peer, Profile,
-    Quota, RouteMessage, SessionView, Settings, Shard, ShardId, SourceId, Stats, StoreOp, Ticket, Transport, UnixMillis, Verdict,
+    AuthRequest, ClientKey, Command, ConnId, Front, Grant, Handoff, Instance, InstanceIndex,
+    Instant, MemoryStore, Message, Now, Peer, Profile, Quota, RouteMessage, SessionView, Settings,
+    Shard, ShardId, SourceId, Stats, StoreOp, Ticket, Transport, UnixMillis, Verdict,
 };
 
 /// Wall clock of the first moment, in milliseconds since 1970.
@@ -84,13 +85,22 @@ struct Client {
 }
 
 pub fn allow() -> Verdict {
-    Verdict::Allow(Grant { permissions: Permissions::everything() })
+    Verdict::Allow(Grant {
+        permissions: Permissions::everything(),
+    })
 }
 
 /// One instance with the parent topics `T` and `room`, profile lmq.
 pub fn lmq(shards: u16) -> Settings {
-    let instance = Instance { name: "mqtt-cn-test0001".into(), parent_topics: vec!["T".into(), "room".into()], uplink: false };
-    Settings { instances: vec![instance], ..Settings::new(Profile::lmq(), shards) }
+    let instance = Instance {
+        name: "mqtt-cn-test0001".into(),
+        parent_topics: vec!["T".into(), "room".into()],
+        uplink: false,
+    };
+    Settings {
+        instances: vec![instance],
+        ..Settings::new(Profile::lmq(), shards)
+    }
 }
 
 pub fn mqtt(shards: u16) -> Settings {
@@ -99,7 +109,10 @@ pub fn mqtt(shards: u16) -> Settings {
 
 impl World {
     pub fn new(settings: Settings) -> Self {
-        let now = Now { monotonic: Instant::from_micros(1_000_000), wall: UnixMillis::new(WALL) };
+        let now = Now {
+            monotonic: Instant::from_micros(1_000_000),
+            wall: UnixMillis::new(WALL),
+        };
         let mut world = Self {
             settings: Arc::new(settings),
             now,
@@ -118,14 +131,19 @@ impl World {
             ports: 40_000,
             starts: 0,
         };
-        let stores = (0..world.settings.shards).map(|_| MemoryStore::new(Quota::default())).collect();
+        let stores = (0..world.settings.shards)
+            .map(|_| MemoryStore::new(Quota::default()))
+            .collect();
         world.start(stores);
         world
     }
 
     /// Ends every shard where it stands and starts new ones over the same stores.
     pub fn restart(&mut self) {
-        let stores = std::mem::take(&mut self.nodes).into_iter().map(|node| node.store).collect();
+        let stores = std::mem::take(&mut self.nodes)
+            .into_iter()
+            .map(|node| node.store)
+            .collect();
         self.clients.clear();
         self.links.clear();
         self.start(stores);
@@ -134,10 +152,20 @@ impl World {
     fn start(&mut self, stores: Vec<MemoryStore>) {
         self.starts += 1;
         for (id, store) in (0..).zip(stores) {
-            let seed = |machine: u8| [id as u8, machine, self.starts, 7].repeat(8).try_into().unwrap();
+            let seed = |machine: u8| {
+                [id as u8, machine, self.starts, 7]
+                    .repeat(8)
+                    .try_into()
+                    .unwrap()
+            };
             let front = Front::new(self.settings.clone(), seed(0));
             let shard = Shard::new(ShardId(id), self.settings.clone(), seed(1));
-            self.nodes.push(Node { front, shard, store, held: VecDeque::new() });
+            self.nodes.push(Node {
+                front,
+                shard,
+                store,
+                held: VecDeque::new(),
+            });
         }
         self.run();
     }
@@ -151,8 +179,16 @@ impl World {
     pub fn open_at(&mut self, node: usize, name: &'static str) {
         self.ports += 1;
         let addr = ([127, 0, 0, 1], self.ports).into();
-        let peer = Peer { addr, transport: Transport::Tcp, local: true, tls: None };
-        let conn = self.nodes[node].front.accept(self.now, peer).expect("room for a connection");
+        let peer = Peer {
+            addr,
+            transport: Transport::Tcp,
+            local: true,
+            tls: None,
+        };
+        let conn = self.nodes[node]
+            .front
+            .accept(self.now, peer)
+            .expect("room for a connection");
         let client = Client {
             place: Place::Front(node, conn),
             received: Vec::new(),
@@ -164,7 +200,10 @@ impl World {
             closing: false,
         };
         let before = self.clients.insert(name, client);
-        assert!(before.is_none_or(|before| before.place == Place::Gone), "{name} is connected");
+        assert!(
+            before.is_none_or(|before| before.place == Place::Gone),
+            "{name} is connected"
+        );
     }
 
     /// Sends a CONNECT on a new connection.
@@ -174,32 +213,46 @@ impl World {
     }
 
     /// A client with a clean session and its name as client id is in.
+    #[track_caller]
     pub fn connect(&mut self, name: &'static str) {
         self.connect_with(name, &Connect::new(name));
         self.expect_in(name, false);
     }
 
     /// A client with a session that outlives its connections, new in the broker, is in.
+    #[track_caller]
     pub fn connect_kept(&mut self, name: &'static str) {
         self.connect_with(name, &Connect::kept(name));
         self.expect_in(name, false);
     }
 
     /// The client comes back to its session.
+    #[track_caller]
     pub fn reconnect_kept(&mut self, name: &'static str) {
         self.connect_with(name, &Connect::kept(name));
         self.expect_in(name, true);
     }
 
+    /// The client comes back to its session, and these lines follow its CONNACK.
+    #[track_caller]
+    pub fn reconnect_kept_with<const N: usize>(&mut self, name: &'static str, lines: [&str; N]) {
+        self.connect_with(name, &Connect::kept(name));
+        assert_eq!(self.log.first().map(String::as_str), Some(&*format!("{name}: CONNACK 0 present")), "{:?}", self.log);
+        self.log.remove(0);
+        self.expect(lines);
+    }
+
+    #[track_caller]
     fn expect_in(&mut self, name: &'static str, present: bool) {
         let connack = format!("{name}: CONNACK 0{}", if present { " present" } else { "" });
         match name.starts_with("GID") {
-            true => self.expect([connack, format!("status connect {name}")]),
+            true => self.expect([format!("status connect {name}"), connack]),
             false => self.expect([connack]),
         }
     }
 
     /// Subscribes and is granted what it asked for. The packet id is 999.
+    #[track_caller]
     pub fn subscribe(&mut self, name: &'static str, filter: &str, qos: u8) {
         self.send(name, subscribe(999, &[(filter, qos)]));
         self.expect([format!("{name}: SUBACK 999 [{qos}]")]);
@@ -218,14 +271,21 @@ impl World {
     }
 
     /// The client says DISCONNECT and is gone.
+    #[track_caller]
     pub fn disconnect(&mut self, name: &'static str) {
         self.send(name, DISCONNECT);
-        self.expect([format!("{name}: closed disconnected")]);
+        let closed = format!("{name}: closed disconnected");
+        match name.starts_with("GID") {
+            true => self.expect([format!("status disconnect {name}"), format!("status tcpclean {name}"), closed]),
+            false => self.expect([closed]),
+        }
     }
 
     /// A message of the MQ side for the clients of every shard.
     pub fn downlink(&mut self, node: usize, source: u32, position: u64, message: &Arc<Message>) {
-        self.nodes[node].shard.handle_downlink(self.now, SourceId(source), position, message);
+        self.nodes[node]
+            .shard
+            .handle_downlink(self.now, SourceId(source), position, message);
         self.run();
     }
 
@@ -238,8 +298,15 @@ impl World {
     pub fn advance(&mut self, span: Duration) {
         let end = self.now.monotonic.saturating_add(span);
         loop {
-            let due = self.nodes.iter().flat_map(|node| [node.front.poll_timeout(), node.shard.poll_timeout()]).flatten().min();
-            let Some(due) = due.filter(|due| *due <= end) else { break };
+            let due = self
+                .nodes
+                .iter()
+                .flat_map(|node| [node.front.poll_timeout(), node.shard.poll_timeout()])
+                .flatten()
+                .min();
+            let Some(due) = due.filter(|due| *due <= end) else {
+                break;
+            };
             self.set_clock(due.max(self.now.monotonic));
             self.on_time();
         }
@@ -272,11 +339,16 @@ impl World {
     }
 
     pub fn is_gone(&self, name: &str) -> bool {
-        self.clients.get(name).is_none_or(|client| client.place == Place::Gone)
+        self.clients
+            .get(name)
+            .is_none_or(|client| client.place == Place::Gone)
     }
 
     pub fn key(&self, client_id: &str) -> ClientKey {
-        ClientKey { instance: InstanceIndex(0), client_id: client_id.into() }
+        ClientKey {
+            instance: InstanceIndex(0),
+            client_id: client_id.into(),
+        }
     }
 
     pub fn shard_of(&self, client_id: &str) -> usize {
@@ -284,13 +356,17 @@ impl World {
     }
 
     pub fn session(&self, client_id: &str) -> Option<SessionView> {
-        self.nodes[self.shard_of(client_id)].shard.session(&self.key(client_id))
+        self.nodes[self.shard_of(client_id)]
+            .shard
+            .session(&self.key(client_id))
     }
 
     /// The numbers of all shards together.
     pub fn stats(&self) -> Stats {
         let mut sum = Stats::default();
-        self.nodes.iter().for_each(|node| sum.add(&node.shard.stats()));
+        self.nodes
+            .iter()
+            .for_each(|node| sum.add(&node.shard.stats()));
         sum
     }
 

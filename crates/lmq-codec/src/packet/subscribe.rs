@@ -20,6 +20,7 @@ pub struct Subscribe<'a> {
 
 /// What a subscription asks for besides its filter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct SubscribeOptions {
     /// The highest QoS the client wants.
     pub qos: QoS,
@@ -34,6 +35,7 @@ pub struct SubscribeOptions {
 /// When a subscription brings retained messages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(u8)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum RetainHandling {
     /// With every SUBSCRIBE, as before MQTT 5.0.
     #[default]
@@ -48,7 +50,12 @@ impl SubscribeOptions {
     /// This QoS and nothing else.
     #[must_use]
     pub const fn new(qos: QoS) -> Self {
-        Self { qos, no_local: false, retain_as_published: false, retain_handling: RetainHandling::Send }
+        Self {
+            qos,
+            no_local: false,
+            retain_as_published: false,
+            retain_handling: RetainHandling::Send,
+        }
     }
 
     const fn from_byte(byte: u8, version: Version) -> Result<Self, Violation> {
@@ -66,7 +73,12 @@ impl SubscribeOptions {
             2 => RetainHandling::DoNotSend,
             _ => return Err(Violation::RetainHandling3),
         };
-        Ok(Self { qos, no_local: byte & 0x04 != 0, retain_as_published: byte & 0x08 != 0, retain_handling })
+        Ok(Self {
+            qos,
+            no_local: byte & 0x04 != 0,
+            retain_as_published: byte & 0x08 != 0,
+            retain_handling,
+        })
     }
 
     const fn byte(self) -> u8 {
@@ -80,8 +92,11 @@ impl SubscribeOptions {
 impl<'a> Subscribe<'a> {
     pub(super) fn read(i: &'a [u8], version: Version) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (i, id) = wire::packet_id(i)?;
-        let (i, properties) =
-            if version.has_properties() { Properties::read(i, On::SUBSCRIBE)? } else { (i, Properties::EMPTY) };
+        let (i, properties) = if version.has_properties() {
+            Properties::read(i, On::SUBSCRIBE)?
+        } else {
+            (i, Properties::EMPTY)
+        };
         // [MQTT-3.8.3-3] (3.1.1), [MQTT-3.8.3-2] (5.0)
         if i.is_empty() {
             return Err(fail(i, Violation::SubscribeEmpty));
@@ -93,7 +108,14 @@ impl<'a> Subscribe<'a> {
                 None => entry(rest, version)?.0,
             };
         }
-        Ok((rest, Self { id, properties, filters: SubscribeFilters(Repr::Wire(i, version)) }))
+        Ok((
+            rest,
+            Self {
+                id,
+                properties,
+                filters: SubscribeFilters(Repr::Wire(i, version)),
+            },
+        ))
     }
 
     /// Checks once that the packet can be written in this edition and measures it.
@@ -103,21 +125,32 @@ impl<'a> Subscribe<'a> {
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
         let packet = |violation| Err(EncodeError::new(EncodeErrorKind::Packet(violation)));
         properties_exist(self.properties.is_empty(), version)?;
-        let properties = if version.has_properties() { Some(self.properties.measure(On::SUBSCRIBE)?) } else { None };
+        let properties = if version.has_properties() {
+            Some(self.properties.measure(On::SUBSCRIBE)?)
+        } else {
+            None
+        };
         let mut body = 2_usize;
         for (filter, options) in self.filters {
             if let Err(violation) = check_share(filter, options, version) {
                 return packet(violation);
             }
             if !version.has_properties() && options != SubscribeOptions::new(options.qos) {
-                return Err(EncodeError::new(EncodeErrorKind::NotIn("subscription options besides QoS", version)));
+                return Err(EncodeError::new(EncodeErrorKind::NotIn(
+                    "subscription options besides QoS",
+                    version,
+                )));
             }
             body = body.saturating_add(2 + filter.as_bytes().len() + 1);
         }
         if body == 2 {
             return packet(Violation::SubscribeEmpty);
         }
-        Ok(Encoder::new(Form::Subscribe(self), version, Sizes::new(body, properties)?))
+        Ok(Encoder::new(
+            Form::Subscribe(self),
+            version,
+            Sizes::new(body, properties)?,
+        ))
     }
 
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
@@ -143,10 +176,14 @@ fn plain_entry(i: &[u8]) -> Option<&[u8]> {
     }
 }
 
-fn entry(i: &[u8], version: Version) -> IResult<&[u8], (TopicFilter<'_>, SubscribeOptions), Fail<'_>> {
+fn entry(
+    i: &[u8],
+    version: Version,
+) -> IResult<&[u8], (TopicFilter<'_>, SubscribeOptions), Fail<'_>> {
     let (options_at, filter) = topic_filter(i)?;
     let (rest, byte) = wire::u8(options_at)?;
-    let options = SubscribeOptions::from_byte(byte, version).map_err(|violation| fail(options_at, violation))?;
+    let options = SubscribeOptions::from_byte(byte, version)
+        .map_err(|violation| fail(options_at, violation))?;
     check_share(filter, options, version).map_err(|violation| fail(i, violation))?;
     Ok((rest, (filter, options)))
 }
@@ -167,7 +204,11 @@ pub(super) fn checked_field(i: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// What MQTT 5.0 adds for `$share/`. [MQTT-4.8.2-1], [MQTT-4.8.2-2], [MQTT-3.8.3-4]
-pub(super) fn check_share(filter: TopicFilter<'_>, options: SubscribeOptions, version: Version) -> Result<(), Violation> {
+pub(super) fn check_share(
+    filter: TopicFilter<'_>,
+    options: SubscribeOptions,
+    version: Version,
+) -> Result<(), Violation> {
     if !version.has_properties() || !filter.has_share_prefix() {
         Ok(())
     } else if filter.share().is_none() {

@@ -103,7 +103,11 @@ impl<K, V> Filters<K, V> {
                 entries: Vec::new(),
                 vacant: Vec::new(),
             };
-            while self.pages.last().is_some_and(|page| page.entries.is_empty()) {
+            while self
+                .pages
+                .last()
+                .is_some_and(|page| page.entries.is_empty())
+            {
                 self.pages.pop();
                 self.open.remove(&(self.pages.len() as u32));
             }

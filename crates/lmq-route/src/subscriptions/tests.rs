@@ -235,6 +235,13 @@ fn a_search_takes_each_way_once() {
         times[ways as usize] += 1
     });
     assert_eq!(times, [3; 1 << 10]);
+    // More filters than are remembered for a topic.
+    for asked in 1..=4 {
+        index.for_each_cached(topic("a/a/a/a/a/a/a/a/a/a/end"), |ways, ()| {
+            times[ways as usize] += 1;
+        });
+        assert_eq!(times, [3 + 2 * asked; 1 << 10]);
+    }
 }
 
 /// All subscriptions in the order of filter and key.

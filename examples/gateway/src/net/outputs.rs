@@ -1,13 +1,8 @@
 //! Carrying out what the machines want.
 
-use lmq_broker::{CloseReason, ConnId, Done, FrontOutput, Handoff, Output};
+use lmq_broker::{CloseReason, Done, FrontOutput, Handoff, Output};
 
-use super::{
-    link::Owner,
-    mail::Mail,
-    sockets::note,
-    worker::Worker,
-};
+use super::{link::Owner, mail::Mail, sockets::note, worker::Worker};
 
 impl Worker {
     /// Drains both machines, then writes every connection that has something to send, until nothing is left to do.
@@ -40,11 +35,14 @@ impl Worker {
                     self.write_soon(link);
                 }
             }
-            FrontOutput::Close { conn, reason, linger } => {
+            FrontOutput::Close {
+                conn,
+                reason,
+                linger,
+            } => {
                 self.count(&reason);
-                log_close("handshake", conn, &reason);
                 match self.link_of(Owner::Front(conn)) {
-                    Some(link) => self.close(link, linger),
+                    Some(link) => self.close(link, &reason, linger),
                     None => self.front.handle_closed(conn),
                 }
             }
@@ -65,11 +63,14 @@ impl Worker {
                     self.read_soon(link);
                 }
             }
-            Output::Close { conn, reason, linger } => {
+            Output::Close {
+                conn,
+                reason,
+                linger,
+            } => {
                 self.count(&reason);
-                log_close("connection", conn, &reason);
                 match self.link_of(Owner::Shard(conn)) {
-                    Some(link) => self.close(link, linger),
+                    Some(link) => self.close(link, &reason, linger),
                     None => self.shard.handle_closed(self.now, conn),
                 }
             }
@@ -92,7 +93,11 @@ impl Worker {
                 let from = self.setup.id;
                 self.letters[usize::from(to.0)].push(Mail::Route { from, message });
             }
-            Output::Dropped { client, reason, count } => {
+            Output::Dropped {
+                client,
+                reason,
+                count,
+            } => {
                 tracing::debug!(client = %client.client_id, ?reason, count, "messages dropped");
             }
             output => tracing::error!(?output, "the gateway does not know what the broker wants"),
@@ -101,7 +106,9 @@ impl Worker {
 
     /// Moves a connection from the front to the shard that owns its client.
     fn hand_off(&mut self, handoff: Box<Handoff>) {
-        let Some(link) = self.link_of(Owner::Front(handoff.conn)) else { return };
+        let Some(link) = self.link_of(Owner::Front(handoff.conn)) else {
+            return;
+        };
         if handoff.shard == self.setup.id {
             let conn = self.shard.adopt(self.now, *handoff);
             self.links[link].owner = Owner::Shard(conn);
@@ -113,7 +120,11 @@ impl Worker {
             return tracing::warn!(%error, "cannot move a connection");
         }
         let to = usize::from(handoff.shard.0);
-        self.letters[to].push(Mail::Connection { handoff, socket: state.socket, stack: state.stack });
+        self.letters[to].push(Mail::Connection {
+            handoff,
+            socket: state.socket,
+            stack: state.stack,
+        });
     }
 
     fn link_of(&self, owner: Owner) -> Option<usize> {
@@ -127,15 +138,5 @@ impl Worker {
 
     fn count(&mut self, reason: &CloseReason) {
         *self.counted.closed.entry(reason.name()).or_default() += 1;
-    }
-}
-
-/// What a peer did wrong is worth a line; that it left is not.
-fn log_close(what: &str, conn: ConnId, reason: &CloseReason) {
-    match reason {
-        CloseReason::Disconnected | CloseReason::PeerClosed | CloseReason::Draining => {
-            tracing::debug!(%conn, "{what} closed: {reason}");
-        }
-        _ => tracing::info!(%conn, reason = reason.name(), "{what} closed: {reason}"),
     }
 }

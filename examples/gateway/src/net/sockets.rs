@@ -1,8 +1,11 @@
 //! Accepting, reading, writing and closing.
 
-use std::{io, time::Instant};
+use std::{
+    io,
+    time::{Duration, Instant},
+};
 
-use lmq_broker::{ConnId, Flow, Front, Handoff, Now, Peer, Shard, TlsInfo, Transport};
+use lmq_broker::{CloseReason, ConnId, Flow, Front, Handoff, Now, Peer, Shard, TlsInfo, Transport};
 use mio::{Interest, Token, event::Event, net::TcpStream};
 
 use super::{
@@ -20,7 +23,10 @@ impl Worker {
     pub(super) fn accept(&mut self, at: usize) {
         self.listeners[at].again = None;
         for _ in 0..ACCEPTS_MAX {
-            match self.listeners[at].socket.accept() {
+            let Some(socket) = &self.listeners[at].socket else {
+                return;
+            };
+            match socket.accept() {
                 Ok((socket, addr)) => self.welcome(at, socket, addr),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if is_of_one_connection(&error) => {}
@@ -41,8 +47,17 @@ impl Worker {
             ListenerKind::Ws | ListenerKind::Wss => Transport::WebSocket,
             _ => Transport::Tcp,
         };
-        let peer = Peer { addr, transport, local: listener.local, tls: None };
-        let stack = match Stack::new(listener.kind, self.setup.tls.as_ref(), self.setup.settings.limits.packet_bytes_max) {
+        let peer = Peer {
+            addr,
+            transport,
+            local: listener.local,
+            tls: None,
+        };
+        let stack = match Stack::new(
+            listener.kind,
+            self.setup.tls.as_ref(),
+            self.setup.settings.limits.packet_bytes_max,
+        ) {
             Ok(stack) => stack,
             Err(error) => return tracing::warn!(%error, "cannot begin TLS"),
         };
@@ -80,7 +95,9 @@ impl Worker {
         let link = entry.key();
         // Both, once and edge-triggered: writability costs no further system call, and is told only after a write had to stop.
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll.registry().register(&mut socket, Token(self.listeners.len() + link), interest)?;
+        self.poll
+            .registry()
+            .register(&mut socket, Token(self.listeners.len() + link), interest)?;
         entry.insert(Link::new(socket, stack, owner));
         Ok(link)
     }
@@ -106,12 +123,26 @@ impl Worker {
 
     /// Reads once. A paused connection is not read: what it sent since shows when it is resumed.
     fn read(&mut self, link: usize) {
-        let Self { links, front, shard, buffer, now, .. } = self;
-        let Some(state) = links.get_mut(link) else { return };
+        let Self {
+            links,
+            front,
+            shard,
+            buffer,
+            now,
+            ..
+        } = self;
+        let Some(state) = links.get_mut(link) else {
+            return;
+        };
         if state.paused && state.closing == Closing::No {
             return;
         }
-        let mut machine = Machine { front, shard, now: *now, owner: state.owner };
+        let mut machine = Machine {
+            front,
+            shard,
+            now: *now,
+            owner: state.owner,
+        };
         let received = state.stack.receive(&mut state.socket, buffer, &mut machine);
         if matches!(state.stack, Stack::Layered(_)) {
             self.write_soon(link);
@@ -125,14 +156,18 @@ impl Worker {
     }
 
     pub(super) fn read_soon(&mut self, link: usize) {
-        let Some(state) = self.links.get_mut(link) else { return };
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
         if !std::mem::replace(&mut state.ready, true) {
             self.ready.push(link);
         }
     }
 
     pub(super) fn write_soon(&mut self, link: usize) {
-        let Some(state) = self.links.get_mut(link) else { return };
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
         if !std::mem::replace(&mut state.dirty, true) {
             self.dirty.push(link);
         }
@@ -140,13 +175,21 @@ impl Worker {
 
     /// Writes what there is; a connection that is being closed is shut down after the last byte.
     pub(super) fn write(&mut self, link: usize) {
-        let Some(state) = self.links.get_mut(link) else { return };
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
         state.dirty = false;
         let sent = match state.owner {
-            Owner::Front(conn) => state.stack.send(&mut state.socket, &mut self.front.outgoing(conn)),
-            Owner::Shard(conn) => state.stack.send(&mut state.socket, &mut self.shard.outgoing(conn)),
+            Owner::Front(conn) => state
+                .stack
+                .send(&mut state.socket, &mut self.front.outgoing(conn)),
+            Owner::Shard(conn) => state
+                .stack
+                .send(&mut state.socket, &mut self.shard.outgoing(conn)),
         };
-        let Ok((count, empty)) = sent else { return self.finish(link) };
+        let Ok((count, empty)) = sent else {
+            return self.finish(link);
+        };
         if let Owner::Shard(conn) = state.owner {
             self.shard.handle_sent(conn, count);
         }
@@ -156,7 +199,9 @@ impl Worker {
     }
 
     fn shut(&mut self, link: usize, until: Instant) {
-        let Some(state) = self.links.get_mut(link) else { return };
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
         state.stack.say_goodbye();
         let nothing: &mut &[u8] = &mut &[][..];
         // The goodbye is a courtesy: what the socket does not take now is left out.
@@ -167,8 +212,11 @@ impl Worker {
     }
 
     /// A machine wants a connection closed.
-    pub(super) fn close(&mut self, link: usize, linger: std::time::Duration) {
-        let Some(state) = self.links.get_mut(link) else { return };
+    pub(super) fn close(&mut self, link: usize, reason: &CloseReason, linger: Duration) {
+        let Some(state) = self.links.get_mut(link) else {
+            return;
+        };
+        log_close(&state.socket, reason);
         let until = Instant::now() + linger;
         state.closing = Closing::Writing(until);
         self.closing.push_back((until, link));
@@ -177,17 +225,19 @@ impl Worker {
 
     /// The peer is gone, or has broken a layer: what a layer still has to say (an alert, a refusal) is tried once.
     fn end(&mut self, link: usize) {
-        if let Some(state) = self.links.get_mut(link) {
-            if matches!(state.stack, Stack::Layered(_)) {
-                let _ = state.stack.send(&mut state.socket, &mut &[][..]);
-            }
+        if let Some(state) = self.links.get_mut(link)
+            && matches!(state.stack, Stack::Layered(_))
+        {
+            let _ = state.stack.send(&mut state.socket, &mut &[][..]);
         }
         self.finish(link);
     }
 
     /// Forgets a connection.
     pub(super) fn finish(&mut self, link: usize) {
-        let Some(mut state) = self.links.try_remove(link) else { return };
+        let Some(mut state) = self.links.try_remove(link) else {
+            return;
+        };
         let _ = self.poll.registry().deregister(&mut state.socket);
         match state.owner {
             Owner::Front(conn) => self.front.handle_closed(conn),
@@ -220,6 +270,19 @@ impl Sink for Machine<'_> {
     }
 }
 
+/// What a peer did wrong is worth a line; that it left is not.
+fn log_close(socket: &TcpStream, reason: &CloseReason) {
+    let quiet = matches!(reason, CloseReason::Disconnected | CloseReason::Draining);
+    let peer = socket
+        .peer_addr()
+        .map_or_else(|_| "gone".to_owned(), |addr| addr.to_string());
+    if quiet {
+        tracing::debug!(peer, "closed: {reason}");
+    } else {
+        tracing::info!(peer, reason = reason.name(), "closed: {reason}");
+    }
+}
+
 /// Remembers the link of a connection.
 pub(super) fn note(links: &mut Vec<usize>, conn: ConnId, link: usize) {
     let slot = conn.slot() as usize;
@@ -233,7 +296,8 @@ pub(super) fn note(links: &mut Vec<usize>, conn: ConnId, link: usize) {
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
     )
 }
-

@@ -71,11 +71,17 @@ impl Stack {
             Some(config) if kind.is_tls() => Some(Tls::new(config.clone())?),
             _ => None,
         };
-        let websocket = matches!(kind, ListenerKind::Ws | ListenerKind::Wss).then(|| WebSocket::new(message_bytes_max));
+        let websocket = matches!(kind, ListenerKind::Ws | ListenerKind::Wss)
+            .then(|| WebSocket::new(message_bytes_max));
         if tls.is_none() && websocket.is_none() {
             return Ok(Self::Plain);
         }
-        Ok(Self::Layered(Box::new(Layers { tls, websocket, boundary: Boundary::default(), pending: Vec::new() })))
+        Ok(Self::Layered(Box::new(Layers {
+            tls,
+            websocket,
+            boundary: Boundary::default(),
+            pending: Vec::new(),
+        })))
     }
 
     /// Reads once (a layered connection a few times) and hands MQTT bytes to `sink`. `buffer` is only a place to read into.
@@ -93,7 +99,11 @@ impl Stack {
 
     /// Writes as much of `out` as the socket takes. Returns how many bytes of `out` were taken, and whether nothing is left,
     /// here or in a layer.
-    pub(super) fn send(&mut self, socket: &mut TcpStream, out: &mut impl Buf) -> io::Result<(usize, bool)> {
+    pub(super) fn send(
+        &mut self,
+        socket: &mut TcpStream,
+        out: &mut impl Buf,
+    ) -> io::Result<(usize, bool)> {
         match self {
             Self::Plain => send_plain(socket, out),
             Self::Layered(layers) => layers.send(socket, out),
@@ -187,7 +197,9 @@ impl Layers {
                     }
                 }
             }
-            let Some(tls) = &mut self.tls else { return Ok(Flow::Continue) };
+            let Some(tls) = &mut self.tls else {
+                return Ok(Flow::Continue);
+            };
             if let Some(info) = tls.take_info() {
                 sink.tls(info);
             }

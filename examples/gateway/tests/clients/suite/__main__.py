@@ -86,7 +86,7 @@ class Run:
                 more(site, *arguments)
             self.report.finish_begun()
         finally:
-            self.report.run(f"{site.name}/stop", check_stop, server)
+            self.report.run_always(f"{site.name}/stop", check_stop, server)
 
     def clients(self, server, site):
         cross_cases.begin(self.report, site, self.kinds)
