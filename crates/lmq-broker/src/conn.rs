@@ -39,6 +39,8 @@ pub(crate) enum PauseCause {
     Link,
     /// The call has done enough; the next one goes on.
     Work,
+    /// The peer sends and does not take the answers.
+    Outbox,
 }
 
 #[derive(Debug)]

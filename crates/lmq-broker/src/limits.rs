@@ -14,7 +14,7 @@ use core::time::Duration;
 /// | `inflight_max` | 128 | 24 bytes each, per session | a peer that never acknowledges |
 /// | `queue_messages_max` | 10,000 | with the next | a subscriber slower than its publishers |
 /// | `queue_bytes_max` | 8 MiB | per session | the same |
-/// | `outbox_bytes_max` | 256 KiB | per connection, plus one message | a peer that does not read |
+/// | `outbox_bytes_max` | 256 KiB | twice that per connection, plus one message | a peer that does not read |
 /// | `replies_max` | 1,024 | 64 bytes each, per connection | effects slower than a publisher |
 /// | `link_messages_max` | 65,536 | per sibling shard | a shard slower than its siblings |
 /// | `stall_max` | 30 s | - | a peer that stopped reading |
@@ -44,7 +44,8 @@ pub struct Limits {
     pub queue_messages_max: u32,
     /// Bytes (topics and payloads) that wait in memory for one session.
     pub queue_bytes_max: u32,
-    /// Bytes that wait for one socket before further messages wait in the queue instead.
+    /// Bytes that wait for one socket before further messages wait in the queue instead. At twice as many, answers included, no more
+    /// of the peer's packets are served until it reads.
     pub outbox_bytes_max: u32,
     /// Packets of one connection whose answer waits for an effect; at the limit the connection is paused.
     pub replies_max: u32,

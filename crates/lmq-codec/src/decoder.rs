@@ -337,34 +337,28 @@ mod owned {
             if self.payload_left == 0 && self.begun {
                 if let Split::Frame { frame, .. } = split(src, self.packet_bytes_max)? {
                     let taken = frame.bytes().len();
-                    if taken <= self.chunks_over as usize {
-                        if let Some(parts) = self.decode_common(&frame)? {
-                            return Ok(Some(Decoded::Packet(take(src, taken, parts))));
-                        }
+                    let common = match (frame.first_byte(), self.sender) {
+                        (0x30..=0x3f, _) if taken <= self.chunks_over as usize => self.decode_publish(&frame)?,
+                        (0x40 | 0x50 | 0x62 | 0x70, _)
+                        | (0xc0, Sender::Client | Sender::Any)
+                        | (0xd0, Sender::Server | Sender::Any) => Detached::short(frame.first_byte(), frame.body()),
+                        _ => None,
+                    };
+                    if let Some(parts) = common {
+                        return Ok(Some(Decoded::Packet(take(src, taken, parts))));
                     }
                 }
             }
             self.decode_any(src)
         }
 
-        #[inline]
-        fn decode_common(&mut self, frame: &Frame<'_>) -> Result<Option<Detached>, DecodeError> {
-            let version = self.version.unwrap_or(Version::V3_1_1);
-            if let 0x30..=0x3f = frame.first_byte() {
-                let publish = Publish::decode(frame, version)?;
-                if !publish.properties.is_empty() {
-                    self.check(&Packet::Publish(publish))?;
-                }
-                return Ok(Detached::publish(&publish, frame.bytes()));
+        #[inline(always)]
+        fn decode_publish(&mut self, frame: &Frame<'_>) -> Result<Option<Detached>, DecodeError> {
+            let publish = Publish::decode(frame, self.version.unwrap_or(Version::V3_1_1))?;
+            if !publish.properties.is_empty() {
+                self.check(&Packet::Publish(publish))?;
             }
-            Ok(match (frame.first_byte(), self.sender) {
-                (0x40 | 0x50 | 0x62 | 0x70, _)
-                | (0xc0, Sender::Client | Sender::Any)
-                | (0xd0, Sender::Server | Sender::Any) => {
-                    Detached::short(frame.first_byte(), frame.body())
-                }
-                _ => None,
-            })
+            Ok(Detached::publish(&publish, frame.bytes()))
         }
 
         #[inline(never)]
@@ -408,7 +402,7 @@ mod owned {
     }
 
     /// Takes the bytes of a packet out of the buffer, with a handle if the packet needs one.
-    #[inline]
+    #[inline(always)]
     fn take(src: &mut BytesMut, len: usize, parts: Detached) -> OwnedPacket {
         if parts.needs_bytes() {
             parts.attach(src.split_to(len).freeze())

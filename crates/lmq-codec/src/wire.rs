@@ -68,7 +68,8 @@ pub(crate) fn text(i: &[u8]) -> IResult<&[u8], &str, Fail<'_>> {
     }
 }
 
-fn check_text(bytes: &[u8]) -> Result<&str, Violation> {
+#[inline]
+pub(crate) fn check_text(bytes: &[u8]) -> Result<&str, Violation> {
     match core::str::from_utf8(bytes) {
         Ok(text) if !has_nul(bytes) => Ok(text),
         Ok(_) => Err(Violation::NulInText),
@@ -120,4 +121,11 @@ fn varint_long(i: &[u8]) -> IResult<&[u8], u32, Fail<'_>> {
         rest = tail;
     }
     Err(fail(i, Violation::VarIntTooLong))
+}
+
+/// The bytes of a field and what follows it, if it is complete.
+#[inline(always)]
+pub(crate) fn checked_field(i: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = i.split_first_chunk::<2>()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))
 }

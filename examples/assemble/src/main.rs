@@ -41,12 +41,11 @@ enum Owner {
     Shard(ConnId),
 }
 
-impl From<Owner> for Token {
-    fn from(owner: Owner) -> Self {
-        match owner {
-            Owner::Front(conn) => Self(conn.slot() as usize * 2 + 1),
-            Owner::Shard(conn) => Self(conn.slot() as usize * 2 + 2),
-        }
+/// Slots are numbered from 0 in each machine; the listener has token 0.
+fn token(owner: Owner) -> Token {
+    match owner {
+        Owner::Front(conn) => Token(conn.slot() as usize * 2 + 1),
+        Owner::Shard(conn) => Token(conn.slot() as usize * 2 + 2),
     }
 }
 
@@ -63,9 +62,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut listener = TcpListener::bind(args.get(2).ok_or("no address")?.parse()?)?;
     println!("listening on {}", listener.local_addr()?);
-    let (settings, poll, store) = (Arc::new(Settings::new(profile, 1)), Poll::new()?, MemoryStore::new(Quota::default()));
+    let (settings, poll, store) =
+        (Arc::new(Settings::new(profile, 1)), Poll::new()?, MemoryStore::new(Quota::default()));
     poll.registry().register(&mut listener, Token(0), Interest::READABLE)?;
-    let (front, shard) = (Front::new(settings.clone(), seed()?), Shard::new(ShardId(0), settings, seed()?));
+    // Fresh for every machine: seeds order hash tables, and make ids that no peer may guess.
+    let mut seeds = [[0; 32]; 2];
+    seeds.iter_mut().try_for_each(|seed| getrandom::fill(seed))?;
+    let (front, shard) = (Front::new(settings.clone(), seeds[0]), Shard::new(ShardId(0), settings, seeds[1]));
     let (now, links, closing) = (Now::default(), HashMap::new(), VecDeque::new());
     let mut gateway = Gateway { poll, front, shard, store, now, links, closing, account };
     let (started, mut events) = (Instant::now(), Events::with_capacity(1024));
@@ -87,11 +90,14 @@ impl Gateway {
         while let Ok((socket, addr)) = listener.accept() {
             let peer = Peer { addr, transport: Transport::Tcp, local: false, tls: None };
             if let (Ok(()), Ok(conn)) = (socket.set_nodelay(true), self.front.accept(self.now, peer)) {
-                self.adopt(Link { socket, owner: Owner::Front(conn), paused: false, closing: false });
+                let owner = Owner::Front(conn);
+                self.links.insert(token(owner), Link { socket, owner, paused: false, closing: false });
+                self.watch(owner, false);
             }
         }
         events.iter().for_each(|event| self.on_event(event));
-        while let Some((_, owner)) = self.closing.pop_front_if(|(at, _)| *at <= Instant::now()) {
+        while let Some((_, owner)) = self.closing.front().filter(|(at, _)| *at <= Instant::now()).copied() {
+            self.closing.pop_front();
             self.forget(owner);
         }
         self.front.handle_timeout(self.now);
@@ -101,8 +107,10 @@ impl Gateway {
                 FrontOutput::Transmit(conn) => self.write(Owner::Front(conn)),
                 FrontOutput::Close { conn, linger, .. } => self.close(Owner::Front(conn), linger),
                 FrontOutput::Handoff(handoff) => {
-                    if let Some(link) = self.links.remove(&Owner::Front(handoff.conn).into()) {
-                        self.adopt(Link { owner: Owner::Shard(self.shard.adopt(self.now, *handoff)), ..link });
+                    if let Some(link) = self.links.remove(&token(Owner::Front(handoff.conn))) {
+                        let owner = Owner::Shard(self.shard.adopt(self.now, *handoff));
+                        self.links.insert(token(owner), Link { owner, ..link });
+                        self.watch(owner, true);
                     }
                 }
                 _ => {}
@@ -116,7 +124,7 @@ impl Gateway {
     fn carry_out(&mut self, output: Output) {
         match output {
             Output::Transmit(conn) => self.write(Owner::Shard(conn)),
-            Output::Resume(conn) => self.read_on(Owner::Shard(conn)),
+            Output::Resume(conn) => self.watch(Owner::Shard(conn), false),
             Output::Close { conn, linger, .. } => self.close(Owner::Shard(conn), linger),
             Output::Authenticate { ticket, request } => {
                 let verdict = self.decide(&request).unwrap_or(Verdict::Deny(Refusal::Credentials));
@@ -134,25 +142,95 @@ impl Gateway {
         }
     }
 
-    /// Reads once, so that nobody keeps the others waiting.
     fn on_event(&mut self, event: &Event) {
-        let Some(link) = self.links.get_mut(&event.token()) else { return };
-        let (owner, mut buffer) = (link.owner, [0; 16 * 1024]);
-        if !link.paused && (event.is_readable() || event.is_read_closed() || event.is_error()) {
-            let count = match link.socket.read(&mut buffer) {
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(_) | Ok(0) => return self.forget(owner),
-                Ok(count) => count,
-            };
-            let flow = match owner {
-                Owner::Front(conn) => self.front.handle_bytes(self.now, conn, &buffer[..count]),
-                Owner::Shard(conn) => self.shard.handle_bytes(self.now, conn, &buffer[..count]),
-            };
-            match flow {
-                Flow::Pause => link.paused = true,
-                Flow::Continue | Flow::Closed => self.read_on(owner),
-            }
-        } else if event.is_writable() {
+        let Some(owner) = self.links.get(&event.token()).map(|link| link.owner) else { return };
+        if event.is_writable() {
             self.write(owner);
         }
+        let Some(link) = self.links.get_mut(&event.token()).filter(|link| !link.paused) else { return };
+        // Once, so that nobody keeps the others waiting. All bytes are taken, however they are cut.
+        let mut buffer = [0; 16 * 1024];
+        match link.socket.read(&mut buffer) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+            Err(_) | Ok(0) => self.forget(owner),
+            Ok(count) => {
+                let flow = match owner {
+                    Owner::Front(conn) => self.front.handle_bytes(self.now, conn, &buffer[..count]),
+                    Owner::Shard(conn) => self.shard.handle_bytes(self.now, conn, &buffer[..count]),
+                };
+                self.watch(owner, flow == Flow::Pause);
+            }
+        }
     }
+
+    /// The poller tells of changes only. Watching a socket anew makes it tell what can be read and written already.
+    fn watch(&mut self, owner: Owner, paused: bool) {
+        let Some(link) = self.links.get_mut(&token(owner)) else { return };
+        let (registry, both) = (self.poll.registry(), Interest::READABLE | Interest::WRITABLE);
+        link.paused = paused;
+        let known = registry.reregister(&mut link.socket, token(owner), both);
+        if known.or_else(|_| registry.register(&mut link.socket, token(owner), both)).is_err() {
+            self.forget(owner);
+        }
+    }
+
+    /// `Transmit` is said once: what the socket does not take now follows when it is writable.
+    fn write(&mut self, owner: Owner) {
+        let Some(link) = self.links.get_mut(&token(owner)) else { return };
+        let sent = match owner {
+            Owner::Front(conn) => send(&mut link.socket, self.front.outgoing(conn)).map(|_| true),
+            Owner::Shard(conn) => {
+                let sent = send(&mut link.socket, self.shard.outgoing(conn));
+                sent.map(|count| self.shard.handle_sent(conn, count))
+            }
+        };
+        match sent {
+            Err(_) => self.forget(owner),
+            Ok(empty) if empty && link.closing => drop(link.socket.shutdown(Shutdown::Write)),
+            Ok(_) => {}
+        }
+    }
+
+    /// The last bytes leave, then the peer's end is awaited: a reset would destroy what is under way.
+    fn close(&mut self, owner: Owner, linger: Duration) {
+        let Some(link) = self.links.get_mut(&token(owner)).filter(|link| link.owner == owner) else { return };
+        link.closing = true;
+        self.closing.push_back((Instant::now() + linger, owner));
+        self.write(owner);
+        self.watch(owner, false);
+    }
+
+    /// Every connection ends here, once.
+    fn forget(&mut self, owner: Owner) {
+        if self.links.get(&token(owner)).is_some_and(|link| link.owner == owner) {
+            self.links.remove(&token(owner));
+            match owner {
+                Owner::Front(conn) => self.front.handle_closed(conn),
+                Owner::Shard(conn) => self.shard.handle_closed(self.now, conn),
+            }
+        }
+    }
+
+    /// `None` where something is missing or malformed: to the client that looks like a wrong signature.
+    fn decide(&self, request: &AuthRequest) -> Option<Verdict> {
+        if let Some((access_key, secret_key)) = &self.account {
+            let username = Username::parse(request.username.as_deref()?).ok()?;
+            let client = ClientIdRef::try_from(&*request.client.client_id).ok()?;
+            username.verify(secret_key, client, request.password.as_ref()?.as_bytes()).ok()?;
+            (username.access_key() == access_key).then_some(())?;
+        }
+        Some(Verdict::Allow(Grant { permissions: Permissions::everything() }))
+    }
+}
+
+/// Writes until nothing is left or the socket is full; says how many bytes left.
+fn send(socket: &mut TcpStream, mut out: impl Buf) -> io::Result<usize> {
+    let before = out.remaining();
+    while out.has_remaining() {
+        match socket.write(out.chunk()) {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+            written => out.advance(written?),
+        }
+    }
+    Ok(before - out.remaining())
+}

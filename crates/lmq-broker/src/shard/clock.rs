@@ -104,7 +104,9 @@ fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Insta
             CloseReason::KeepAlive,
         )
     });
-    let pause = conn.paused.filter(|_| live).map(|(_, since)| {
+    // A peer that does not take its answers has until it stalls.
+    let ours = |(cause, _): &(PauseCause, Instant)| live && *cause != PauseCause::Outbox;
+    let pause = conn.paused.filter(ours).map(|(_, since)| {
         (
             since.saturating_add(conn.pause_max(limits.pause_max)),
             CloseReason::PausedTooLong,

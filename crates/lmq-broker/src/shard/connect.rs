@@ -10,7 +10,7 @@ use super::{Shard, ShardPhase, effects::Question, question};
 use crate::{
     AuthRequest, ClientKey, CloseReason, ConnId, Done, Failed, Handoff, InstanceIndex, Now, Output,
     Refusal, StoreOp, StoredInflight, StoredSession, Ticket, Verdict,
-    conn::{Conn, Phase},
+    conn::{Conn, PauseCause, Phase},
     replies::Answer,
     session::{InboundStage, Session, Stage},
     slab::Key,
@@ -227,6 +227,8 @@ impl Shard {
         state.phase = Phase::Live;
         state.request = None;
         state.seen_at = self.now.monotonic;
+        // The pause of the handshake ends with this drain, however long the answers took.
+        state.paused = Some((PauseCause::Handshake, self.now.monotonic));
         self.stats.connects_accepted += 1;
         // [MQTT-3.2.2-2] [MQTT-3.2.2-3]: bit 0 says that we have kept the session.
         self.write(conn, &[0x20, 2, u8::from(present), 0]);

@@ -336,7 +336,7 @@ impl Shard {
             return;
         };
         let Some(queue) = &session.stored else { return };
-        if seq < queue.resume_end {
+        if again || seq < queue.resume_end {
             if let Some(open) = session.window.with_seq(seq) {
                 self.resend(key, open.id, open.stage, qos, &message);
                 return;

@@ -125,9 +125,13 @@ impl Shard {
             return true;
         };
         let version = state.version;
-        let replies = state.replies.len();
+        let (replies, outbox) = (state.replies.len(), state.outbox.len());
         if replies >= self.settings.limits.replies_max as usize {
             return self.pause(conn, PauseCause::Replies);
+        }
+        // Messages stop at the limit; what goes beyond it is answers to the peer's own packets.
+        if outbox >= 2 * self.settings.limits.outbox_bytes_max as usize {
+            return self.pause(conn, PauseCause::Outbox);
         }
         if frame.packet_type() == Some(PacketType::Publish) {
             if self.links_are_full() {
@@ -212,17 +216,18 @@ impl Shard {
 
     /// What was put off while inputs came in.
     pub(super) fn finish_drain(&mut self) {
-        for conn in core::mem::take(&mut self.room) {
-            if let Some(session) = self.conns.get(conn).and_then(|state| state.session) {
-                self.pump(session);
-            }
-        }
         self.deliveries = 0;
         for _ in 0..self.settings.limits.work_per_call_max {
             let Some(conn) = self.resumable.pop_front() else {
                 break;
             };
             self.resume(conn);
+        }
+        // After the peers' own packets, so that messages cannot take all the room from the answers.
+        for conn in core::mem::take(&mut self.room) {
+            if let Some(session) = self.conns.get(conn).and_then(|state| state.session) {
+                self.pump(session);
+            }
         }
         self.give_credit();
         for key in core::mem::take(&mut self.lossy) {

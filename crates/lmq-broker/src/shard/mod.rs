@@ -145,7 +145,7 @@ impl Shard {
         let tenants = settings
             .instances
             .iter()
-            .map(|_| Tenant::new(random.next_u64()))
+            .map(|_| Tenant::new(&mut random))
             .collect();
         let mut shard = Self {
             id,
@@ -233,6 +233,12 @@ impl Shard {
         {
             self.room.push(conn.0);
         }
+        if remaining <= self.settings.limits.outbox_bytes_max as usize / 4 {
+            self.unpause(conn.0, crate::conn::PauseCause::Outbox);
+        }
+        let Some(state) = self.conns.get_mut(conn.0) else {
+            return true;
+        };
         if remaining == 0 {
             state.announced = false;
             state.stalled_since = None;
@@ -306,10 +312,10 @@ impl fmt::Debug for Shard {
 }
 
 impl Tenant {
-    fn new(seed: u64) -> Self {
+    fn new(random: &mut Random) -> Self {
         Self {
-            index: lmq_route::Subscriptions::new(seed),
-            interests: Interests::default(),
+            index: lmq_route::Subscriptions::new(random.next_u64()),
+            interests: Interests::new(random.next_u64()),
         }
     }
 }

@@ -101,7 +101,7 @@ impl Shard {
         let Some(session_key) = self.conns.get(conn).and_then(|state| state.session) else {
             return Ok(());
         };
-        let Some(session) = self.sessions.get_mut(session_key) else {
+        let Some(session) = self.sessions.get(session_key) else {
             return Ok(());
         };
         let received = |conn, reply| Waiter::Received {

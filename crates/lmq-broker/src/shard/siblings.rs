@@ -6,6 +6,7 @@
 
 use alloc::{boxed::Box, sync::Arc};
 
+use foldhash::{SharedSeed, fast::SeedableRandomState};
 use hashbrown::HashMap;
 use lmq_codec::{QoS, TopicFilter, TopicName};
 
@@ -38,9 +39,9 @@ pub(super) struct Link {
 }
 
 /// How many of our sessions have a filter, and what the siblings know of it. Empty while there is only one shard.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Interests {
-    filters: HashMap<Box<str>, Interest, foldhash::fast::FixedState>,
+    filters: HashMap<Box<str>, Interest, SeedableRandomState>,
     epoch: u32,
 }
 
@@ -51,6 +52,13 @@ struct Interest {
     unconfirmed: u32,
     /// Tells answers apart that belong to an earlier life of the same filter.
     epoch: u32,
+}
+
+impl Interests {
+    pub(super) fn new(seed: u64) -> Self {
+        let hasher = SeedableRandomState::with_seed(seed, SharedSeed::global_fixed());
+        Self { filters: HashMap::with_hasher(hasher), epoch: 0 }
+    }
 }
 
 impl Shard {
@@ -131,8 +139,8 @@ impl Shard {
         }
     }
 
-    /// Sends a message to a set of siblings, counting the questions into an operation; says how many they are.
-    pub(super) fn route_to(&mut self, shards: u64, message: &Arc<Message>, op: Option<Key>) -> u32 {
+    /// Sends a message to a set of siblings, counting the questions into an operation.
+    pub(super) fn route_to(&mut self, shards: u64, message: &Arc<Message>, op: Option<Key>) {
         let mut rest = shards;
         while rest != 0 {
             let to = ShardId(rest.trailing_zeros() as u16);
@@ -146,7 +154,6 @@ impl Shard {
                 },
             );
         }
-        shards.count_ones()
     }
 
     /// Sends a message for one client to the shard that owns it.

@@ -27,10 +27,15 @@ impl Shard {
         let Some(key) = self.session_of(conn) else {
             return Ok(());
         };
+        // Before anything is entered: a filter that is denied may close the connection.
+        let allowed = subscribe
+            .filters
+            .map(|(filter, _)| self.may_receive(conn, filter))
+            .collect::<Result<Vec<bool>, _>>()?;
         let (mut codes, mut granted) = (Vec::new(), Vec::new());
         let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
-        for (filter, options) in subscribe.filters {
-            if self.may_subscribe(conn, key, filter)? {
+        for ((filter, options), allowed) in subscribe.filters.zip(allowed) {
+            if allowed && self.has_room(key, filter) {
                 let text = Box::<str>::from(self.indexed(filter.as_str()));
                 self.add_subscription(key, text.clone(), options.qos, Some(op));
                 codes.push(ReasonCode::from(options.qos));
@@ -61,16 +66,8 @@ impl Shard {
         self.answer_when_done(conn, op, Answer::UnsubAck(unsubscribe.id));
     }
 
-    fn may_subscribe(
-        &self,
-        conn: Key,
-        key: Key,
-        filter: TopicFilter<'_>,
-    ) -> Result<bool, CloseReason> {
+    fn may_receive(&self, conn: Key, filter: TopicFilter<'_>) -> Result<bool, CloseReason> {
         let profile = &self.settings.profile;
-        let Some(session) = self.sessions.get(key) else {
-            return Ok(false);
-        };
         if filter.share().is_some() || too_long(filter.as_str(), profile) {
             return Ok(false);
         }
@@ -87,14 +84,23 @@ impl Shard {
                 Denied::Refuse => Ok(false),
             };
         }
+        Ok(true)
+    }
+
+    fn has_room(&self, key: Key, filter: TopicFilter<'_>) -> bool {
+        let Some(session) = self.sessions.get(key) else {
+            return false;
+        };
         let limit = self.settings.limits.subscriptions_max;
-        let max = profile
+        let max = self
+            .settings
+            .profile
             .subscriptions_max
             .map_or(limit, |max| max.get().min(limit));
         let known = session
             .subscriptions
             .contains_key(self.indexed(filter.as_str()));
-        Ok(known || session.subscriptions.len() < max as usize)
+        known || session.subscriptions.len() < max as usize
     }
 
     /// The text of a filter as the index has it.

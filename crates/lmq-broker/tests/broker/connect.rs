@@ -54,8 +54,8 @@ fn a_client_id_that_the_profile_does_not_know_is_refused_with_code_2() {
     world.expect(["c: CONNACK 2", "c: closed refused"]);
     world.connect_with("d", &Connect::new(&long[..64]));
     world.expect([
-        "d: CONNACK 0".into(),
         format!("status connect {}", &long[..64]),
+        "d: CONNACK 0".into(),
     ]);
 }
 

@@ -24,10 +24,24 @@ impl World {
             }
             moved |= self.write_dirty();
             moved |= !self.routes_held && self.deliver_route();
+            moved |= !moved && self.is_due();
             if !moved {
                 return;
             }
         }
+    }
+
+    /// Calls the machines that want to be called now.
+    fn is_due(&mut self) -> bool {
+        let now = self.now;
+        let mut any = false;
+        for node in &mut self.nodes {
+            if node.shard.poll_timeout().is_some_and(|at| at <= now.monotonic) {
+                node.shard.handle_timeout(now);
+                any = true;
+            }
+        }
+        any
     }
 
     pub(super) fn on_time(&mut self) {

@@ -81,23 +81,23 @@ impl Detached {
     }
 
     /// Of a PUBLISH that borrows from `whole`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn publish(publish: &Publish<'_>, whole: &[u8]) -> Option<Self> {
         Parts::of_publish(publish, whole).map(Self)
     }
 
     /// Of an acknowledgement that says only its identifier, or of a ping; `None` for every other body.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn short(first: u8, body: &[u8]) -> Option<Self> {
         Parts::of_short(first, body).map(Self)
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn needs_bytes(&self) -> bool {
         self.0.need_bytes()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn attach(self, bytes: Bytes) -> OwnedPacket {
         OwnedPacket {
             bytes,

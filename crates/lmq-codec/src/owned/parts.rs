@@ -19,7 +19,7 @@ impl Span {
     const EMPTY: Self = Self { at: 0, len: 0 };
 
     /// Where `part` lies in `whole`; `None` if it does not, or beyond 4 GiB.
-    #[inline]
+    #[inline(always)]
     fn of(part: &[u8], whole: &[u8]) -> Option<Self> {
         if part.is_empty() {
             return Some(Self::EMPTY);
@@ -177,7 +177,7 @@ impl Parts {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn of_publish(p: &Publish<'_>, whole: &[u8]) -> Option<Self> {
         Some(Self::Publish {
             delivery: p.delivery,
@@ -191,7 +191,7 @@ impl Parts {
         })
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn of_short(first: u8, body: &[u8]) -> Option<Self> {
         let kind = match (first, body) {
             (0x40, _) => AckKind::PubAck,
@@ -212,7 +212,7 @@ impl Parts {
     }
 
     /// Whether some field lies in the buffer, so that the packet must keep it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn need_bytes(&self) -> bool {
         match self {
             Self::PingReq | Self::PingResp => false,

@@ -149,6 +149,14 @@ impl<'a> Ack<'a> {
         Ok(Encoder::new(form, version, Sizes::new(3, properties)?))
     }
 
+    /// The four bytes of an acknowledgement that says only its identifier, the same in every edition.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(crate) fn short(&self, kind: AckKind) -> Option<[u8; 4]> {
+        let plain = self.reason == ReasonCode::Success && self.properties.is_empty();
+        plain.then(|| short(kind.first_byte(), self.id))
+    }
+
     #[inline]
     pub(crate) fn write(&self, kind: AckKind, sizes: &Sizes, sink: &mut impl Sink) {
         if sizes.remaining == 2 {

@@ -57,11 +57,51 @@ const USERNAME: u8 = 0x80;
 impl<'a> Connect<'a> {
     #[inline(always)]
     pub(super) fn decode(frame: Frame<'a>) -> Result<Self, DecodeError> {
+        if let Some(connect) = Self::plain(frame.body()) {
+            return Ok(connect);
+        }
         let (body, version) = version(frame.body()).map_err(|e| super::place(frame, None, e))?;
         super::whole(frame, version, Self::read(body, version))
     }
 
+    /// Reads a CONNECT of MQTT 3.1.1 that is right; what is not, the grammar judges.
     #[inline(always)]
+    fn plain(body: &'a [u8]) -> Option<Self> {
+        let [0, 4, b'M', b'Q', b'T', b'T', 4, flags, high, low, payload @ ..] = body else { return None };
+        let (flags, version) = (*flags, Version::V3_1_1);
+        check_flags(flags, version).ok()?;
+        let (client_id, mut rest) = plain_text(payload)?;
+        let clean_start = flags & CLEAN != 0;
+        if client_id.is_empty() && !clean_start {
+            return None;
+        }
+        let mut will = None;
+        if flags & WILL != 0 {
+            let (topic, after) = wire::checked_field(rest)?;
+            let (payload, after) = wire::checked_field(after)?;
+            will = Some(Will {
+                topic: TopicName::from_field(topic).ok()?,
+                payload,
+                qos: QoS::from_bits((flags & WILL_QOS) >> 3)?,
+                retain: flags & WILL_RETAIN != 0,
+                properties: Properties::EMPTY,
+            });
+            rest = after;
+        }
+        let (mut username, mut password) = (None, None);
+        if flags & USERNAME != 0 {
+            let (text, after) = plain_text(rest)?;
+            (username, rest) = (Some(text), after);
+        }
+        if flags & PASSWORD != 0 {
+            let (bytes, after) = wire::checked_field(rest)?;
+            (password, rest) = (Some(bytes), after);
+        }
+        let keep_alive = u16::from_be_bytes([*high, *low]);
+        let properties = Properties::EMPTY;
+        rest.is_empty().then_some(Self { version, clean_start, keep_alive, client_id, will, username, password, properties })
+    }
+
     fn read(i: &'a [u8], version: Version) -> IResult<&'a [u8], Self, Fail<'a>> {
         let flags_at = i;
         let (i, flags) = wire::u8(i)?;
@@ -223,6 +263,12 @@ fn version(i: &[u8]) -> IResult<&[u8], Version, Fail<'_>> {
     }
 }
 
+#[inline(always)]
+fn plain_text(i: &[u8]) -> Option<(&str, &[u8])> {
+    let (bytes, rest) = wire::checked_field(i)?;
+    Some((wire::check_text(bytes).ok()?, rest))
+}
+
 #[inline]
 fn check_flags(flags: u8, version: Version) -> Result<(), Violation> {
     if flags & RESERVED != 0 {
@@ -246,7 +292,6 @@ fn check_flags(flags: u8, version: Version) -> Result<(), Violation> {
     Ok(())
 }
 
-#[inline(always)]
 fn will(i: &[u8], flags: u8, version: Version) -> IResult<&[u8], Option<Will<'_>>, Fail<'_>> {
     let (i, properties) = if version.has_properties() {
         Properties::read(i, On::WILL)?

@@ -171,6 +171,44 @@ impl<'a> Packet<'a> {
         }
     }
 
+    /// Checks the packet and appends it to `dst`: [`Packet::encoder`] and [`Encoder::write`] in one.
+    ///
+    /// # Errors
+    /// Those of [`Packet::encoder`]; nothing is written then.
+    ///
+    /// # Panics
+    /// As [`Encoder::write`] does, for a `dst` that has no room and does not grow.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub fn encode(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
+        // The shortest packets, which are most of them, need no measuring.
+        let ack = |kind: AckKind, p: &Ack<'_>| p.short(kind);
+        let short = match self {
+            Self::PingReq => {
+                dst.put_slice(&[0xc0, 0]);
+                return Ok(());
+            }
+            Self::PingResp => {
+                dst.put_slice(&[0xd0, 0]);
+                return Ok(());
+            }
+            Self::PubAck(p) => ack(AckKind::PubAck, p),
+            Self::PubRec(p) => ack(AckKind::PubRec, p),
+            Self::PubRel(p) => ack(AckKind::PubRel, p),
+            Self::PubComp(p) => ack(AckKind::PubComp, p),
+            Self::Publish(p) => {
+                p.encoder(version)?.write(dst);
+                return Ok(());
+            }
+            _ => None,
+        };
+        match short {
+            Some(bytes) => dst.put_slice(&bytes),
+            None => self.encoder(version)?.write(dst),
+        }
+        Ok(())
+    }
+
     /// The type of the packet.
     #[must_use]
     pub const fn packet_type(&self) -> PacketType {

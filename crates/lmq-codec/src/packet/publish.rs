@@ -71,7 +71,7 @@ impl<'a> Publish<'a> {
 
     /// Reads a frame that is known to be a PUBLISH.
     #[cfg(feature = "alloc")]
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decode(frame: &Frame<'a>, version: Version) -> Result<Self, DecodeError> {
         Self::read(frame.first_byte(), frame.body(), version)
             .map_err(|error| super::place_at(frame.bytes().len(), Some(version), error))

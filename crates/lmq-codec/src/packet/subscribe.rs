@@ -169,7 +169,7 @@ impl<'a> Subscribe<'a> {
 /// What follows an entry that is right in every edition and needs no second look.
 #[inline(always)]
 fn plain_entry(i: &[u8]) -> Option<&[u8]> {
-    let (filter, rest) = checked_field(i)?;
+    let (filter, rest) = wire::checked_field(i)?;
     match rest {
         [0..=2, rest @ ..] if TopicFilter::is_plain_field(filter) => Some(rest),
         _ => None,
@@ -194,13 +194,6 @@ pub(super) fn topic_filter(i: &[u8]) -> IResult<&[u8], TopicFilter<'_>, Fail<'_>
         Ok(filter) => Ok((rest, filter)),
         Err(violation) => Err(fail(i, violation)),
     }
-}
-
-/// The bytes of a field and what follows it, if it is complete.
-#[inline(always)]
-pub(super) fn checked_field(i: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (len, rest) = i.split_first_chunk::<2>()?;
-    rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))
 }
 
 /// What MQTT 5.0 adds for `$share/`. [MQTT-4.8.2-1], [MQTT-4.8.2-2], [MQTT-3.8.3-4]
@@ -265,7 +258,7 @@ impl<'a> Iterator for SubscribeFilters<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             Repr::Wire(bytes, version) => {
-                let (filter, rest) = checked_field(bytes)?;
+                let (filter, rest) = wire::checked_field(bytes)?;
                 let (byte, rest) = rest.split_first()?;
                 *bytes = rest;
                 let options = match byte {

@@ -2,7 +2,7 @@ use core::fmt;
 
 use nom::IResult;
 
-use super::subscribe::{check_share, checked_field, topic_filter};
+use super::subscribe::{check_share, topic_filter};
 use crate::encode::{EncodeError, EncodeErrorKind, Encoder, Form, Sink, Sizes, properties_exist};
 use crate::property::On;
 use crate::wire::{self, Fail, fail};
@@ -34,7 +34,7 @@ impl<'a> Unsubscribe<'a> {
         let mut left = i;
         while !left.is_empty() {
             if let Some((_, rest)) =
-                checked_field(left).filter(|(filter, _)| TopicFilter::is_plain_field(filter))
+                wire::checked_field(left).filter(|(filter, _)| TopicFilter::is_plain_field(filter))
             {
                 left = rest;
                 continue;
@@ -140,7 +140,7 @@ impl<'a> Iterator for UnsubscribeFilters<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
             Repr::Wire(bytes) => {
-                let (filter, rest) = checked_field(bytes)?;
+                let (filter, rest) = wire::checked_field(bytes)?;
                 *bytes = rest;
                 Some(TopicFilter::from_checked(filter))
             }

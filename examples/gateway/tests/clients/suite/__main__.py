@@ -90,9 +90,7 @@ class Run:
 
     def clients(self, server, site):
         cross_cases.begin(self.report, site, self.kinds)
-        threads = [
-            threading.Thread(target=client_cases.run, args=(self.report, site, kind)) for kind in self.kinds
-        ]
+        threads = [threading.Thread(target=client_cases.run, args=(self.report, site, kind)) for kind in self.kinds]
         for thread in threads:
             thread.start()
         wire_cases.run(self.report, site, server)

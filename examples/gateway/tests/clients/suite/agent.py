@@ -13,11 +13,12 @@ class AgentKind:
     stays_closed = True
     needs_subscription = False
 
-    def __init__(self, name, transports, command, cwd=None, shared=True):
-        """`shared`: all sessions live in one process; else each has its own."""
+    def __init__(self, name, transports, command, log, cwd=None, shared=True):
+        """`shared`: all sessions live in one process; else each has its own. `log` takes what libraries write to stderr."""
         self.name = name
         self.transports = transports
         self.command = command
+        self.log = log
         self.cwd = cwd
         self.shared = shared
         self.numbers = itertools.count()
@@ -46,7 +47,7 @@ class AgentKind:
             return self.process
 
     def start(self):
-        return Agent(self.name, self.command, self.cwd)
+        return Agent(self)
 
     def stop(self):
         if self.process is not None:
@@ -54,13 +55,22 @@ class AgentKind:
 
 
 class Agent:
-    def __init__(self, name, command, cwd):
-        self.name = name
+    """One process."""
+
+    def __init__(self, kind):
+        self.name = kind.name
         self.sessions = {}
         self.lock = threading.Lock()
-        self.process = subprocess.Popen(
-            command, cwd=cwd, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
-        )
+        with kind.log.open("a") as log:
+            self.process = subprocess.Popen(
+                kind.command,
+                cwd=kind.cwd,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+            )
         threading.Thread(target=self.read, daemon=True).start()
 
     def session(self, name):

@@ -10,10 +10,11 @@ from .wire import Peer
 from .wire_cases import connected, peer
 
 UNACCEPTABLE_PROTOCOL = b"\0\1"
+CLIENT_ID = wire.text("GID_Test@@@bad")
 HALF_OPEN_SECONDS = (9, 13)
 
 
-def connect_packet(name=b"MQTT", level=4, flags=2, keep_alive=60, payload=wire.text("GID_Test@@@bad")):
+def connect_packet(name=b"MQTT", level=4, flags=2, keep_alive=60, payload=CLIENT_ID):
     variable = wire.text(name) + bytes([level, flags]) + struct.pack(">H", keep_alive)
     return wire.packet(wire.CONNECT, 0, variable + payload)
 
@@ -27,13 +28,13 @@ INSTEAD_OF_CONNECT = {
     "protocol-name": connect_packet(name=b"MQTX"),
     "connect-flags": wire.packet(1, 1, connect_packet()[2:]),
     "reserved-connect-flag": connect_packet(flags=3),
-    "password-without-user": connect_packet(flags=0x42, payload=wire.text("GID_Test@@@bad") + wire.text("p")),
-    "will-qos-3": connect_packet(flags=0x1E, payload=wire.text("GID_Test@@@bad") + wire.text("t") + wire.text("m")),
+    "password-without-user": connect_packet(flags=0x42, payload=CLIENT_ID + wire.text("p")),
+    "will-qos-3": connect_packet(flags=0x1E, payload=CLIENT_ID + wire.text("t") + wire.text("m")),
     "will-qos-without-will": connect_packet(flags=0x0A),
     "client-id-too-short": connect_packet(payload=b"\0\x20abc"),
     "client-id-not-utf8": connect_packet(payload=wire.text(b"GID_Test@@@\xff")),
     "client-id-nul": connect_packet(payload=wire.text(b"GID_Test@@@\0")),
-    "connect-surplus-bytes": connect_packet(payload=wire.text("GID_Test@@@bad") + b"more"),
+    "connect-surplus-bytes": connect_packet(payload=CLIENT_ID + b"more"),
     "connect-empty": wire.packet(wire.CONNECT, 0),
     "length-of-five-bytes": b"\x10\xff\xff\xff\xff\x7f",
 }

@@ -157,12 +157,14 @@ def takeover_of_other(kind, site, transport):
     """The same for a tool that connects again by itself: it takes over, and is not taken over."""
     topic = site.topic()
     options = site.options(transport)
-    with connected(site, client_id=options.client_id) as first:
-        with pair_with(kind.open(options), kind, site, transport) as (second, sender):
-            second.subscribe([topic], 1)
-            check_equal("the old connection got", first.wait_closed(), b"")
-            sender.publish(topic, 1, b"new")
-            second.expect_messages([Message(topic, 1, b"new")])
+    with (
+        connected(site, client_id=options.client_id) as first,
+        pair_with(kind.open(options), kind, site, transport) as (second, sender),
+    ):
+        second.subscribe([topic], 1)
+        check_equal("the old connection got", first.wait_closed(), b"")
+        sender.publish(topic, 1, b"new")
+        second.expect_messages([Message(topic, 1, b"new")])
 
 
 def pair_with(receiver, kind, site, transport):

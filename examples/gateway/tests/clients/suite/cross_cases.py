@@ -85,7 +85,7 @@ class Kept:
 
     def finish(self):
         with sessions(self.kind.open(self.options)) as (session,):
-            check("0" != session.present, "the session is not present")
+            check(session.present != "0", "the session is not present")
             if self.kind.needs_subscription:
                 session.subscribe([f"{self.topic}/+"], max(self.site.kept_qos))
             received = [session.message() for _ in range(KEPT_MESSAGES * len(self.site.kept_qos))]

@@ -19,6 +19,7 @@ DEBIAN_PACKAGES = ("mosquitto-clients", "libpaho-mqtt-dev", "libssl-dev")
 PAHO_PYTHON = ("1.6.1", "2.2.0")
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 EVERY_TRANSPORT = ("tcp", "tls", "ws", "wss")
+WEB_TRANSPORTS = ("ws", "wss")
 
 
 class InstallError(Exception):
@@ -46,20 +47,22 @@ class Kit:
     def kinds(self):
         """Every client kind of the matrix."""
         node = self.cache / "node"
+        python = AGENTS / "python" / "agent.py"
         return [
             MosquittoKind(),
-            *[self.python_kind(version) for version in PAHO_PYTHON],
-            AgentKind("mqttjs", EVERY_TRANSPORT, ["node", "mqttjs.mjs"], node),
-            AgentKind("pahojs", ("ws", "wss"), ["node", "pahojs.mjs"], node),
-            AgentKind("java", EVERY_TRANSPORT, self.java_command("Agent")),
+            *[self.kind(f"python{version}", [self.interpreter(version), "-B", python]) for version in PAHO_PYTHON],
+            self.kind("mqttjs", ["node", "mqttjs.mjs"], cwd=node),
+            self.kind("pahojs", ["node", "pahojs.mjs"], WEB_TRANSPORTS, cwd=node),
+            self.kind("java", self.java_command("Agent")),
             # Paho C takes a second for each further connection of one process.
-            AgentKind("c", EVERY_TRANSPORT, [str(self.cache / "c" / "agent")], shared=False),
-            AgentKind("go", EVERY_TRANSPORT, [str(self.cache / "go" / "agent")]),
+            self.kind("c", [self.cache / "c" / "agent"], shared=False),
+            self.kind("go", [self.cache / "go" / "agent"]),
         ]
 
-    def python_kind(self, version):
-        command = [str(self.interpreter(version)), "-B", str(AGENTS / "python" / "agent.py")]
-        return AgentKind(f"python{version}", EVERY_TRANSPORT, command)
+    def kind(self, name, command, transports=EVERY_TRANSPORT, **more):
+        log = self.cache / f"{name}.log"
+        log.write_text("")
+        return AgentKind(name, transports, [str(word) for word in command], log, **more)
 
     def interpreter(self, version):
         return self.cache / f"python-{version}" / "bin" / "python"

@@ -123,7 +123,12 @@ class Server:
         self.lines = []
         self.changed = threading.Condition()
         self.process = subprocess.Popen(
-            [str(word) for word in command], cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [str(word) for word in command],
+            cwd=cwd,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()

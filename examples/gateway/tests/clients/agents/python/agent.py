@@ -13,6 +13,7 @@ import paho.mqtt.client as paho
 RETURN_CODES = {0x84: 1, 0x85: 2, 0x88: 3, 0x86: 4, 0x87: 5}
 
 output = threading.Lock()
+connections = {}
 
 
 def emit(*fields):
@@ -90,6 +91,8 @@ class Connection:
     def on_disconnect(self, client, userdata, *rest):
         # 1.6 passes (rc), 2.x (flags, rc, properties).
         reason = rest[1] if len(rest) > 1 else rest[0]
+        # A client that is kept keeps two file descriptors.
+        connections.pop(self.name, None)
         if self.leaving:
             emit("disconnected", self.name)
         elif self.connected and code(reason) != 0:
@@ -109,7 +112,6 @@ class Connection:
 
 
 def main():
-    connections = {}
     for line in sys.stdin:
         operation, name, *arguments = line.rstrip("\n").split("\t")
         try:
