@@ -1,7 +1,9 @@
 //! Who gets a message: the index of lmq-route, a trie from crates.io and a search of all filters, in the same run:
 //! `cargo bench --bench route`. Needs 2 GB of memory, most of it for the trie.
 
-use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use criterion::{
+    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
 use lmq_codec::{TopicFilter, TopicName};
 use lmq_route::Subscriptions;
 use mqtt_topic_engine::topic_matcher::{Len, TopicMatcherNode};
@@ -42,37 +44,68 @@ fn fleet() -> Case {
     });
     let mut mixed = Mixed(1);
     let topics = (0..200_000).map(|_| {
-        format!("site/{}/device/{}/temperature", mixed.below(1000), mixed.below(1000))
+        format!(
+            "site/{}/device/{}/temperature",
+            mixed.below(1000),
+            mixed.below(1000)
+        )
     });
-    Case { name: "1 hit", filters: filters.collect(), topics: topics.collect() }
+    Case {
+        name: "1 hit",
+        filters: filters.collect(),
+        topics: topics.collect(),
+    }
 }
 
 /// Plants: for each, all 32 ways to put `+` into five levels, and 9 filters that end in `#`. All 41 match its topic.
 fn plants() -> Case {
     let multi = [
-        "plant/N/#", "plant/N/line/#", "plant/N/line/cell/#", "plant/N/line/cell/robot/#", "+/N/#",
-        "plant/N/line/cell/robot/axis/#", "plant/N/+/cell/#", "+/N/line/#", "plant/N/+/+/robot/#",
+        "plant/N/#",
+        "plant/N/line/#",
+        "plant/N/line/cell/#",
+        "plant/N/line/cell/robot/#",
+        "+/N/#",
+        "plant/N/line/cell/robot/axis/#",
+        "plant/N/+/cell/#",
+        "+/N/line/#",
+        "plant/N/+/+/robot/#",
     ];
     let mut filters = Vec::new();
     for plant in 0..FILTERS / 41 {
         for ways in 0..32 {
-            let level = |nth: u32, text: &'static str| if ways >> nth & 1 == 1 { "+" } else { text };
+            let level =
+                |nth: u32, text: &'static str| if ways >> nth & 1 == 1 { "+" } else { text };
             filters.push(format!(
                 "{}/{plant}/{}/{}/{}/{}",
-                level(0, "plant"), level(1, "line"), level(2, "cell"), level(3, "robot"), level(4, "axis"),
+                level(0, "plant"),
+                level(1, "line"),
+                level(2, "cell"),
+                level(3, "robot"),
+                level(4, "axis"),
             ));
         }
-        filters.extend(multi.iter().map(|filter| filter.replace('N', &plant.to_string())));
+        filters.extend(
+            multi
+                .iter()
+                .map(|filter| filter.replace('N', &plant.to_string())),
+        );
     }
     let mut mixed = Mixed(2);
-    let topics = (0..50_000).map(|_| format!("plant/{}/line/cell/robot/axis", mixed.below(FILTERS / 41)));
-    Case { name: "41 hits", filters, topics: topics.collect() }
+    let topics =
+        (0..50_000).map(|_| format!("plant/{}/line/cell/robot/axis", mixed.below(FILTERS / 41)));
+    Case {
+        name: "41 hits",
+        filters,
+        topics: topics.collect(),
+    }
 }
 
 /// The numbers of the filters in the order in which they are added, so that neighbours in memory are strangers.
 fn shuffled(len: usize) -> Vec<usize> {
     let (mut order, mut mixed) = ((0..len).collect::<Vec<_>>(), Mixed(3));
-    (1..len).rev().for_each(|nth| order.swap(nth, mixed.below(nth + 1)));
+    (1..len)
+        .rev()
+        .for_each(|nth| order.swap(nth, mixed.below(nth + 1)));
     order
 }
 
@@ -88,27 +121,39 @@ impl Len for Keys {
 fn matching(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
     let mut index = Subscriptions::new(7);
     for nth in shuffled(case.filters.len()) {
-        index.insert(TopicFilter::new(&case.filters[nth]).unwrap(), nth as u64, 0_u8);
+        index.insert(
+            TopicFilter::new(&case.filters[nth]).unwrap(),
+            nth as u64,
+            0_u8,
+        );
     }
     let mut cold = case.topics.iter().cycle();
     group.bench_function("cold/lmq-route", |b| {
         b.iter(|| {
             let mut sum = 0;
-            index.for_each(TopicName::new(cold.next().unwrap()).unwrap(), |key, _| sum ^= key);
+            index.for_each(TopicName::new(cold.next().unwrap()).unwrap(), |key, _| {
+                sum ^= key
+            });
             sum
         });
     });
     group.bench_function("hot/lmq-route", |b| {
         b.iter(|| {
             let mut sum = 0;
-            index.for_each(TopicName::new(black_box(&case.topics[0])).unwrap(), |key, _| sum ^= key);
+            index.for_each(
+                TopicName::new(black_box(&case.topics[0])).unwrap(),
+                |key, _| sum ^= key,
+            );
             sum
         });
     });
     group.bench_function("hot/lmq-route, cached", |b| {
         b.iter(|| {
             let mut sum = 0;
-            index.for_each_cached(TopicName::new(black_box(&case.topics[0])).unwrap(), |key, _| sum ^= key);
+            index.for_each_cached(
+                TopicName::new(black_box(&case.topics[0])).unwrap(),
+                |key, _| sum ^= key,
+            );
             sum
         });
     });
@@ -116,26 +161,38 @@ fn matching(group: &mut BenchmarkGroup<'_, WallTime>, case: &Case) {
 
     let mut trie = TopicMatcherNode::<Keys>::new();
     for nth in shuffled(case.filters.len()) {
-        let pattern = TopicPatternPath::new_from_string(&*case.filters[nth], CacheStrategy::NoCache).unwrap();
-        trie.get_or_create_subscription_table(&pattern).0.push(nth as u64);
+        let pattern =
+            TopicPatternPath::new_from_string(&*case.filters[nth], CacheStrategy::NoCache).unwrap();
+        trie.get_or_create_subscription_table(&pattern)
+            .0
+            .push(nth as u64);
     }
     let find = |topic: &str| {
         let found = trie.find_by_path(&TopicPath::new(topic).unwrap());
-        found.iter().flat_map(|keys| &keys.0).fold(0, |sum, key| sum ^ key)
+        found
+            .iter()
+            .flat_map(|keys| &keys.0)
+            .fold(0, |sum, key| sum ^ key)
     };
     let mut cold = case.topics.iter().cycle();
-    group.bench_function("cold/mqtt-topic-engine", |b| b.iter(|| find(cold.next().unwrap())));
-    group.bench_function("hot/mqtt-topic-engine", |b| b.iter(|| find(black_box(&case.topics[0]))));
+    group.bench_function("cold/mqtt-topic-engine", |b| {
+        b.iter(|| find(cold.next().unwrap()))
+    });
+    group.bench_function("hot/mqtt-topic-engine", |b| {
+        b.iter(|| find(black_box(&case.topics[0])))
+    });
     drop(trie);
 
-    group.sample_size(10).bench_function("cold/all filters one by one", |b| {
-        let mut cold = case.topics.iter().cycle();
-        b.iter(|| {
-            let topic = TopicName::new(cold.next().unwrap()).unwrap();
-            let matching = |filter: &&String| TopicFilter::new(filter).unwrap().matches(topic);
-            case.filters.iter().filter(matching).count()
+    group
+        .sample_size(10)
+        .bench_function("cold/all filters one by one", |b| {
+            let mut cold = case.topics.iter().cycle();
+            b.iter(|| {
+                let topic = TopicName::new(cold.next().unwrap()).unwrap();
+                let matching = |filter: &&String| TopicFilter::new(filter).unwrap().matches(topic);
+                case.filters.iter().filter(matching).count()
+            });
         });
-    });
 }
 
 fn fan_out(c: &mut Criterion) {
@@ -149,7 +206,9 @@ fn fan_out(c: &mut Criterion) {
         group.bench_function(format!("{keys} keys"), |b| {
             b.iter(|| {
                 let mut sum = 0;
-                index.for_each(TopicName::new(black_box("fan/out")).unwrap(), |key, _| sum ^= key);
+                index.for_each(TopicName::new(black_box("fan/out")).unwrap(), |key, _| {
+                    sum ^= key
+                });
                 sum
             });
         });
@@ -161,7 +220,9 @@ fn changes(c: &mut Criterion) {
     let mut group = c.benchmark_group("changes");
     let filter = TopicFilter::new("fan/out").unwrap();
     let keys = 100_000;
-    group.throughput(Throughput::Elements(2 * keys)).sample_size(10);
+    group
+        .throughput(Throughput::Elements(2 * keys))
+        .sample_size(10);
     group.bench_function("100,000 keys come and leave", |b| {
         b.iter(|| {
             let mut index = Subscriptions::new(7);

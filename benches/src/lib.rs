@@ -1,5 +1,6 @@
 //! The codec of lmq and its peers behind one face, so that every one is given the same bytes and asked for the same work.
 
+pub mod broker;
 pub mod cases;
 pub mod peers;
 

@@ -28,8 +28,10 @@ macro_rules! peer {
             fn decode(src: &mut BytesMut) -> usize {
                 let mut count = 0;
                 while !src.is_empty() {
-                    let packet = $read(&mut *src);
-                    black_box(&packet);
+                    match &$read(&mut *src) {
+                        Ok(packet) => black_box(packet),
+                        Err(error) => panic!("{error:?}"),
+                    };
                     count += 1;
                 }
                 count
@@ -39,7 +41,7 @@ macro_rules! peer {
                 let mut src = BytesMut::from(bytes);
                 let mut out = Vec::new();
                 while !src.is_empty() {
-                    out.push($read(&mut src));
+                    out.push($read(&mut src).unwrap_or_else(|error| panic!("{error:?}")));
                 }
                 out
             }
@@ -71,7 +73,7 @@ peer!(
     RumqttcNext4,
     "rumqttc_v4_next",
     rumqttc_v4::Packet,
-    |src: &mut BytesMut| rumqttc_v4::Packet::read(src, MAX).expect("a valid packet"),
+    |src: &mut BytesMut| rumqttc_v4::Packet::read(src, MAX),
     |packets: &mut Vec<rumqttc_v4::Packet>, out: &mut BytesMut| {
         for packet in packets.iter() {
             packet.write(out, MAX).expect("encodable");
@@ -83,7 +85,7 @@ peer!(
     RumqttcNext5,
     "rumqttc_v5_next",
     rumqttc_v5::mqttbytes::v5::Packet,
-    |src: &mut BytesMut| rumqttc_v5::mqttbytes::v5::Packet::read(src, None).expect("a valid packet"),
+    |src: &mut BytesMut| rumqttc_v5::mqttbytes::v5::Packet::read(src, None),
     |packets: &mut Vec<rumqttc_v5::mqttbytes::v5::Packet>, out: &mut BytesMut| {
         for packet in packets.iter() {
             packet.write(out, None).expect("encodable");
@@ -95,7 +97,7 @@ peer!(
     Rumqttc4,
     "rumqttc",
     rumqttc::Packet,
-    |src: &mut BytesMut| rumqttc::Packet::read(src, MAX).expect("a valid packet"),
+    |src: &mut BytesMut| rumqttc::Packet::read(src, MAX),
     |packets: &mut Vec<rumqttc::Packet>, out: &mut BytesMut| {
         for packet in packets.iter() {
             packet.write(out, MAX).expect("encodable");
@@ -107,7 +109,7 @@ peer!(
     Rumqttc5,
     "rumqttc",
     rumqttc::v5::mqttbytes::v5::Packet,
-    |src: &mut BytesMut| rumqttc::v5::mqttbytes::v5::Packet::read(src, None).expect("a valid packet"),
+    |src: &mut BytesMut| rumqttc::v5::mqttbytes::v5::Packet::read(src, None),
     |packets: &mut Vec<rumqttc::v5::mqttbytes::v5::Packet>, out: &mut BytesMut| {
         for packet in packets.iter() {
             packet.write(out, None).expect("encodable");
@@ -140,7 +142,7 @@ peer!(
     Mqttbytes4,
     "mqttbytes",
     mqttbytes::v4::Packet,
-    |src: &mut BytesMut| mqttbytes::v4::read(src, MAX).expect("a valid packet"),
+    |src: &mut BytesMut| mqttbytes::v4::read(src, MAX),
     each!(|packet, out| write_mqttbytes4(packet, out))
 );
 
@@ -148,7 +150,7 @@ peer!(
     Mqttbytes5,
     "mqttbytes",
     mqttbytes::v5::Packet,
-    |src: &mut BytesMut| mqttbytes::v5::read(src, MAX).expect("a valid packet"),
+    |src: &mut BytesMut| mqttbytes::v5::read(src, MAX),
     each!(|packet, out| write_mqttbytes5(packet, out))
 );
 
@@ -160,7 +162,7 @@ peer!(
     Mqute4,
     "mqute_codec",
     mqute_codec::protocol::v4::Packet,
-    |src: &mut BytesMut| mqute_codec::protocol::v4::Packet::decode(read_mqute(src)).expect("a valid packet"),
+    |src: &mut BytesMut| mqute_codec::protocol::v4::Packet::decode(read_mqute(src)),
     |packets: &mut Vec<mqute_codec::protocol::v4::Packet>, out: &mut BytesMut| {
         for packet in packets.iter() {
             packet.encode(out).expect("encodable");
@@ -172,7 +174,7 @@ peer!(
     Mqute5,
     "mqute_codec",
     mqute_codec::protocol::v5::Packet,
-    |src: &mut BytesMut| mqute_codec::protocol::v5::Packet::decode(read_mqute(src)).expect("a valid packet"),
+    |src: &mut BytesMut| mqute_codec::protocol::v5::Packet::decode(read_mqute(src)),
     |packets: &mut Vec<mqute_codec::protocol::v5::Packet>, out: &mut BytesMut| {
         for packet in packets.iter() {
             packet.encode(out).expect("encodable");
@@ -185,7 +187,7 @@ peer!(
     "rmqtt_codec",
     rmqtt_codec::v3::Packet,
     |src: &mut BytesMut| {
-        rmqtt_codec::v3::Codec::new(0).decode(src).expect("a valid packet").expect("a whole packet").0
+        rmqtt_codec::v3::Codec::new(0).decode(src).map(|packet| packet.expect("a whole packet").0)
     },
     |packets: &mut Vec<rmqtt_codec::v3::Packet>, out: &mut BytesMut| {
         let mut codec = rmqtt_codec::v3::Codec::new(0);
@@ -200,7 +202,7 @@ peer!(
     "rmqtt_codec",
     rmqtt_codec::v5::Packet,
     |src: &mut BytesMut| {
-        rmqtt_codec::v5::Codec::new(0, 0).decode(src).expect("a valid packet").expect("a whole packet").0
+        rmqtt_codec::v5::Codec::new(0, 0).decode(src).map(|packet| packet.expect("a whole packet").0)
     },
     |packets: &mut Vec<rmqtt_codec::v5::Packet>, out: &mut BytesMut| {
         let mut codec = rmqtt_codec::v5::Codec::new(0, 0);

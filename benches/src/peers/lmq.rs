@@ -52,8 +52,10 @@ macro_rules! borrowed {
                 let mut count = 0;
                 let mut src = black_box(*input);
                 while let Ok(Split::Frame { frame, rest }) = split(src, MAX) {
-                    let packet = Packet::decode(frame, $version).expect("a valid packet");
-                    $look(&packet);
+                    match &Packet::decode(frame, $version) {
+                        Ok(packet) => $look(packet),
+                        Err(error) => panic!("{error}"),
+                    }
                     count += 1;
                     src = rest;
                 }
@@ -81,12 +83,12 @@ macro_rules! borrowed {
 
 #[inline]
 fn encode3(packet: &Packet<'_>, out: &mut BytesMut) {
-    packet.encoder(Version::V3_1_1).expect("encodable").write(out);
+    packet.encode(Version::V3_1_1, out).expect("encodable");
 }
 
 #[inline]
 fn encode5(packet: &Packet<'_>, out: &mut BytesMut) {
-    packet.encoder(Version::V5_0).expect("encodable").write(out);
+    packet.encode(Version::V5_0, out).expect("encodable");
 }
 
 /// Head and payload handle, as for a vectored write.
@@ -127,7 +129,7 @@ macro_rules! owned {
 
             fn decode((decoder, src): &mut (Decoder, BytesMut)) -> usize {
                 let mut count = 0;
-                while let Some(Decoded::Packet(packet)) = decoder.decode(src).expect("a valid packet") {
+                while let Ok(Some(Decoded::Packet(packet))) = &decoder.decode(src) {
                     match packet.packet() {
                         Packet::Subscribe(p) => p.filters.for_each(|entry| {
                             black_box(entry);
@@ -137,7 +139,7 @@ macro_rules! owned {
                         }),
                         _ => {}
                     }
-                    black_box(&packet);
+                    black_box(packet);
                     count += 1;
                 }
                 count
@@ -169,3 +171,39 @@ macro_rules! owned {
 
 owned!(LmqOwned3, Version::V3_1_1, encode3);
 owned!(LmqOwned5, Version::V5_0, encode5);
+
+/// Into a slice with room, as mqttrs writes.
+pub struct LmqSlice;
+
+impl Peer for LmqSlice {
+    const NAME: &'static str = "lmq_borrowed_to_slice";
+    const OWNED: bool = false;
+    type Input = &'static [u8];
+    type Packet = Packet<'static>;
+    type Output = Vec<u8>;
+
+    fn input(bytes: &'static [u8]) -> &'static [u8] {
+        bytes
+    }
+
+    fn decode(input: &mut &'static [u8]) -> usize {
+        LmqBorrowed3::decode(input)
+    }
+
+    fn packets(bytes: &'static [u8]) -> Vec<Packet<'static>> {
+        packets(bytes, Version::V3_1_1)
+    }
+
+    fn output(len: usize) -> Vec<u8> {
+        vec![0; len]
+    }
+
+    fn encode(packets: &mut Vec<Packet<'static>>, out: &mut Vec<u8>) -> usize {
+        let len = out.len();
+        let mut room = &mut out[..];
+        for packet in packets.iter() {
+            packet.encode(Version::V3_1_1, &mut room).expect("encodable");
+        }
+        len - room.len()
+    }
+}

@@ -8,10 +8,7 @@ fn main() -> Result<(), DecodeError> {
         return Ok(());
     };
     if let Packet::Connect(connect) = Packet::decode(frame, Version::V3_1_1)? {
-        println!(
-            "{} connects as {:?} with {}",
-            connect.client_id, connect.username, connect.version
-        );
+        println!("{} connects as {:?} with {}", connect.client_id, connect.username, connect.version);
     }
     println!("{} bytes follow", rest.len());
     Ok(())

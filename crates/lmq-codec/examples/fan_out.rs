@@ -4,10 +4,7 @@ use lmq_codec::{Delivery, PacketId, Properties, Publish, Template, TopicName, Ve
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let publish = Publish {
-        delivery: Delivery::AtLeastOnce {
-            id: PacketId::new(1).ok_or("zero")?,
-            dup: false,
-        },
+        delivery: Delivery::AtLeastOnce { id: PacketId::new(1).ok_or("zero")?, dup: false },
         retain: false,
         topic: Some(TopicName::new("sensors/room/12")?),
         properties: Properties::EMPTY,

@@ -6,10 +6,9 @@ use core::num::{NonZeroU16, NonZeroU32};
 use arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::{
-    Ack, Auth, ConnAck, Connect, Delivery, Disconnect, OwnedPacket, Packet, PacketId, Properties,
-    Property, Publish, QoS, ReasonCode, ReasonCodes, RetainHandling, SubAck, Subscribe,
-    SubscribeFilters, SubscribeOptions, SubscriptionId, TopicFilter, TopicName, UnsubAck,
-    Unsubscribe, UnsubscribeFilters, UserProperty, Version, Will,
+    Ack, Auth, ConnAck, Connect, Delivery, Disconnect, OwnedPacket, Packet, PacketId, Properties, Property, Publish,
+    QoS, ReasonCode, ReasonCodes, RetainHandling, SubAck, Subscribe, SubscribeFilters, SubscribeOptions,
+    SubscriptionId, TopicFilter, TopicName, UnsubAck, Unsubscribe, UnsubscribeFilters, UserProperty, Version, Will,
 };
 
 impl<'a> Arbitrary<'a> for Version {
@@ -34,14 +33,8 @@ impl<'a> Arbitrary<'a> for Delivery {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         Ok(match QoS::arbitrary(u)? {
             QoS::AtMostOnce => Self::AtMostOnce,
-            QoS::AtLeastOnce => Self::AtLeastOnce {
-                id: u.arbitrary()?,
-                dup: u.arbitrary()?,
-            },
-            QoS::ExactlyOnce => Self::ExactlyOnce {
-                id: u.arbitrary()?,
-                dup: u.arbitrary()?,
-            },
+            QoS::AtLeastOnce => Self::AtLeastOnce { id: u.arbitrary()?, dup: u.arbitrary()? },
+            QoS::ExactlyOnce => Self::ExactlyOnce { id: u.arbitrary()?, dup: u.arbitrary()? },
         })
     }
 }
@@ -61,8 +54,7 @@ fn binary<'a>(u: &mut Unstructured<'a>) -> Result<&'a [u8]> {
 impl<'a> Arbitrary<'a> for TopicName<'a> {
     fn arbitrary(u: &mut Unstructured<'a>) -> Result<Self> {
         let text = text(u)?.split(['+', '#']).next().unwrap_or_default();
-        Self::new(if text.is_empty() { "a" } else { text })
-            .map_err(|_| arbitrary::Error::IncorrectFormat)
+        Self::new(if text.is_empty() { "a" } else { text }).map_err(|_| arbitrary::Error::IncorrectFormat)
     }
 }
 
@@ -71,17 +63,14 @@ impl<'a> Arbitrary<'a> for TopicFilter<'a> {
         let text = text(u)?;
         match Self::new(text) {
             Ok(filter) if !filter.has_share_prefix() || filter.share().is_some() => Ok(filter),
-            _ => Self::new(*u.choose(&["a", "+", "#", "a/+/b/#", "$share/g/a"])?)
+            _ => Self::new(u.choose(&["a", "+", "#", "a/+/b/#", "$share/g/a"])?)
                 .map_err(|_| arbitrary::Error::IncorrectFormat),
         }
     }
 }
 
 fn user_property<'a>(u: &mut Unstructured<'a>) -> Result<Property<'a>> {
-    Ok(Property::UserProperty(UserProperty {
-        name: text(u)?,
-        value: text(u)?,
-    }))
+    Ok(Property::UserProperty(UserProperty { name: text(u)?, value: text(u)? }))
 }
 
 /// At most one of each choice and some user properties, in any number.
@@ -141,11 +130,7 @@ fn connect(u: &mut Unstructured<'_>) -> Result<OwnedPacket> {
         client_id: text(u)?,
         will: if u.arbitrary()? { Some(will) } else { None },
         username: if u.arbitrary()? { Some(text(u)?) } else { None },
-        password: if u.arbitrary()? {
-            Some(binary(u)?)
-        } else {
-            None
-        },
+        password: if u.arbitrary()? { Some(binary(u)?) } else { None },
         properties: block(&list)?,
     };
     own(&Packet::Connect(connect))
@@ -171,11 +156,7 @@ fn message_properties<'a>(
 fn publish(u: &mut Unstructured<'_>) -> Result<OwnedPacket> {
     let list = message_properties(u, |u| NonZeroU16::arbitrary(u).map(Property::TopicAlias))?;
     let properties = block(&list)?;
-    let topic = if properties.topic_alias().is_some() && u.arbitrary()? {
-        None
-    } else {
-        Some(u.arbitrary()?)
-    };
+    let topic = if properties.topic_alias().is_some() && u.arbitrary()? { None } else { Some(u.arbitrary()?) };
     own(&Packet::Publish(Publish {
         delivery: u.arbitrary()?,
         retain: u.arbitrary()?,
@@ -187,18 +168,10 @@ fn publish(u: &mut Unstructured<'_>) -> Result<OwnedPacket> {
 
 fn ack(u: &mut Unstructured<'_>) -> Result<OwnedPacket> {
     let list = properties(u, &[reason_string])?;
-    let mut ack = Ack {
-        id: u.arbitrary()?,
-        reason: ReasonCode::Success,
-        properties: block(&list)?,
-    };
+    let mut ack = Ack { id: u.arbitrary()?, reason: ReasonCode::Success, properties: block(&list)? };
     let kind = u.int_in_range(0..=3)?;
     if u.arbitrary()? {
-        ack.reason = if kind < 2 {
-            ReasonCode::QuotaExceeded
-        } else {
-            ReasonCode::PacketIdentifierNotFound
-        };
+        ack.reason = if kind < 2 { ReasonCode::QuotaExceeded } else { ReasonCode::PacketIdentifierNotFound };
     }
     own(&match kind {
         0 => Packet::PubAck(ack),
@@ -213,9 +186,7 @@ fn subscribe(u: &mut Unstructured<'_>) -> Result<OwnedPacket> {
         u,
         &[|u| {
             let value = u.int_in_range(1..=268_435_455)?;
-            SubscriptionId::new(value)
-                .map(Property::SubscriptionIdentifier)
-                .ok_or(arbitrary::Error::IncorrectFormat)
+            SubscriptionId::new(value).map(Property::SubscriptionIdentifier).ok_or(arbitrary::Error::IncorrectFormat)
         }],
     )?;
     let mut filters = Vec::new();
@@ -234,11 +205,7 @@ fn subscribe(u: &mut Unstructured<'_>) -> Result<OwnedPacket> {
         filters.push((filter, options));
     }
     let filters = SubscribeFilters::new(&filters);
-    own(&Packet::Subscribe(Subscribe {
-        id: u.arbitrary()?,
-        properties: block(&list)?,
-        filters,
-    }))
+    own(&Packet::Subscribe(Subscribe { id: u.arbitrary()?, properties: block(&list)?, filters }))
 }
 
 fn unsubscribe(u: &mut Unstructured<'_>) -> Result<OwnedPacket> {
@@ -248,21 +215,13 @@ fn unsubscribe(u: &mut Unstructured<'_>) -> Result<OwnedPacket> {
         filters.push(TopicFilter::arbitrary(u)?);
     }
     let filters = UnsubscribeFilters::new(&filters);
-    own(&Packet::Unsubscribe(Unsubscribe {
-        id: u.arbitrary()?,
-        properties: block(&list)?,
-        filters,
-    }))
+    own(&Packet::Unsubscribe(Unsubscribe { id: u.arbitrary()?, properties: block(&list)?, filters }))
 }
 
 fn answers(u: &mut Unstructured<'_>) -> Result<OwnedPacket> {
     let list = properties(u, &[reason_string])?;
     let properties = block(&list)?;
-    let codes = [
-        ReasonCode::Success,
-        ReasonCode::UnspecifiedError,
-        ReasonCode::NotAuthorized,
-    ];
+    let codes = [ReasonCode::Success, ReasonCode::UnspecifiedError, ReasonCode::NotAuthorized];
     let mut reasons = Vec::new();
     for _ in 0..u.int_in_range(1..=5)? {
         reasons.push(*u.choose(&codes)?);
@@ -270,40 +229,20 @@ fn answers(u: &mut Unstructured<'_>) -> Result<OwnedPacket> {
     let reasons = ReasonCodes::new(&reasons);
     let id = u.arbitrary()?;
     own(&match u.arbitrary()? {
-        true => Packet::SubAck(SubAck {
-            id,
-            properties,
-            reasons,
-        }),
-        false => Packet::UnsubAck(UnsubAck {
-            id,
-            properties,
-            reasons,
-        }),
+        true => Packet::SubAck(SubAck { id, properties, reasons }),
+        false => Packet::UnsubAck(UnsubAck { id, properties, reasons }),
     })
 }
 
 fn session(u: &mut Unstructured<'_>) -> Result<OwnedPacket> {
-    let list = properties(
-        u,
-        &[reason_string, |u| {
-            text(u).map(Property::AuthenticationMethod)
-        }],
-    )?;
+    let list = properties(u, &[reason_string, |u| text(u).map(Property::AuthenticationMethod)])?;
     let properties = block(&list)?;
     own(&match u.int_in_range(0..=4)? {
-        0 => Packet::ConnAck(ConnAck {
-            session_present: u.arbitrary()?,
-            reason: ReasonCode::Success,
-            properties,
-        }),
-        1 if properties.authentication_method().is_some() => Packet::Auth(Auth {
-            reason: ReasonCode::ContinueAuthentication,
-            properties,
-        }),
-        2 => Packet::Disconnect(Disconnect::new(
-            *u.choose(&[ReasonCode::Success, ReasonCode::ProtocolError])?,
-        )),
+        0 => Packet::ConnAck(ConnAck { session_present: u.arbitrary()?, reason: ReasonCode::Success, properties }),
+        1 if properties.authentication_method().is_some() => {
+            Packet::Auth(Auth { reason: ReasonCode::ContinueAuthentication, properties })
+        }
+        2 => Packet::Disconnect(Disconnect::new(*u.choose(&[ReasonCode::Success, ReasonCode::ProtocolError])?)),
         3 => Packet::PingReq,
         _ => Packet::PingResp,
     })

@@ -98,14 +98,7 @@ impl Decoder {
     }
 
     const fn new(sender: Sender, version: Option<Version>, packet_bytes_max: u32) -> Self {
-        Self {
-            sender,
-            version,
-            begun: false,
-            packet_bytes_max,
-            chunks_over: u32::MAX,
-            payload_left: 0,
-        }
+        Self { sender, version, begun: false, packet_bytes_max, chunks_over: u32::MAX, payload_left: 0 }
     }
 
     /// Hands out every PUBLISH larger than `bytes` (with its fixed header) as [`Step::Head`] and [`Step::Payload`],
@@ -143,9 +136,7 @@ impl Decoder {
             // [MQTT-3.1.0-1]: seen before the packet is complete, whatever it claims to be.
             (Some(first), Sender::Client) => *first == 0x10,
             // [MQTT-3.2.0-1]; an AUTH may come before CONNACK.
-            (Some(first), Sender::Server) => {
-                *first == 0x20 || *first == 0xf0 && self.version == Some(Version::V5_0)
-            }
+            (Some(first), Sender::Server) => *first == 0x20 || *first == 0xf0 && self.version == Some(Version::V5_0),
             (Some(_), Sender::Any) => true,
         };
         if !allowed {
@@ -190,11 +181,7 @@ impl Decoder {
                 return Ok(Step::Need(len - body.len()));
             }
             _ => {
-                return Err(DecodeError::new(
-                    Violation::Truncated,
-                    Some(version),
-                    header.total(),
-                ));
+                return Err(DecodeError::new(Violation::Truncated, Some(version), header.total()));
             }
         };
         let Some((head, rest)) = body.split_at_checked(head_len) else {
@@ -204,47 +191,30 @@ impl Decoder {
         self.check(&Packet::Publish(publish))?;
         let payload_len = header.remaining - head_len as u32;
         self.payload_left = payload_len;
-        Ok(Step::Head {
-            publish,
-            payload_len,
-            rest,
-        })
+        Ok(Step::Head { publish, payload_len, rest })
     }
 
     fn take_payload<'a>(&mut self, src: &'a [u8]) -> Step<'a> {
         if src.is_empty() {
             return Step::Need(1);
         }
-        let (bytes, rest) = src
-            .split_at_checked(self.payload_left as usize)
-            .unwrap_or((src, &[]));
+        let (bytes, rest) = src.split_at_checked(self.payload_left as usize).unwrap_or((src, &[]));
         self.payload_left -= bytes.len() as u32;
-        Step::Payload {
-            bytes,
-            left: self.payload_left,
-            rest,
-        }
+        Step::Payload { bytes, left: self.payload_left, rest }
     }
 
     /// What the order and the direction of packets show.
     #[inline]
     fn check(&mut self, packet: &Packet<'_>) -> Result<(), DecodeError> {
         let found = match (self.sender, packet) {
-            (_, Packet::PubAck(_) | Packet::PubRec(_) | Packet::PubRel(_) | Packet::PubComp(_)) => {
-                Ok(())
-            }
+            (_, Packet::PubAck(_) | Packet::PubRec(_) | Packet::PubRel(_) | Packet::PubComp(_)) => Ok(()),
             (Sender::Client, Packet::Publish(p)) => match p.properties.is_empty() {
                 true => Ok(()),
                 false => publish_from_client(p),
             },
             (Sender::Any, Packet::Publish(_)) => Ok(()),
-            (
-                Sender::Server,
-                Packet::Publish(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp,
-            )
-            | (Sender::Client, Packet::Subscribe(_) | Packet::Unsubscribe(_) | Packet::PingReq) => {
-                Ok(())
-            }
+            (Sender::Server, Packet::Publish(_) | Packet::SubAck(_) | Packet::UnsubAck(_) | Packet::PingResp)
+            | (Sender::Client, Packet::Subscribe(_) | Packet::Unsubscribe(_) | Packet::PingReq) => Ok(()),
             _ => self.check_rare(packet),
         };
         found.map_err(|violation| DecodeError::new(violation, self.version, 0))
@@ -259,9 +229,7 @@ impl Decoder {
                 Ok(())
             }
             // [MQTT-3.1.0-2]; CONNACK once likewise: [MQTT-3.2.0-2]
-            (Sender::Client, Packet::Connect(_)) | (Sender::Server, Packet::ConnAck(_))
-                if self.begun =>
-            {
+            (Sender::Client, Packet::Connect(_)) | (Sender::Server, Packet::ConnAck(_)) if self.begun => {
                 Err(Violation::SecondConnect)
             }
             (Sender::Client, Packet::Connect(connect)) => {
@@ -287,8 +255,9 @@ impl Decoder {
                 }
             }
             (sender, Packet::Auth(p)) => match (p.reason, sender) {
-                (ReasonCode::Success, Sender::Client)
-                | (ReasonCode::ReAuthenticate, Sender::Server) => Err(Violation::ReasonDirection),
+                (ReasonCode::Success, Sender::Client) | (ReasonCode::ReAuthenticate, Sender::Server) => {
+                    Err(Violation::ReasonDirection)
+                }
                 _ => Ok(()),
             },
             _ => Err(Violation::WrongDirection),
@@ -365,24 +334,13 @@ mod owned {
         fn decode_any(&mut self, src: &mut BytesMut) -> Result<Option<Decoded>, DecodeError> {
             let len = src.len();
             let (parts, taken, payload_len) = match self.step(src)? {
-                Step::Packet { packet, rest } => {
-                    (Detached::new(&packet, src), len - rest.len(), None)
+                Step::Packet { packet, rest } => (Detached::new(&packet, src), len - rest.len(), None),
+                Step::Head { publish, payload_len, rest } => {
+                    (Detached::new(&Packet::Publish(publish), src), len - rest.len(), Some(payload_len))
                 }
-                Step::Head {
-                    publish,
-                    payload_len,
-                    rest,
-                } => (
-                    Detached::new(&Packet::Publish(publish), src),
-                    len - rest.len(),
-                    Some(payload_len),
-                ),
                 Step::Payload { bytes, left, .. } => {
                     let taken = bytes.len();
-                    return Ok(Some(Decoded::Payload {
-                        bytes: src.split_to(taken).freeze(),
-                        left,
-                    }));
+                    return Ok(Some(Decoded::Payload { bytes: src.split_to(taken).freeze(), left }));
                 }
                 Step::Need(_) => return Ok(None),
             };
@@ -392,10 +350,7 @@ mod owned {
             };
             let packet = take(src, taken, parts);
             Ok(Some(match payload_len {
-                Some(payload_len) => Decoded::Head {
-                    publish: packet,
-                    payload_len,
-                },
+                Some(payload_len) => Decoded::Head { publish: packet, payload_len },
                 None => Decoded::Packet(packet),
             }))
         }

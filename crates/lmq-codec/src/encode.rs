@@ -2,8 +2,7 @@ use core::fmt;
 
 use crate::frame::REMAINING_MAX;
 use crate::packet::{
-    Ack, AckKind, Auth, ConnAck, Connect, Disconnect, Publish, SubAck, Subscribe, UnsubAck,
-    Unsubscribe,
+    Ack, AckKind, Auth, ConnAck, Connect, Disconnect, Publish, SubAck, Subscribe, UnsubAck, Unsubscribe,
 };
 use crate::text::{FIELD_BYTES_MAX, has_nul};
 use crate::{ReasonCode, Version, Violation};
@@ -46,16 +45,9 @@ impl Sizes {
         Self::with_will(body, properties, None)
     }
 
-    pub(crate) fn with_will(
-        body: usize,
-        properties: Option<usize>,
-        will: Option<usize>,
-    ) -> Result<Self, EncodeError> {
-        let block =
-            |len: usize| len.saturating_add(varint_len(u32::try_from(len).unwrap_or(u32::MAX)));
-        let total = body
-            .saturating_add(properties.map_or(0, block))
-            .saturating_add(will.map_or(0, block));
+    pub(crate) fn with_will(body: usize, properties: Option<usize>, will: Option<usize>) -> Result<Self, EncodeError> {
+        let block = |len: usize| len.saturating_add(varint_len(u32::try_from(len).unwrap_or(u32::MAX)));
+        let total = body.saturating_add(properties.map_or(0, block)).saturating_add(will.map_or(0, block));
         match u32::try_from(total) {
             // The parts are not longer than the total, so they fit as well.
             Ok(remaining) if remaining <= REMAINING_MAX => Ok(Self {
@@ -70,11 +62,7 @@ impl Sizes {
 
 impl<'a> Encoder<'a> {
     pub(crate) const fn new(form: Form<'a>, version: Version, sizes: Sizes) -> Self {
-        Self {
-            form,
-            version,
-            sizes,
-        }
+        Self { form, version, sizes }
     }
 
     /// The exact length of the packet in bytes, with its fixed header: 2 to 268,435,460.
@@ -120,11 +108,7 @@ impl<'a> Encoder<'a> {
 
     #[inline]
     fn write_to(&self, sink: &mut impl Sink) {
-        let Self {
-            form,
-            version,
-            sizes,
-        } = self;
+        let Self { form, version, sizes } = self;
         match form {
             Form::Connect(p) => p.write(*version, sizes, sink),
             Form::ConnAck(p) => p.write(*version, sizes, sink),
@@ -227,20 +211,16 @@ pub(crate) const fn varint_len(value: u32) -> usize {
 
 /// A variable byte integer of at most 268,435,455 and its length.
 #[inline]
-pub(crate) const fn varint_bytes(value: u32) -> ([u8; 4], usize) {
-    let len = varint_len(value);
-    let mut bytes = [
-        value as u8 & 0x7f,
-        (value >> 7) as u8 & 0x7f,
-        (value >> 14) as u8 & 0x7f,
-        (value >> 21) as u8 & 0x7f,
-    ];
-    let mut at = 0;
-    while at + 1 < len {
-        bytes[at] |= 0x80;
-        at += 1;
-    }
-    (bytes, len)
+pub(crate) fn varint_bytes(value: u32) -> ([u8; 4], usize) {
+    let digit = |shift: u32| (value >> shift) as u8 & 0x7f;
+    let more = |shift: u32| digit(shift) | 0x80;
+    let bytes = match varint_len(value) {
+        1 => [digit(0), 0, 0, 0],
+        2 => [more(0), digit(7), 0, 0],
+        3 => [more(0), more(7), digit(14), 0],
+        _ => [more(0), more(7), more(14), digit(21)],
+    };
+    (bytes, varint_len(value))
 }
 
 /// A packet that cannot be written in the edition asked for; the caller's fault.
@@ -270,20 +250,14 @@ impl EncodeError {
 /// An error if an edition without properties is to write some.
 pub(crate) fn properties_exist(empty: bool, version: Version) -> Result<(), EncodeError> {
     if !empty && !version.has_properties() {
-        return Err(EncodeError::new(EncodeErrorKind::NotIn(
-            "properties",
-            version,
-        )));
+        return Err(EncodeError::new(EncodeErrorKind::NotIn("properties", version)));
     }
     Ok(())
 }
 
 pub(crate) fn check_binary(name: &'static str, bytes: &[u8]) -> Result<(), EncodeError> {
     if bytes.len() > FIELD_BYTES_MAX {
-        return Err(EncodeError::new(EncodeErrorKind::FieldTooLong(
-            name,
-            bytes.len(),
-        )));
+        return Err(EncodeError::new(EncodeErrorKind::FieldTooLong(name, bytes.len())));
     }
     Ok(())
 }

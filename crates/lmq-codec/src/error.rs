@@ -157,11 +157,7 @@ impl DecodeError {
     #[cold]
     pub(crate) const fn new(violation: Violation, version: Option<Version>, at: usize) -> Self {
         // Packets end at 268,435,460 bytes, far below 2^32.
-        Self {
-            violation,
-            version,
-            at: at as u32,
-        }
+        Self { violation, version, at: at as u32 }
     }
 
     /// The rule that was broken.
@@ -215,24 +211,13 @@ impl From<&DecodeError> for ReasonCode {
 impl fmt::Display for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (text, ..) = self.violation.row();
-        write!(
-            f,
-            "peer sent a malformed packet: {text}, at byte {} [{}]",
-            self.at,
-            self.statement()
-        )
+        write!(f, "peer sent a malformed packet: {text}, at byte {} [{}]", self.at, self.statement())
     }
 }
 
 impl fmt::Debug for DecodeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "DecodeError({:?} at {}, {})",
-            self.violation,
-            self.at,
-            self.statement()
-        )
+        write!(f, "DecodeError({:?} at {}, {})", self.violation, self.at, self.statement())
     }
 }
 

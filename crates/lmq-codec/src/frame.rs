@@ -7,23 +7,37 @@ pub(crate) const REMAINING_MAX: u32 = 268_435_455;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
-#[allow(missing_docs)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum PacketType {
+    /// The client asks for a connection.
     Connect = 1,
+    /// The server answers.
     ConnAck = 2,
+    /// A message.
     Publish = 3,
+    /// A QoS 1 message was received.
     PubAck = 4,
+    /// A QoS 2 message was received.
     PubRec = 5,
+    /// Its identifier is free.
     PubRel = 6,
+    /// Its identifier is free on both sides.
     PubComp = 7,
+    /// The client subscribes.
     Subscribe = 8,
+    /// The server answers.
     SubAck = 9,
+    /// The client takes subscriptions back.
     Unsubscribe = 10,
+    /// The server answers.
     UnsubAck = 11,
+    /// The client is alive.
     PingReq = 12,
+    /// The server is too.
     PingResp = 13,
+    /// The end of the connection, announced.
     Disconnect = 14,
+    /// A step of an authentication; MQTT 5.0.
     Auth = 15,
 }
 
@@ -112,23 +126,18 @@ pub enum Split<'a> {
 /// The peer's: an endless or non-minimal remaining length, a packet type or flags no edition has, a packet over the limit.
 #[inline]
 pub fn split(src: &[u8], packet_bytes_max: u32) -> Result<Split<'_>, DecodeError> {
-    // Most packets have a remaining length of one byte.
-    if let [first, length @ 0..0x80, tail @ ..] = src {
-        let length = usize::from(*length);
-        if length + 2 <= packet_bytes_max as usize {
-            if let (Some((body, rest)), Some((bytes, _))) = (
-                tail.split_at_checked(length),
-                src.split_at_checked(length + 2),
-            ) {
-                return Ok(Split::Frame {
-                    frame: Frame {
-                        bytes,
-                        body,
-                        first: *first,
-                    },
-                    rest,
-                });
-            }
+    // Most packets have a remaining length of one or two bytes.
+    let (first, length, tail) = match src {
+        [first, length @ 0..0x80, tail @ ..] => (*first, usize::from(*length), tail),
+        [first, low @ 0x80..=0xff, high @ 1..0x80, tail @ ..] => {
+            (*first, usize::from(*low & 0x7f) | usize::from(*high) << 7, tail)
+        }
+        _ => return split_any(src, packet_bytes_max),
+    };
+    let total = src.len() - tail.len() + length;
+    if total <= packet_bytes_max as usize {
+        if let (Some((body, rest)), Some((bytes, _))) = (tail.split_at_checked(length), src.split_at_checked(total)) {
+            return Ok(Split::Frame { frame: Frame { bytes, body, first }, rest });
         }
     }
     split_any(src, packet_bytes_max)
@@ -146,14 +155,7 @@ fn split_any(src: &[u8], packet_bytes_max: u32) -> Result<Split<'_>, DecodeError
         return Ok(Split::Need(total - src.len()));
     };
     let body = bytes.get(header.header_len..).unwrap_or_default();
-    Ok(Split::Frame {
-        frame: Frame {
-            bytes,
-            body,
-            first: header.first,
-        },
-        rest,
-    })
+    Ok(Split::Frame { frame: Frame { bytes, body, first: header.first }, rest })
 }
 
 /// A fixed header.
@@ -184,17 +186,9 @@ pub(crate) fn header(src: &[u8]) -> Result<Option<Header>, DecodeError> {
         if byte & 0x80 == 0 {
             // [MQTT-1.5.5-1]
             if *byte == 0 && at > 0 {
-                return Err(DecodeError::new(
-                    Violation::RemainingLengthNotMinimal,
-                    None,
-                    1 + at,
-                ));
+                return Err(DecodeError::new(Violation::RemainingLengthNotMinimal, None, 1 + at));
             }
-            return Ok(Some(Header {
-                first: *first,
-                header_len: at + 2,
-                remaining,
-            }));
+            return Ok(Some(Header { first: *first, header_len: at + 2, remaining }));
         }
     }
     if tail.len() >= 4 {

@@ -50,11 +50,7 @@ impl codec::Encoder<Packet<'_>> for Framed {
     type Error = FramedError;
 
     fn encode(&mut self, packet: Packet<'_>, dst: &mut BytesMut) -> Result<(), FramedError> {
-        let version = if let Packet::Connect(connect) = &packet {
-            connect.version
-        } else {
-            self.version()
-        };
+        let version = if let Packet::Connect(connect) = &packet { connect.version } else { self.version() };
         let encoder = packet.encoder(version).map_err(FramedError::Encode)?;
         dst.reserve(encoder.encoded_len());
         encoder.write(dst);

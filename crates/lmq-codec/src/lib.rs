@@ -1,14 +1,6 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
-#![cfg_attr(
-    not(test),
-    warn(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::indexing_slicing,
-        clippy::panic
-    )
-)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "alloc")]
@@ -51,12 +43,11 @@ pub use framed::{Framed, FramedError};
 #[cfg(feature = "alloc")]
 pub use owned::OwnedPacket;
 pub use packet::{
-    Ack, Auth, ConnAck, Connect, Disconnect, Packet, Publish, ReasonCodes, RetainHandling, SubAck,
-    Subscribe, SubscribeFilters, SubscribeOptions, UnsubAck, Unsubscribe, UnsubscribeFilters, Will,
+    Ack, Auth, ConnAck, Connect, Disconnect, Packet, Publish, ReasonCodes, RetainHandling, SubAck, Subscribe,
+    SubscribeFilters, SubscribeOptions, UnsubAck, Unsubscribe, UnsubscribeFilters, Will,
 };
 pub use property::{
-    Properties, Property, PropertyError, PropertyIter, SubscriptionId, SubscriptionIdError,
-    UserProperty,
+    Properties, Property, PropertyError, PropertyIter, SubscriptionId, SubscriptionIdError, UserProperty,
 };
 pub use reason::ReasonCode;
 #[cfg(feature = "alloc")]

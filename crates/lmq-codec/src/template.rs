@@ -34,11 +34,7 @@ impl Template {
     ///
     /// # Errors
     /// Those of [`Publish::encoder`]; `out` is left as it was.
-    pub fn write(
-        p: &Publish<'_>,
-        version: Version,
-        out: &mut Vec<u8>,
-    ) -> Result<Self, EncodeError> {
+    pub fn write(p: &Publish<'_>, version: Version, out: &mut Vec<u8>) -> Result<Self, EncodeError> {
         let template = Self::write_head(p, version, out)?;
         out.extend_from_slice(p.payload);
         Ok(template)
@@ -48,20 +44,14 @@ impl Template {
     ///
     /// # Errors
     /// Those of [`Publish::encoder`]; `out` is left as it was.
-    pub fn write_head(
-        p: &Publish<'_>,
-        version: Version,
-        out: &mut Vec<u8>,
-    ) -> Result<Self, EncodeError> {
+    pub fn write_head(p: &Publish<'_>, version: Version, out: &mut Vec<u8>) -> Result<Self, EncodeError> {
         let sizes = p.sizes(version)?;
         out.reserve(1 + varint_len(sizes.remaining) + sizes.remaining as usize - p.payload.len());
         p.write_head(version, &sizes, &mut BufSink(out));
         let topic = p.topic.map_or(0, |topic| topic.as_bytes().len());
         let id_at = match p.delivery.qos() {
             QoS::AtMostOnce => 0,
-            QoS::AtLeastOnce | QoS::ExactlyOnce => {
-                1 + varint_len(sizes.remaining) as u32 + 2 + topic as u32
-            }
+            QoS::AtLeastOnce | QoS::ExactlyOnce => 1 + varint_len(sizes.remaining) as u32 + 2 + topic as u32,
         };
         Ok(Self { id_at })
     }
@@ -73,11 +63,7 @@ impl Template {
     #[inline]
     pub fn patch(&self, copy: &mut [u8], delivery: Delivery) {
         let at = self.id_at as usize;
-        debug_assert_eq!(
-            at != 0,
-            delivery.packet_id().is_some(),
-            "delivery and template have the same shape"
-        );
+        debug_assert_eq!(at != 0, delivery.packet_id().is_some(), "delivery and template have the same shape");
         match delivery.packet_id() {
             None if at == 0 => {}
             Some(id) if at != 0 => {

@@ -52,12 +52,8 @@ fn short_word(bytes: &[u8]) -> u64 {
     let spaces = u64::from_le_bytes([b' '; 8]);
     match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         // The two halves overlap, which repeats bytes but adds none.
-        (Some(head), Some(tail)) => {
-            u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << 32
-        }
-        _ => bytes
-            .iter()
-            .fold(spaces, |word, byte| word << 8 | u64::from(*byte)),
+        (Some(head), Some(tail)) => u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << 32,
+        _ => bytes.iter().fold(spaces, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 
@@ -91,10 +87,7 @@ pub(crate) fn scan(bytes: &[u8]) -> Found {
         odd |= word | word.wrapping_sub(ONES);
         wildcard |= ((word | BIT_3) ^ PLUS).wrapping_sub(ONES);
     });
-    Found {
-        plain: odd & HIGHS == 0,
-        wildcard: wildcard & HIGHS != 0,
-    }
+    Found { plain: odd & HIGHS == 0, wildcard: wildcard & HIGHS != 0 }
 }
 
 /// Whether `test` holds for the position of every `+` and `#`; it may be asked twice about the same one.
@@ -111,13 +104,7 @@ pub(crate) fn all_wildcards(bytes: &[u8], mut test: impl FnMut(usize) -> bool) -
         true
     };
     let Some(last) = bytes.last_chunk::<8>() else {
-        return good(
-            0,
-            bytes
-                .iter()
-                .rev()
-                .fold(0, |word, byte| word << 8 | u64::from(*byte)),
-        );
+        return good(0, bytes.iter().rev().fold(0, |word, byte| word << 8 | u64::from(*byte)));
     };
     let mut rest = bytes;
     while let Some((word, tail)) = rest.split_first_chunk::<8>() {
@@ -162,21 +149,10 @@ mod tests {
                     let bytes = &bytes[..len];
                     let wildcard = matches!(byte, b'+' | b'#');
                     assert_eq!(has_nul(bytes), byte == 0, "{byte} at {at} of {len}");
-                    assert_eq!(
-                        has_nul_or_wildcard(bytes),
-                        byte == 0 || wildcard,
-                        "{byte} at {at} of {len}"
-                    );
+                    assert_eq!(has_nul_or_wildcard(bytes), byte == 0 || wildcard, "{byte} at {at} of {len}");
                     let found = scan(bytes);
-                    assert_eq!(
-                        found.plain,
-                        byte != 0 && byte < 0x80,
-                        "{byte} at {at} of {len}"
-                    );
-                    assert!(
-                        !found.plain || found.wildcard == wildcard,
-                        "{byte} at {at} of {len}"
-                    );
+                    assert_eq!(found.plain, byte != 0 && byte < 0x80, "{byte} at {at} of {len}");
+                    assert!(!found.plain || found.wildcard == wildcard, "{byte} at {at} of {len}");
                     let found = positions(bytes);
                     assert_eq!(found, if wildcard { std::vec![at] } else { Vec::new() });
                 }

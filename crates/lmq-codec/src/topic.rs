@@ -33,13 +33,7 @@ impl<'a> TopicName<'a> {
     /// Checks the bytes of a field of a packet, which are at most 65,535.
     #[inline(always)]
     pub(crate) fn from_field(bytes: &'a [u8]) -> Result<Self, Violation> {
-        if !bytes.is_empty()
-            && scan(bytes)
-                == (Found {
-                    plain: true,
-                    wildcard: false,
-                })
-        {
+        if !bytes.is_empty() && scan(bytes) == (Found { plain: true, wildcard: false }) {
             return Ok(Self(bytes));
         }
         Self::from_odd_field(bytes)
@@ -82,23 +76,12 @@ impl<'a> TopicName<'a> {
 fn explain_name(text: &str) -> TopicError {
     let what = "topic name";
     if text.is_empty() {
-        return TopicError {
-            what,
-            kind: Kind::Empty,
-            at: 0,
-        };
+        return TopicError { what, kind: Kind::Empty, at: 0 };
     }
     if text.len() > FIELD_BYTES_MAX {
-        return TopicError {
-            what,
-            kind: Kind::TooLong,
-            at: FIELD_BYTES_MAX,
-        };
+        return TopicError { what, kind: Kind::TooLong, at: FIELD_BYTES_MAX };
     }
-    let at = text
-        .bytes()
-        .position(|b| matches!(b, 0 | b'+' | b'#'))
-        .unwrap_or(0);
+    let at = text.bytes().position(|b| matches!(b, 0 | b'+' | b'#')).unwrap_or(0);
     let kind = match text.as_bytes().get(at) {
         Some(0) => Kind::Nul,
         Some(b'+') => Kind::Wildcard('+'),
@@ -139,10 +122,7 @@ impl<'a> TopicFilter<'a> {
     #[inline]
     pub(crate) fn from_field(bytes: &'a [u8]) -> Result<Self, Violation> {
         let checked = match scan(bytes) {
-            Found {
-                plain: true,
-                wildcard: false,
-            } if !bytes.is_empty() => return Ok(Self(bytes)),
+            Found { plain: true, wildcard: false } if !bytes.is_empty() => return Ok(Self(bytes)),
             Found { plain: true, .. } if !bytes.is_empty() => check_wildcards(bytes),
             _ if core::str::from_utf8(bytes).is_err() => return Err(Violation::NotUtf8),
             _ => check_filter(bytes),
@@ -242,13 +222,7 @@ fn check_filter(bytes: &[u8]) -> Result<(), TopicError> {
     if !bytes.is_empty() && bytes.len() <= FIELD_BYTES_MAX && !has_nul_or_wildcard(bytes) {
         return Ok(());
     }
-    let error = |kind, at| {
-        Err(TopicError {
-            what: "topic filter",
-            kind,
-            at,
-        })
-    };
+    let error = |kind, at| Err(TopicError { what: "topic filter", kind, at });
     if bytes.is_empty() {
         return error(Kind::Empty, 0);
     }
@@ -285,17 +259,10 @@ fn wildcard_error(bytes: &[u8], at: usize) -> Option<Kind> {
 
 #[cold]
 fn explain_filter(bytes: &[u8]) -> Result<(), TopicError> {
-    let wildcards = bytes
-        .iter()
-        .enumerate()
-        .filter(|(_, b)| matches!(b, b'+' | b'#'));
+    let wildcards = bytes.iter().enumerate().filter(|(_, b)| matches!(b, b'+' | b'#'));
     for (at, _) in wildcards {
         if let Some(kind) = wildcard_error(bytes, at) {
-            return Err(TopicError {
-                what: "topic filter",
-                kind,
-                at,
-            });
+            return Err(TopicError { what: "topic filter", kind, at });
         }
     }
     Ok(())
@@ -377,22 +344,14 @@ impl fmt::Display for TopicError {
         match kind {
             Kind::Empty => write!(f, "{what} is empty: at least one byte"),
             Kind::TooLong => write!(f, "{what} is longer than {FIELD_BYTES_MAX} bytes"),
-            Kind::Nul => write!(
-                f,
-                "{what} has U+0000 at byte {at}: no MQTT text contains it"
-            ),
-            Kind::Wildcard(c) => write!(
-                f,
-                "{what} has a wildcard '{c}' at byte {at}: wildcards belong to topic filters"
-            ),
-            Kind::NotAlone(c) => write!(
-                f,
-                "{what} has '{c}' at byte {at} beside other characters: it fills a level alone"
-            ),
-            Kind::HashNotLast => write!(
-                f,
-                "{what} has '#' at byte {at} before the last level: nothing follows it"
-            ),
+            Kind::Nul => write!(f, "{what} has U+0000 at byte {at}: no MQTT text contains it"),
+            Kind::Wildcard(c) => {
+                write!(f, "{what} has a wildcard '{c}' at byte {at}: wildcards belong to topic filters")
+            }
+            Kind::NotAlone(c) => {
+                write!(f, "{what} has '{c}' at byte {at} beside other characters: it fills a level alone")
+            }
+            Kind::HashNotLast => write!(f, "{what} has '#' at byte {at} before the last level: nothing follows it"),
         }
     }
 }

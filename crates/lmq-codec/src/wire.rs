@@ -15,10 +15,7 @@ pub(crate) struct Fail<'a> {
 
 impl<'a> ParseError<&'a [u8]> for Fail<'a> {
     fn from_error_kind(rest: &'a [u8], _: ErrorKind) -> Self {
-        Self {
-            rest,
-            violation: Violation::Truncated,
-        }
+        Self { rest, violation: Violation::Truncated }
     }
 
     fn append(_: &'a [u8], _: ErrorKind, other: Self) -> Self {

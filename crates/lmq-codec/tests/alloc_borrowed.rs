@@ -27,11 +27,7 @@ fn main() {
             (rest, count) = (next, count + 1);
         }
         let change = region.change();
-        assert_eq!(
-            (change.allocations, change.reallocations),
-            (0, 0),
-            "{change:?}"
-        );
+        assert_eq!((change.allocations, change.reallocations), (0, 0), "{change:?}");
         assert_eq!(count, stream::PACKETS);
         assert!(entries > 100);
         assert_eq!(out, bytes);

@@ -21,23 +21,12 @@ fn main() {
             kept.push(packet);
         }
         let change = region.change();
-        assert!(
-            change.allocations <= 1 && change.reallocations == 0,
-            "{change:?}"
-        );
+        assert!(change.allocations <= 1 && change.reallocations == 0, "{change:?}");
         assert_eq!(kept.len(), stream::PACKETS);
         drop(src);
         let first: Vec<_> = kept.iter().map(|p| p.packet().packet_type()).collect();
-        assert_eq!(
-            first
-                .iter()
-                .filter(|t| **t == lmq_codec::PacketType::Publish)
-                .count(),
-            2 * stream::ROUNDS
-        );
-        let Packet::Publish(publish) = kept[stream::PACKETS - 2].packet() else {
-            panic!()
-        };
+        assert_eq!(first.iter().filter(|t| **t == lmq_codec::PacketType::Publish).count(), 2 * stream::ROUNDS);
+        let Packet::Publish(publish) = kept[stream::PACKETS - 2].packet() else { panic!() };
         assert_eq!(publish.payload, [b'p'; 64]);
         println!("{version}: {} owned packets, {} allocation", kept.len(), change.allocations);
     }

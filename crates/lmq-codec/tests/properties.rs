@@ -2,9 +2,9 @@
 
 use bytes::BytesMut;
 use lmq_codec::{
-    Ack, ConnAck, Connect, Decoded, Decoder, Delivery, Disconnect, OwnedPacket, Packet, PacketId, Properties, Property, Publish,
-    QoS, ReasonCode, ReasonCodes, Split, Step, SubAck, Subscribe, SubscribeFilters, SubscribeOptions, TopicFilter, TopicName,
-    UnsubAck, Unsubscribe, UnsubscribeFilters, UserProperty, Version, Will, split,
+    Ack, ConnAck, Connect, Decoded, Decoder, Delivery, Disconnect, OwnedPacket, Packet, PacketId, Properties, Property,
+    Publish, QoS, ReasonCode, ReasonCodes, Split, Step, SubAck, Subscribe, SubscribeFilters, SubscribeOptions,
+    TopicFilter, TopicName, UnsubAck, Unsubscribe, UnsubscribeFilters, UserProperty, Version, Will, split,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -95,7 +95,10 @@ fn publish() -> impl Strategy<Value = (Version, OwnedPacket)> {
             let list = user(&pairs, version);
             let topic = Some(TopicName::new(&topic).unwrap());
             let properties = Properties::new(&list).unwrap();
-            (version, encode(&Packet::Publish(Publish { delivery, retain, topic, properties, payload: &payload }), version))
+            (
+                version,
+                encode(&Packet::Publish(Publish { delivery, retain, topic, properties, payload: &payload }), version),
+            )
         },
     )
 }
@@ -130,7 +133,11 @@ fn short() -> impl Strategy<Value = (Version, OwnedPacket)> {
             4 => Packet::PingReq,
             5 => Packet::PingResp,
             6 => Packet::Disconnect(Disconnect::new(ReasonCode::Success)),
-            _ => Packet::ConnAck(ConnAck { session_present: false, reason: ReasonCode::NotAuthorized, properties: Properties::EMPTY }),
+            _ => Packet::ConnAck(ConnAck {
+                session_present: false,
+                reason: ReasonCode::NotAuthorized,
+                properties: Properties::EMPTY,
+            }),
         };
         (version, encode(&packet, version))
     })

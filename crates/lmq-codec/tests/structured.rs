@@ -22,9 +22,7 @@ fn every_type_comes_up() {
     for _ in 0..20_000 {
         let bytes: Vec<u8> = (0..60)
             .map(|_| {
-                state = state
-                    .wrapping_mul(6_364_136_223_846_793_005)
-                    .wrapping_add(1_442_695_040_888_963_407);
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
                 (state >> 56) as u8
             })
             .collect();

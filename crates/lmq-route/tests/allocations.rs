@@ -13,10 +13,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 /// Bytes in use, and allocations so far.
 fn now() -> (usize, usize) {
     let stats = ALLOCATOR.stats();
-    (
-        stats.bytes_allocated - stats.bytes_deallocated,
-        stats.allocations + stats.reallocations,
-    )
+    (stats.bytes_allocated - stats.bytes_deallocated, stats.allocations + stats.reallocations)
 }
 
 const COUNT: usize = 200_000;
@@ -35,10 +32,7 @@ fn filter(nth: usize) -> String {
 
 fn fill(index: &mut Subscriptions<u64, u64>, filters: &[String]) {
     for (key, filter) in (0..).zip(filters) {
-        assert_eq!(
-            index.insert(TopicFilter::new(filter).unwrap(), key, key),
-            None
-        );
+        assert_eq!(index.insert(TopicFilter::new(filter).unwrap(), key, key), None);
     }
 }
 
@@ -46,9 +40,7 @@ fn fill(index: &mut Subscriptions<u64, u64>, filters: &[String]) {
 fn memory_is_bounded_given_back_and_not_touched_by_a_match() {
     let filters: Vec<_> = (0..COUNT).map(filter).collect();
     let text: usize = filters.iter().map(String::len).sum();
-    let topics: Vec<_> = (0..1000)
-        .map(|nth| format!("site/{}/device/{}/temperature", nth % 500, nth / 7))
-        .collect();
+    let topics: Vec<_> = (0..1000).map(|nth| format!("site/{}/device/{}/temperature", nth % 500, nth / 7)).collect();
     let (baseline, _) = now();
     let mut index = Subscriptions::new(1);
     assert_eq!(now().0, baseline, "an empty index allocates nothing");
@@ -57,10 +49,7 @@ fn memory_is_bounded_given_back_and_not_touched_by_a_match() {
     assert_eq!(index.filters(), COUNT);
     let (full, before) = now();
     let each = (full - baseline - text) / COUNT;
-    assert!(
-        (40..=100).contains(&each),
-        "{each} bytes a subscription beyond the text"
-    );
+    assert!((40..=100).contains(&each), "{each} bytes a subscription beyond the text");
 
     let mut found = 0;
     for topic in &topics {
@@ -80,20 +69,13 @@ fn memory_is_bounded_given_back_and_not_touched_by_a_match() {
     cached();
     cached();
     let (_, third) = cached();
-    assert!(
-        (full + 1..full + 600 * 1024).contains(&third.0),
-        "{} bytes of memory for topics",
-        third.0 - full
-    );
+    assert!((full + 1..full + 600 * 1024).contains(&third.0), "{} bytes of memory for topics", third.0 - full);
     assert_eq!(cached().1, third, "a remembered topic allocates nothing");
     let recent = third.0 - full;
 
     let churn = |index: &mut Subscriptions<u64, u64>, filters: &[String]| {
         for (key, filter) in (0..).zip(filters) {
-            assert_eq!(
-                index.remove(TopicFilter::new(filter).unwrap(), key),
-                Some(key)
-            );
+            assert_eq!(index.remove(TopicFilter::new(filter).unwrap(), key), Some(key));
         }
     };
     for _ in 0..2 {
@@ -106,11 +88,7 @@ fn memory_is_bounded_given_back_and_not_touched_by_a_match() {
     // Half of the filters leave: half of the memory, and text, and a quarter more for pages and tables not yet shrunk.
     churn(&mut index, &filters[..COUNT / 2]);
     let half = now().0 - baseline - recent;
-    assert!(
-        half < (full - baseline) / 2 + (full - baseline) / 4,
-        "{half} of {}",
-        full - baseline
-    );
+    assert!(half < (full - baseline) / 2 + (full - baseline) / 4, "{half} of {}", full - baseline);
 
     // One filter with many keys: 16 bytes a key, lists at least half full.
     let (before, _) = now();

@@ -11,7 +11,7 @@ use std::{
     sync::Arc,
 };
 
-use common::{Place, text};
+use common::{Place, skip_without, text};
 use rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
     crypto::ring,
@@ -143,7 +143,7 @@ fn openssl_verifies_it() {
         let output = match verify(name) {
             Ok(output) => output,
             Err(e) if e.kind() == ErrorKind::NotFound => {
-                return eprintln!("skipped: there is no openssl here");
+                return skip_without("openssl");
             }
             Err(e) => panic!("{e}"),
         };

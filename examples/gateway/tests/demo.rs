@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use common::{Gateway, Place, assert_refused, http_get, mqtt_connect, output, text};
+use common::{Gateway, Place, assert_refused, http_get, mqtt_connect, output, skip_without, text};
 
 const PORT: [&str; 2] = ["--mqtt", "127.0.0.1:0"];
 
@@ -283,7 +283,7 @@ fn the_printed_lines_work_when_pasted() {
             .unwrap()
             .success()
         {
-            return eprintln!("skipped: there are no mosquitto clients here");
+            return skip_without("the mosquitto clients");
         }
         let shell = |line: &str| {
             let mut command = Command::new("sh");

@@ -11,7 +11,7 @@ pub(crate) use inbound::{Inbound, InboundStage};
 use lmq_codec::QoS;
 pub(crate) use queue::MemoryQueue;
 pub(crate) use stored::StoredQueue;
-pub(crate) use window::{Stage, Window};
+pub(crate) use window::{Inflight, Stage, Window};
 
 use crate::{ClientKey, DropReason, slab::Key};
 

@@ -7,6 +7,7 @@
 //! ```
 
 use alloc::collections::VecDeque;
+use core::ops::Range;
 
 use super::{Stage, Window};
 use crate::{StoredMessage, Ticket};
@@ -89,18 +90,18 @@ impl StoredQueue {
         self.fetching = Some(ticket);
     }
 
-    /// The answer to a fetch of the positions up to `end`; nothing in it means that nothing is left there.
-    ///
-    /// An answer to a fetch of an earlier connection is ignored.
+    /// Whether this is the fetch whose answer is awaited, not one of an earlier connection.
+    pub(crate) fn awaits(&self, ticket: Ticket) -> bool {
+        self.fetching == Some(ticket)
+    }
+
+    /// The answer to a fetch of the positions up to `end`; nothing in it means that nothing is left there. Returns the positions
+    /// that were read; those that are not in `messages` are gone.
     pub(crate) fn fetched(
         &mut self,
-        ticket: Ticket,
         messages: impl IntoIterator<Item = StoredMessage>,
         end: u64,
-    ) {
-        if self.fetching != Some(ticket) {
-            return;
-        }
+    ) -> Range<u64> {
         self.fetching = None;
         let before = self.ready_end;
         for stored in messages {
@@ -112,6 +113,11 @@ impl StoredQueue {
         if self.ready_end == before {
             self.ready_end = end;
         }
+        before..self.ready_end
+    }
+
+    pub(crate) fn is_at_hand(&self, seq: u64) -> bool {
+        self.ready.iter().any(|stored| stored.seq == seq)
     }
 
     pub(crate) fn peek(&self) -> Option<&StoredMessage> {

@@ -1,7 +1,7 @@
 //! The broker proper: connections after their CONNECT, sessions, and the way of a message through them.
 //!
 //! One idea per file: [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets apart, [`publish`]
-//! finds out where a message goes, [`deliver`] sends it, [`acks`] and [`subscribe`] are the other packets, [`effects`]
+//! finds out where a message goes, [`deliver`] sends it, [`stored`] what waited in the store, [`acks`] and [`subscribe`] are the other packets, [`effects`]
 //! keeps what was asked of the world, [`siblings`] talks to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines.
 
 mod acks;
@@ -14,6 +14,7 @@ mod input;
 mod leave;
 mod publish;
 mod siblings;
+mod stored;
 mod subscribe;
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};

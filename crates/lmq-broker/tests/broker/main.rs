@@ -4,10 +4,16 @@
 mod common;
 
 mod acknowledgements;
+mod back_pressure;
+mod bridge;
 mod connect;
 mod keep_alive;
+mod operator;
+mod p2p;
 mod publish;
 mod resend;
+mod restart;
 mod session;
+mod shards;
 mod subscribe;
 mod takeover;

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use ::bytes::Buf;
 pub use bytes::*;
 use lmq_auth::Permissions;
 use lmq_broker::{
@@ -21,6 +22,8 @@ use lmq_broker::{
     Instant, MemoryStore, Message, Now, Peer, Profile, Quota, RouteMessage, SessionView, Settings,
     Shard, ShardId, SourceId, Stats, StoreOp, Ticket, Transport, UnixMillis, Verdict,
 };
+
+use lmq_model::status::StatusEvent;
 
 /// Wall clock of the first moment, in milliseconds since 1970.
 pub const WALL: u64 = 1_790_000_000_000;
@@ -42,6 +45,8 @@ pub struct World {
     trace_store: bool,
     trace_routes: bool,
     log: Vec<String>,
+    /// Every status event, as it was.
+    pub events: Vec<StatusEvent>,
     ports: u16,
     starts: u8,
 }
@@ -109,6 +114,11 @@ pub fn mqtt(shards: u16) -> Settings {
 
 impl World {
     pub fn new(settings: Settings) -> Self {
+        Self::with_quota(settings, Quota::default())
+    }
+
+    /// The same with stores that keep so much per session.
+    pub fn with_quota(settings: Settings, quota: Quota) -> Self {
         let now = Now {
             monotonic: Instant::from_micros(1_000_000),
             wall: UnixMillis::new(WALL),
@@ -128,11 +138,12 @@ impl World {
             trace_store: false,
             trace_routes: false,
             log: Vec::new(),
+            events: Vec::new(),
             ports: 40_000,
             starts: 0,
         };
         let stores = (0..world.settings.shards)
-            .map(|_| MemoryStore::new(Quota::default()))
+            .map(|_| MemoryStore::new(quota))
             .collect();
         world.start(stores);
         world
@@ -359,6 +370,14 @@ impl World {
         self.nodes[self.shard_of(client_id)]
             .shard
             .session(&self.key(client_id))
+    }
+
+    /// How many bytes wait for a client.
+    pub fn unread(&mut self, name: &'static str) -> usize {
+        match self.client(name).place {
+            Place::Shard(node, conn) => self.nodes[node].shard.outgoing(conn).remaining(),
+            _ => 0,
+        }
     }
 
     /// The numbers of all shards together.

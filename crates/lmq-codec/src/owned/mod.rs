@@ -32,19 +32,11 @@ impl OwnedPacket {
         encoder.write(&mut bytes);
         let bytes = Bytes::from(bytes);
         let parts = match split(&bytes, u32::MAX) {
-            Ok(Split::Frame { frame, .. }) => Packet::decode(frame, version)
-                .ok()
-                .and_then(|p| Parts::of(&p, &bytes)),
+            Ok(Split::Frame { frame, .. }) => Packet::decode(frame, version).ok().and_then(|p| Parts::of(&p, &bytes)),
             _ => None,
         };
-        debug_assert!(
-            parts.is_some(),
-            "what the encoder accepts, the decoder accepts"
-        );
-        Ok(Self {
-            bytes,
-            parts: parts.unwrap_or(Parts::PingReq),
-        })
+        debug_assert!(parts.is_some(), "what the encoder accepts, the decoder accepts");
+        Ok(Self { bytes, parts: parts.unwrap_or(Parts::PingReq) })
     }
 
     /// The packet as a view. Nothing is parsed; the texts of a CONNECT are looked through for UTF-8 once more.
@@ -57,9 +49,7 @@ impl OwnedPacket {
     /// A handle on the payload of a PUBLISH; `None` for every other packet.
     #[must_use]
     pub fn payload(&self) -> Option<Bytes> {
-        self.parts
-            .payload()
-            .map(|span| self.bytes.slice(span.range()))
+        self.parts.payload().map(|span| self.bytes.slice(span.range()))
     }
 
     /// The same packet in a buffer of its own size, for packets that outlive the buffer they were read from.
@@ -99,10 +89,7 @@ impl Detached {
 
     #[inline(always)]
     pub(crate) fn attach(self, bytes: Bytes) -> OwnedPacket {
-        OwnedPacket {
-            bytes,
-            parts: self.0,
-        }
+        OwnedPacket { bytes, parts: self.0 }
     }
 }
 
@@ -115,11 +102,7 @@ impl Packet<'_> {
     #[inline]
     pub fn upgrade(&self, buffer: &Bytes) -> Option<OwnedPacket> {
         let parts = Parts::of(self, buffer)?;
-        let bytes = if parts.need_bytes() {
-            buffer.clone()
-        } else {
-            Bytes::new()
-        };
+        let bytes = if parts.need_bytes() { buffer.clone() } else { Bytes::new() };
         Some(OwnedPacket { bytes, parts })
     }
 }

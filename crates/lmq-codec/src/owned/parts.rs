@@ -3,9 +3,8 @@
 use crate::packet::AckKind;
 use crate::property::Properties;
 use crate::{
-    Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, PacketId, Publish, QoS, ReasonCode,
-    ReasonCodes, SubAck, Subscribe, SubscribeFilters, TopicName, UnsubAck, Unsubscribe,
-    UnsubscribeFilters, Version, Will,
+    Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, PacketId, Publish, QoS, ReasonCode, ReasonCodes, SubAck,
+    Subscribe, SubscribeFilters, TopicName, UnsubAck, Unsubscribe, UnsubscribeFilters, Version, Will,
 };
 
 /// A range of the buffer, or nothing at all.
@@ -28,10 +27,7 @@ impl Span {
         if at > whole.len() || part.len() > whole.len() - at {
             return None;
         }
-        Some(Self {
-            at: u32::try_from(at).ok()?,
-            len: u32::try_from(part.len()).ok()?,
-        })
+        Some(Self { at: u32::try_from(at).ok()?, len: u32::try_from(part.len()).ok()? })
     }
 
     #[inline]
@@ -63,55 +59,17 @@ pub(super) struct ConnectParts {
 #[derive(Clone, Copy)]
 pub(super) enum Parts {
     Connect(ConnectParts),
-    ConnAck {
-        session_present: bool,
-        reason: ReasonCode,
-        properties: Span,
-    },
-    Publish {
-        delivery: Delivery,
-        retain: bool,
-        topic: Option<Span>,
-        properties: Span,
-        payload: Span,
-    },
-    Ack {
-        kind: AckKind,
-        id: PacketId,
-        reason: ReasonCode,
-        properties: Span,
-    },
-    Subscribe {
-        id: PacketId,
-        properties: Span,
-        filters: Span,
-        version: Version,
-    },
-    SubAck {
-        id: PacketId,
-        properties: Span,
-        reasons: Span,
-    },
-    Unsubscribe {
-        id: PacketId,
-        properties: Span,
-        filters: Span,
-    },
-    UnsubAck {
-        id: PacketId,
-        properties: Span,
-        reasons: Span,
-    },
+    ConnAck { session_present: bool, reason: ReasonCode, properties: Span },
+    Publish { delivery: Delivery, retain: bool, topic: Option<Span>, properties: Span, payload: Span },
+    Ack { kind: AckKind, id: PacketId, reason: ReasonCode, properties: Span },
+    Subscribe { id: PacketId, properties: Span, filters: Span, version: Version },
+    SubAck { id: PacketId, properties: Span, reasons: Span },
+    Unsubscribe { id: PacketId, properties: Span, filters: Span },
+    UnsubAck { id: PacketId, properties: Span, reasons: Span },
     PingReq,
     PingResp,
-    Disconnect {
-        reason: ReasonCode,
-        properties: Span,
-    },
-    Auth {
-        reason: ReasonCode,
-        properties: Span,
-    },
+    Disconnect { reason: ReasonCode, properties: Span },
+    Auth { reason: ReasonCode, properties: Span },
 }
 
 impl Parts {
@@ -119,20 +77,14 @@ impl Parts {
     #[inline]
     pub(super) fn of(packet: &Packet<'_>, whole: &[u8]) -> Option<Self> {
         let block = |properties: &Properties<'_>| Span::of(properties.wire()?, whole);
-        let ack = |kind, p: &Ack<'_>| {
-            Some(Self::Ack {
-                kind,
-                id: p.id,
-                reason: p.reason,
-                properties: block(&p.properties)?,
-            })
-        };
+        let ack =
+            |kind, p: &Ack<'_>| Some(Self::Ack { kind, id: p.id, reason: p.reason, properties: block(&p.properties)? });
         Some(match packet {
             Packet::Publish(p) => Self::of_publish(p, whole)?,
-            Packet::PubAck(p) => ack(AckKind::PubAck, p)?,
-            Packet::PubRec(p) => ack(AckKind::PubRec, p)?,
-            Packet::PubRel(p) => ack(AckKind::PubRel, p)?,
-            Packet::PubComp(p) => ack(AckKind::PubComp, p)?,
+            Packet::PubAck(p) => ack(AckKind::Ack, p)?,
+            Packet::PubRec(p) => ack(AckKind::Rec, p)?,
+            Packet::PubRel(p) => ack(AckKind::Rel, p)?,
+            Packet::PubComp(p) => ack(AckKind::Comp, p)?,
             Packet::Connect(p) => Self::Connect(ConnectParts::of(p, whole)?),
             Packet::ConnAck(p) => Self::ConnAck {
                 session_present: p.session_present,
@@ -142,12 +94,7 @@ impl Parts {
             Packet::Subscribe(p) => {
                 let (filters, version) = p.filters.wire()?;
                 let (properties, filters) = (block(&p.properties)?, Span::of(filters, whole)?);
-                Self::Subscribe {
-                    id: p.id,
-                    properties,
-                    filters,
-                    version,
-                }
+                Self::Subscribe { id: p.id, properties, filters, version }
             }
             Packet::SubAck(p) => Self::SubAck {
                 id: p.id,
@@ -166,14 +113,8 @@ impl Parts {
             },
             Packet::PingReq => Self::PingReq,
             Packet::PingResp => Self::PingResp,
-            Packet::Disconnect(p) => Self::Disconnect {
-                reason: p.reason,
-                properties: block(&p.properties)?,
-            },
-            Packet::Auth(p) => Self::Auth {
-                reason: p.reason,
-                properties: block(&p.properties)?,
-            },
+            Packet::Disconnect(p) => Self::Disconnect { reason: p.reason, properties: block(&p.properties)? },
+            Packet::Auth(p) => Self::Auth { reason: p.reason, properties: block(&p.properties)? },
         })
     }
 
@@ -194,21 +135,16 @@ impl Parts {
     #[inline(always)]
     pub(super) fn of_short(first: u8, body: &[u8]) -> Option<Self> {
         let kind = match (first, body) {
-            (0x40, _) => AckKind::PubAck,
-            (0x50, _) => AckKind::PubRec,
-            (0x62, _) => AckKind::PubRel,
-            (0x70, _) => AckKind::PubComp,
+            (0x40, _) => AckKind::Ack,
+            (0x50, _) => AckKind::Rec,
+            (0x62, _) => AckKind::Rel,
+            (0x70, _) => AckKind::Comp,
             (0xc0, []) => return Some(Self::PingReq),
             (0xd0, []) => return Some(Self::PingResp),
             _ => return None,
         };
         let id = PacketId::new(u16::from_be_bytes(body.try_into().ok()?))?;
-        Some(Self::Ack {
-            kind,
-            id,
-            reason: ReasonCode::Success,
-            properties: Span::EMPTY,
-        })
+        Some(Self::Ack { kind, id, reason: ReasonCode::Success, properties: Span::EMPTY })
     }
 
     /// Whether some field lies in the buffer, so that the packet must keep it.
@@ -220,11 +156,7 @@ impl Parts {
             | Self::ConnAck { properties, .. }
             | Self::Disconnect { properties, .. }
             | Self::Auth { properties, .. } => properties.len > 0,
-            Self::UnsubAck {
-                properties,
-                reasons,
-                ..
-            } => properties.len > 0 || reasons.len > 0,
+            Self::UnsubAck { properties, reasons, .. } => properties.len > 0 || reasons.len > 0,
             Self::Publish { .. }
             | Self::Connect(_)
             | Self::Subscribe { .. }
@@ -245,103 +177,61 @@ impl Parts {
     pub(super) fn view<'a>(&self, whole: &'a [u8]) -> Packet<'a> {
         let block = |span: &Span| Properties::from_checked(span.bytes(whole));
         match self {
-            Self::Publish {
-                delivery,
-                retain,
-                topic,
-                properties,
-                payload,
-            } => Packet::Publish(Publish {
+            Self::Publish { delivery, retain, topic, properties, payload } => Packet::Publish(Publish {
                 delivery: *delivery,
                 retain: *retain,
                 topic: topic.map(|topic| TopicName::from_checked(topic.bytes(whole))),
                 properties: block(properties),
                 payload: payload.bytes(whole),
             }),
-            Self::Ack {
-                kind,
-                id,
-                reason,
-                properties,
-            } => {
-                let ack = Ack {
-                    id: *id,
-                    reason: *reason,
-                    properties: block(properties),
-                };
+            Self::Ack { kind, id, reason, properties } => {
+                let ack = Ack { id: *id, reason: *reason, properties: block(properties) };
                 match kind {
-                    AckKind::PubAck => Packet::PubAck(ack),
-                    AckKind::PubRec => Packet::PubRec(ack),
-                    AckKind::PubRel => Packet::PubRel(ack),
-                    AckKind::PubComp => Packet::PubComp(ack),
+                    AckKind::Ack => Packet::PubAck(ack),
+                    AckKind::Rec => Packet::PubRec(ack),
+                    AckKind::Rel => Packet::PubRel(ack),
+                    AckKind::Comp => Packet::PubComp(ack),
                 }
             }
             Self::Connect(parts) => Packet::Connect(parts.view(whole)),
-            Self::ConnAck {
-                session_present,
-                reason,
-                properties,
-            } => Packet::ConnAck(ConnAck {
+            Self::ConnAck { session_present, reason, properties } => Packet::ConnAck(ConnAck {
                 session_present: *session_present,
                 reason: *reason,
                 properties: block(properties),
             }),
-            Self::Subscribe {
-                id,
-                properties,
-                filters,
-                version,
-            } => Packet::Subscribe(Subscribe {
+            Self::Subscribe { id, properties, filters, version } => Packet::Subscribe(Subscribe {
                 id: *id,
                 properties: block(properties),
                 filters: SubscribeFilters::from_checked(filters.bytes(whole), *version),
             }),
-            Self::SubAck {
-                id,
-                properties,
-                reasons,
-            } => Packet::SubAck(SubAck {
+            Self::SubAck { id, properties, reasons } => Packet::SubAck(SubAck {
                 id: *id,
                 properties: block(properties),
                 reasons: ReasonCodes::from_checked(reasons.bytes(whole)),
             }),
-            Self::Unsubscribe {
-                id,
-                properties,
-                filters,
-            } => Packet::Unsubscribe(Unsubscribe {
+            Self::Unsubscribe { id, properties, filters } => Packet::Unsubscribe(Unsubscribe {
                 id: *id,
                 properties: block(properties),
                 filters: UnsubscribeFilters::from_checked(filters.bytes(whole)),
             }),
-            Self::UnsubAck {
-                id,
-                properties,
-                reasons,
-            } => Packet::UnsubAck(UnsubAck {
+            Self::UnsubAck { id, properties, reasons } => Packet::UnsubAck(UnsubAck {
                 id: *id,
                 properties: block(properties),
                 reasons: ReasonCodes::from_checked(reasons.bytes(whole)),
             }),
             Self::PingReq => Packet::PingReq,
             Self::PingResp => Packet::PingResp,
-            Self::Disconnect { reason, properties } => Packet::Disconnect(Disconnect {
-                reason: *reason,
-                properties: block(properties),
-            }),
-            Self::Auth { reason, properties } => Packet::Auth(Auth {
-                reason: *reason,
-                properties: block(properties),
-            }),
+            Self::Disconnect { reason, properties } => {
+                Packet::Disconnect(Disconnect { reason: *reason, properties: block(properties) })
+            }
+            Self::Auth { reason, properties } => Packet::Auth(Auth { reason: *reason, properties: block(properties) }),
         }
     }
 }
 
 impl ConnectParts {
     fn of(p: &Connect<'_>, whole: &[u8]) -> Option<Self> {
-        let (topic, payload) = p.will.map_or((&[][..], &[][..]), |will| {
-            (will.topic.as_bytes(), will.payload)
-        });
+        let (topic, payload) = p.will.map_or((&[][..], &[][..]), |will| (will.topic.as_bytes(), will.payload));
         let fields = [
             p.client_id.as_bytes(),
             topic,
@@ -374,13 +264,7 @@ impl ConnectParts {
     fn view<'a>(&self, whole: &'a [u8]) -> Connect<'a> {
         let [id, topic, payload, username, password] = self.at;
         let [id_len, topic_len, payload_len, username_len, password_len] = self.len;
-        let bytes = |at: u32, len: u16| {
-            Span {
-                at,
-                len: u32::from(len),
-            }
-            .bytes(whole)
-        };
+        let bytes = |at: u32, len: u16| Span { at, len: u32::from(len) }.bytes(whole);
         let text = |at: u32, len: u16| core::str::from_utf8(bytes(at, len)).unwrap_or_default();
         Connect {
             version: self.version,

@@ -19,26 +19,26 @@ pub struct Ack<'a> {
 /// Which of the four.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AckKind {
-    PubAck,
-    PubRec,
-    PubRel,
-    PubComp,
+    Ack,
+    Rec,
+    Rel,
+    Comp,
 }
 
 impl AckKind {
     const fn first_byte(self) -> u8 {
         match self {
-            Self::PubAck => 0x40,
-            Self::PubRec => 0x50,
-            Self::PubRel => 0x62,
-            Self::PubComp => 0x70,
+            Self::Ack => 0x40,
+            Self::Rec => 0x50,
+            Self::Rel => 0x62,
+            Self::Comp => 0x70,
         }
     }
 
     const fn reasons(self) -> reason::On {
         match self {
-            Self::PubAck | Self::PubRec => reason::On::PUBACK,
-            Self::PubRel | Self::PubComp => reason::On::PUBREL,
+            Self::Ack | Self::Rec => reason::On::PUBACK,
+            Self::Rel | Self::Comp => reason::On::PUBREL,
         }
     }
 }
@@ -48,11 +48,7 @@ impl<'a> Ack<'a> {
     #[must_use]
     #[inline]
     pub const fn new(id: PacketId) -> Self {
-        Self {
-            id,
-            reason: ReasonCode::Success,
-            properties: Properties::EMPTY,
-        }
+        Self { id, reason: ReasonCode::Success, properties: Properties::EMPTY }
     }
 
     /// PUBACK as its four bytes, the same in every edition.
@@ -84,11 +80,7 @@ impl<'a> Ack<'a> {
     }
 
     #[inline]
-    pub(super) fn read(
-        i: &'a [u8],
-        version: Version,
-        kind: AckKind,
-    ) -> IResult<&'a [u8], Self, Fail<'a>> {
+    pub(super) fn read(i: &'a [u8], version: Version, kind: AckKind) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (i, id) = wire::packet_id(i)?;
         if i.is_empty() || !version.has_properties() {
             return Ok((i, Self::new(id)));
@@ -99,53 +91,24 @@ impl<'a> Ack<'a> {
             return Err(fail(code_at, Violation::UnknownReasonCode));
         };
         // A remaining length below 4 leaves the property length out.
-        let (i, properties) = if i.is_empty() {
-            (i, Properties::EMPTY)
-        } else {
-            Properties::read(i, On::ACK)?
-        };
-        Ok((
-            i,
-            Self {
-                id,
-                reason,
-                properties,
-            },
-        ))
+        let (i, properties) = if i.is_empty() { (i, Properties::EMPTY) } else { Properties::read(i, On::ACK)? };
+        Ok((i, Self { id, reason, properties }))
     }
 
     #[inline]
-    pub(crate) fn encoder(
-        &self,
-        kind: AckKind,
-        version: Version,
-    ) -> Result<Encoder<'_>, EncodeError> {
+    pub(crate) fn encoder(&self, kind: AckKind, version: Version) -> Result<Encoder<'_>, EncodeError> {
         let form = Form::Ack(kind, self);
         if self.properties.is_empty() {
             if self.reason == ReasonCode::Success {
-                return Ok(Encoder::new(
-                    form,
-                    version,
-                    Sizes {
-                        remaining: 2,
-                        ..Sizes::default()
-                    },
-                ));
+                return Ok(Encoder::new(form, version, Sizes { remaining: 2, ..Sizes::default() }));
             }
         } else {
             properties_exist(false, version)?;
         }
         if !version.has_properties() || !self.reason.allowed(kind.reasons()) {
-            return Err(EncodeError::new(EncodeErrorKind::Reason(
-                self.reason,
-                version,
-            )));
+            return Err(EncodeError::new(EncodeErrorKind::Reason(self.reason, version)));
         }
-        let properties = if self.properties.is_empty() {
-            None
-        } else {
-            Some(self.properties.measure(On::ACK)?)
-        };
+        let properties = if self.properties.is_empty() { None } else { Some(self.properties.measure(On::ACK)?) };
         Ok(Encoder::new(form, version, Sizes::new(3, properties)?))
     }
 

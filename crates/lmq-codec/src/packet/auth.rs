@@ -18,13 +18,7 @@ impl<'a> Auth<'a> {
     pub(super) fn read(i: &'a [u8]) -> IResult<&'a [u8], Self, Fail<'a>> {
         // Section 3.15.2.1: success without properties is written without a body.
         if i.is_empty() {
-            return Ok((
-                i,
-                Self {
-                    reason: ReasonCode::Success,
-                    properties: Properties::EMPTY,
-                },
-            ));
+            return Ok((i, Self { reason: ReasonCode::Success, properties: Properties::EMPTY }));
         }
         let code_at = i;
         let (i, code) = wire::u8(i)?;
@@ -46,19 +40,14 @@ impl<'a> Auth<'a> {
             return Err(EncodeError::new(EncodeErrorKind::NotIn("AUTH", version)));
         }
         if !self.reason.allowed(reason::On::AUTH) {
-            return Err(EncodeError::new(EncodeErrorKind::Reason(
-                self.reason,
-                version,
-            )));
+            return Err(EncodeError::new(EncodeErrorKind::Reason(self.reason, version)));
         }
         let sizes = if !self.properties.is_empty() {
             Sizes::new(1, Some(self.properties.measure(On::AUTH)?))?
         } else if self.reason == ReasonCode::Success {
             Sizes::default()
         } else {
-            return Err(EncodeError::new(EncodeErrorKind::Packet(
-                Violation::AuthMethodMissing,
-            )));
+            return Err(EncodeError::new(EncodeErrorKind::Packet(Violation::AuthMethodMissing)));
         };
         Ok(Encoder::new(Form::Auth(self), version, sizes))
     }

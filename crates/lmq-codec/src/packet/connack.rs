@@ -37,19 +37,9 @@ impl<'a> ConnAck<'a> {
         if flags == 1 && reason != ReasonCode::Success {
             return Err(fail(flags_at, Violation::SessionPresentOnFailure));
         }
-        let (i, properties) = if version.has_properties() {
-            Properties::read(i, On::CONNACK)?
-        } else {
-            (i, Properties::EMPTY)
-        };
-        Ok((
-            i,
-            Self {
-                session_present: flags == 1,
-                reason,
-                properties,
-            },
-        ))
+        let (i, properties) =
+            if version.has_properties() { Properties::read(i, On::CONNACK)? } else { (i, Properties::EMPTY) };
+        Ok((i, Self { session_present: flags == 1, reason, properties }))
     }
 
     /// Checks once that the packet can be written in this edition and measures it.
@@ -62,33 +52,17 @@ impl<'a> ConnAck<'a> {
             Version::V3_1 | Version::V3_1_1 => self.reason.connack_code().is_some(),
         };
         if !known {
-            return Err(EncodeError::new(EncodeErrorKind::Reason(
-                self.reason,
-                version,
-            )));
+            return Err(EncodeError::new(EncodeErrorKind::Reason(self.reason, version)));
         }
         if self.session_present && self.reason != ReasonCode::Success {
-            return Err(EncodeError::new(EncodeErrorKind::Packet(
-                Violation::SessionPresentOnFailure,
-            )));
+            return Err(EncodeError::new(EncodeErrorKind::Packet(Violation::SessionPresentOnFailure)));
         }
         if self.session_present && version == Version::V3_1 {
-            return Err(EncodeError::new(EncodeErrorKind::NotIn(
-                "session present",
-                version,
-            )));
+            return Err(EncodeError::new(EncodeErrorKind::NotIn("session present", version)));
         }
         properties_exist(self.properties.is_empty(), version)?;
-        let properties = if version.has_properties() {
-            Some(self.properties.measure(On::CONNACK)?)
-        } else {
-            None
-        };
-        Ok(Encoder::new(
-            Form::ConnAck(self),
-            version,
-            Sizes::new(2, properties)?,
-        ))
+        let properties = if version.has_properties() { Some(self.properties.measure(On::CONNACK)?) } else { None };
+        Ok(Encoder::new(Form::ConnAck(self), version, Sizes::new(2, properties)?))
     }
 
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
@@ -98,10 +72,7 @@ impl<'a> ConnAck<'a> {
             sink.u8(self.reason.value());
             self.properties.write(sizes.properties, sink);
         } else {
-            sink.u8(self
-                .reason
-                .connack_code()
-                .unwrap_or(ReasonCode::Success.value()));
+            sink.u8(self.reason.connack_code().unwrap_or(ReasonCode::Success.value()));
         }
     }
 }

@@ -3,8 +3,7 @@ use core::fmt;
 use nom::IResult;
 
 use crate::encode::{
-    EncodeError, EncodeErrorKind, Encoder, Form, Sink, Sizes, check_binary, check_text,
-    properties_exist,
+    EncodeError, EncodeErrorKind, Encoder, Form, Sink, Sizes, check_binary, check_text, properties_exist,
 };
 use crate::property::On;
 use crate::wire::{self, Fail, fail};
@@ -99,7 +98,16 @@ impl<'a> Connect<'a> {
         }
         let keep_alive = u16::from_be_bytes([*high, *low]);
         let properties = Properties::EMPTY;
-        rest.is_empty().then_some(Self { version, clean_start, keep_alive, client_id, will, username, password, properties })
+        rest.is_empty().then_some(Self {
+            version,
+            clean_start,
+            keep_alive,
+            client_id,
+            will,
+            username,
+            password,
+            properties,
+        })
     }
 
     fn read(i: &'a [u8], version: Version) -> IResult<&'a [u8], Self, Fail<'a>> {
@@ -107,11 +115,8 @@ impl<'a> Connect<'a> {
         let (i, flags) = wire::u8(i)?;
         check_flags(flags, version).map_err(|violation| fail(flags_at, violation))?;
         let (i, keep_alive) = wire::u16(i)?;
-        let (i, properties) = if version.has_properties() {
-            Properties::read(i, On::CONNECT)?
-        } else {
-            (i, Properties::EMPTY)
-        };
+        let (i, properties) =
+            if version.has_properties() { Properties::read(i, On::CONNECT)? } else { (i, Properties::EMPTY) };
         let id_at = i;
         let (i, client_id) = wire::text(i)?;
         let clean_start = flags & CLEAN != 0;
@@ -124,37 +129,12 @@ impl<'a> Connect<'a> {
         if client_id.is_empty() && !empty_allowed {
             return Err(fail(id_at, Violation::ClientIdEmpty));
         }
-        let (i, will) = if flags & WILL == 0 {
-            (i, None)
-        } else {
-            will(i, flags, version)?
-        };
+        let (i, will) = if flags & WILL == 0 { (i, None) } else { will(i, flags, version)? };
         // MQTT 3.1 lets both fields be missing at the end although their flags are set.
-        let present =
-            |flag: u8, i: &[u8]| flags & flag != 0 && !(i.is_empty() && version == Version::V3_1);
-        let (i, username) = if present(USERNAME, i) {
-            some(wire::text(i)?)
-        } else {
-            (i, None)
-        };
-        let (i, password) = if present(PASSWORD, i) {
-            some(wire::binary(i)?)
-        } else {
-            (i, None)
-        };
-        Ok((
-            i,
-            Self {
-                version,
-                clean_start,
-                keep_alive,
-                client_id,
-                will,
-                username,
-                password,
-                properties,
-            },
-        ))
+        let present = |flag: u8, i: &[u8]| flags & flag != 0 && !(i.is_empty() && version == Version::V3_1);
+        let (i, username) = if present(USERNAME, i) { some(wire::text(i)?) } else { (i, None) };
+        let (i, password) = if present(PASSWORD, i) { some(wire::binary(i)?) } else { (i, None) };
+        Ok((i, Self { version, clean_start, keep_alive, client_id, will, username, password, properties }))
     }
 
     /// Checks once that the packet can be written and measures it.
@@ -164,16 +144,11 @@ impl<'a> Connect<'a> {
     /// combinations the edition does not have.
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
         if version != self.version {
-            return Err(EncodeError::new(EncodeErrorKind::NotIn(
-                "CONNECT of another version",
-                version,
-            )));
+            return Err(EncodeError::new(EncodeErrorKind::NotIn("CONNECT of another version", version)));
         }
         let packet = |violation| Err(EncodeError::new(EncodeErrorKind::Packet(violation)));
         check_text("client identifier", self.client_id)?;
-        if self.client_id.is_empty()
-            && (version == Version::V3_1 || version == Version::V3_1_1 && !self.clean_start)
-        {
+        if self.client_id.is_empty() && (version == Version::V3_1 || version == Version::V3_1_1 && !self.clean_start) {
             return packet(Violation::ClientIdEmpty);
         }
         if self.username.is_none() && self.password.is_some() && !version.has_properties() {
@@ -182,11 +157,7 @@ impl<'a> Connect<'a> {
         let mut body = 2 + version.protocol_name().len() + 1 + 1 + 2 + 2 + self.client_id.len();
         let v5 = version.has_properties();
         properties_exist(self.properties.is_empty(), version)?;
-        let properties = if v5 {
-            Some(self.properties.measure(On::CONNECT)?)
-        } else {
-            None
-        };
+        let properties = if v5 { Some(self.properties.measure(On::CONNECT)?) } else { None };
         let mut will_properties = None;
         if let Some(will) = &self.will {
             check_binary("will payload", will.payload)?;
@@ -204,11 +175,7 @@ impl<'a> Connect<'a> {
             check_binary("password", password)?;
             body += 2 + password.len();
         }
-        Ok(Encoder::new(
-            Form::Connect(self),
-            version,
-            Sizes::with_will(body, properties, will_properties)?,
-        ))
+        Ok(Encoder::new(Form::Connect(self), version, Sizes::with_will(body, properties, will_properties)?))
     }
 
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
@@ -237,9 +204,7 @@ impl<'a> Connect<'a> {
     }
 
     fn flags(&self) -> u8 {
-        let will = self.will.map_or(0, |w| {
-            WILL | u8::from(w.qos) << 3 | if w.retain { WILL_RETAIN } else { 0 }
-        });
+        let will = self.will.map_or(0, |w| WILL | u8::from(w.qos) << 3 | if w.retain { WILL_RETAIN } else { 0 });
         let bit = |set: bool, flag: u8| if set { flag } else { 0 };
         bit(self.clean_start, CLEAN)
             | will
@@ -293,26 +258,14 @@ fn check_flags(flags: u8, version: Version) -> Result<(), Violation> {
 }
 
 fn will(i: &[u8], flags: u8, version: Version) -> IResult<&[u8], Option<Will<'_>>, Fail<'_>> {
-    let (i, properties) = if version.has_properties() {
-        Properties::read(i, On::WILL)?
-    } else {
-        (i, Properties::EMPTY)
-    };
+    let (i, properties) =
+        if version.has_properties() { Properties::read(i, On::WILL)? } else { (i, Properties::EMPTY) };
     let (i, topic) = wire::topic_name(i)?;
     let (rest, payload) = wire::binary(i)?;
     let Some(qos) = QoS::from_bits((flags & WILL_QOS) >> 3) else {
         return Err(fail(i, Violation::WillQoS3));
     };
-    Ok((
-        rest,
-        Some(Will {
-            topic,
-            payload,
-            qos,
-            retain: flags & WILL_RETAIN != 0,
-            properties,
-        }),
-    ))
+    Ok((rest, Some(Will { topic, payload, qos, retain: flags & WILL_RETAIN != 0, properties })))
 }
 
 #[inline]

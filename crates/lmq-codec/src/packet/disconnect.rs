@@ -18,10 +18,7 @@ impl<'a> Disconnect<'a> {
     /// A disconnection for this reason, without properties.
     #[must_use]
     pub const fn new(reason: ReasonCode) -> Self {
-        Self {
-            reason,
-            properties: Properties::EMPTY,
-        }
+        Self { reason, properties: Properties::EMPTY }
     }
 
     pub(super) fn read(i: &'a [u8], version: Version) -> IResult<&'a [u8], Self, Fail<'a>> {
@@ -33,11 +30,7 @@ impl<'a> Disconnect<'a> {
         let reason = ReasonCode::decode(code, reason::On::DISCONNECT);
         let reason = reason.ok_or_else(|| fail(code_at, Violation::UnknownReasonCode))?;
         // A remaining length below 2 leaves the property length out.
-        let (i, properties) = if i.is_empty() {
-            (i, Properties::EMPTY)
-        } else {
-            Properties::read(i, On::DISCONNECT)?
-        };
+        let (i, properties) = if i.is_empty() { (i, Properties::EMPTY) } else { Properties::read(i, On::DISCONNECT)? };
         Ok((i, Self { reason, properties }))
     }
 
@@ -53,18 +46,12 @@ impl<'a> Disconnect<'a> {
             self.reason == ReasonCode::Success
         };
         if !known {
-            return Err(EncodeError::new(EncodeErrorKind::Reason(
-                self.reason,
-                version,
-            )));
+            return Err(EncodeError::new(EncodeErrorKind::Reason(self.reason, version)));
         }
         let sizes = if !self.properties.is_empty() {
             Sizes::new(1, Some(self.properties.measure(On::DISCONNECT)?))?
         } else {
-            Sizes {
-                remaining: u32::from(self.reason != ReasonCode::Success),
-                ..Sizes::default()
-            }
+            Sizes { remaining: u32::from(self.reason != ReasonCode::Success), ..Sizes::default() }
         };
         Ok(Encoder::new(Form::Disconnect(self), version, sizes))
     }

@@ -80,8 +80,7 @@ impl<'a> Packet<'a> {
             (0xc0, []) => Ok(Self::PingReq),
             (0xd0, []) => Ok(Self::PingResp),
             (first @ (0x40 | 0x50 | 0x62 | 0x70), [high, low]) if *high | *low != 0 => {
-                let Some(ack) = PacketId::new(u16::from_be_bytes([*high, *low])).map(Ack::new)
-                else {
+                let Some(ack) = PacketId::new(u16::from_be_bytes([*high, *low])).map(Ack::new) else {
                     return Self::decode_other(frame, version);
                 };
                 Ok(match first {
@@ -96,34 +95,18 @@ impl<'a> Packet<'a> {
     }
 
     #[inline(never)]
-
     fn decode_other(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
         let body = frame.body();
-        let resent = matches!(
-            (frame.first_byte(), version),
-            (0x6a | 0x8a | 0xaa, Version::V3_1)
-        );
+        let resent = matches!((frame.first_byte(), version), (0x6a | 0x8a | 0xaa, Version::V3_1));
         // [MQTT-2.2.2-2] (3.1.1), [MQTT-2.1.3-1] (5.0); MQTT 3.1 sets DUP where these three are sent again.
-        let first = if resent {
-            frame.first_byte() & !0x08
-        } else {
-            frame.first_byte()
-        };
+        let first = if resent { frame.first_byte() & !0x08 } else { frame.first_byte() };
         match first {
             0x10 => Connect::decode(frame).map(Self::Connect),
             0x20 => whole(frame, version, ConnAck::read(body, version)).map(Self::ConnAck),
-            0x40 => {
-                whole(frame, version, Ack::read(body, version, AckKind::PubAck)).map(Self::PubAck)
-            }
-            0x50 => {
-                whole(frame, version, Ack::read(body, version, AckKind::PubRec)).map(Self::PubRec)
-            }
-            0x62 => {
-                whole(frame, version, Ack::read(body, version, AckKind::PubRel)).map(Self::PubRel)
-            }
-            0x70 => {
-                whole(frame, version, Ack::read(body, version, AckKind::PubComp)).map(Self::PubComp)
-            }
+            0x40 => whole(frame, version, Ack::read(body, version, AckKind::Ack)).map(Self::PubAck),
+            0x50 => whole(frame, version, Ack::read(body, version, AckKind::Rec)).map(Self::PubRec),
+            0x62 => whole(frame, version, Ack::read(body, version, AckKind::Rel)).map(Self::PubRel),
+            0x70 => whole(frame, version, Ack::read(body, version, AckKind::Comp)).map(Self::PubComp),
             0x82 => whole(frame, version, Subscribe::read(body, version)).map(Self::Subscribe),
             0x90 => whole(frame, version, SubAck::read(body, version)).map(Self::SubAck),
             0xa2 => whole(frame, version, Unsubscribe::read(body, version)).map(Self::Unsubscribe),
@@ -131,9 +114,7 @@ impl<'a> Packet<'a> {
             0xc0 => whole(frame, version, Ok((body, Self::PingReq))),
             0xd0 => whole(frame, version, Ok((body, Self::PingResp))),
             0xe0 => whole(frame, version, Disconnect::read(body, version)).map(Self::Disconnect),
-            0xf0 if version.has_properties() => {
-                whole(frame, version, Auth::read(body)).map(Self::Auth)
-            }
+            0xf0 if version.has_properties() => whole(frame, version, Auth::read(body)).map(Self::Auth),
             _ => {
                 let otherwise = match frame.packet_type() {
                     Some(PacketType::Auth) => Violation::ReservedPacketType,
@@ -156,10 +137,10 @@ impl<'a> Packet<'a> {
             Self::Connect(p) => p.encoder(version),
             Self::ConnAck(p) => p.encoder(version),
             Self::Publish(p) => p.encoder(version),
-            Self::PubAck(p) => p.encoder(AckKind::PubAck, version),
-            Self::PubRec(p) => p.encoder(AckKind::PubRec, version),
-            Self::PubRel(p) => p.encoder(AckKind::PubRel, version),
-            Self::PubComp(p) => p.encoder(AckKind::PubComp, version),
+            Self::PubAck(p) => p.encoder(AckKind::Ack, version),
+            Self::PubRec(p) => p.encoder(AckKind::Rec, version),
+            Self::PubRel(p) => p.encoder(AckKind::Rel, version),
+            Self::PubComp(p) => p.encoder(AckKind::Comp, version),
             Self::Subscribe(p) => p.encoder(version),
             Self::SubAck(p) => p.encoder(version),
             Self::Unsubscribe(p) => p.encoder(version),
@@ -192,10 +173,10 @@ impl<'a> Packet<'a> {
                 dst.put_slice(&[0xd0, 0]);
                 return Ok(());
             }
-            Self::PubAck(p) => ack(AckKind::PubAck, p),
-            Self::PubRec(p) => ack(AckKind::PubRec, p),
-            Self::PubRel(p) => ack(AckKind::PubRel, p),
-            Self::PubComp(p) => ack(AckKind::PubComp, p),
+            Self::PubAck(p) => ack(AckKind::Ack, p),
+            Self::PubRec(p) => ack(AckKind::Rec, p),
+            Self::PubRel(p) => ack(AckKind::Rel, p),
+            Self::PubComp(p) => ack(AckKind::Comp, p),
             Self::Publish(p) => {
                 p.encoder(version)?.write(dst);
                 return Ok(());
@@ -234,18 +215,10 @@ impl<'a> Packet<'a> {
 
 /// Accepts what a body parser found only if nothing is left behind it.
 #[inline(always)]
-fn whole<'a, T>(
-    frame: Frame<'a>,
-    version: Version,
-    found: IResult<&'a [u8], T, Fail<'a>>,
-) -> Result<T, DecodeError> {
+fn whole<'a, T>(frame: Frame<'a>, version: Version, found: IResult<&'a [u8], T, Fail<'a>>) -> Result<T, DecodeError> {
     match found {
         Ok(([], packet)) => Ok(packet),
-        Ok((rest, _)) => Err(place(
-            frame,
-            Some(version),
-            crate::wire::fail(rest, Violation::TrailingBytes),
-        )),
+        Ok((rest, _)) => Err(place(frame, Some(version), crate::wire::fail(rest, Violation::TrailingBytes))),
         Err(error) => Err(place(frame, Some(version), error)),
     }
 }
@@ -260,9 +233,7 @@ fn place(frame: Frame<'_>, version: Option<Version>, error: Err<Fail<'_>>) -> De
 #[cold]
 fn place_at(end: usize, version: Option<Version>, error: Err<Fail<'_>>) -> DecodeError {
     match error {
-        Err::Error(fail) => {
-            DecodeError::new(fail.violation, version, end.saturating_sub(fail.rest.len()))
-        }
+        Err::Error(fail) => DecodeError::new(fail.violation, version, end.saturating_sub(fail.rest.len())),
         // The fixed header is at fault.
         Err::Failure(fail) => DecodeError::new(fail.violation, version, 0),
         // The parsers are those for complete input, which never ask for more.

@@ -43,30 +43,14 @@ impl<'a> Publish<'a> {
             (i, Delivery::AtMostOnce)
         } else {
             let (i, id) = wire::packet_id(i)?;
-            (
-                i,
-                if first & 0x02 == 0 {
-                    Delivery::ExactlyOnce { id, dup }
-                } else {
-                    Delivery::AtLeastOnce { id, dup }
-                },
-            )
+            (i, if first & 0x02 == 0 { Delivery::ExactlyOnce { id, dup } } else { Delivery::AtLeastOnce { id, dup } })
         };
-        let (payload, properties) = if version.has_properties() {
-            Properties::read(i, On::PUBLISH)?
-        } else {
-            (i, Properties::EMPTY)
-        };
+        let (payload, properties) =
+            if version.has_properties() { Properties::read(i, On::PUBLISH)? } else { (i, Properties::EMPTY) };
         if topic.is_none() && properties.topic_alias().is_none() {
             return Err(fail(body, Violation::TopicMissing));
         }
-        Ok(Self {
-            delivery,
-            retain: first & 0x01 != 0,
-            topic,
-            properties,
-            payload,
-        })
+        Ok(Self { delivery, retain: first & 0x01 != 0, topic, properties, payload })
     }
 
     /// Reads a frame that is known to be a PUBLISH.
@@ -84,8 +68,7 @@ impl<'a> Publish<'a> {
         header_len: usize,
         version: Version,
     ) -> Result<Self, DecodeError> {
-        Self::read(first, head, version)
-            .map_err(|error| super::place_at(header_len + head.len(), Some(version), error))
+        Self::read(first, head, version).map_err(|error| super::place_at(header_len + head.len(), Some(version), error))
     }
 
     /// Checks once that the packet can be written in this edition and measures it.
@@ -94,21 +77,13 @@ impl<'a> Publish<'a> {
     /// The caller's: properties the edition does not have, neither topic nor alias, more than 268,435,455 bytes.
     #[inline]
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
-        Ok(Encoder::new(
-            Form::Publish(self),
-            version,
-            self.sizes(version)?,
-        ))
+        Ok(Encoder::new(Form::Publish(self), version, self.sizes(version)?))
     }
 
     #[inline]
     pub(crate) fn sizes(&self, version: Version) -> Result<Sizes, EncodeError> {
         let properties = if version.has_properties() {
-            Some(if self.properties.is_empty() {
-                0
-            } else {
-                self.properties.measure(On::PUBLISH)?
-            })
+            Some(if self.properties.is_empty() { 0 } else { self.properties.measure(On::PUBLISH)? })
         } else {
             properties_exist(self.properties.is_empty(), version)?;
             None
@@ -117,20 +92,11 @@ impl<'a> Publish<'a> {
             Some(topic) => topic.as_bytes().len(),
             None if version.has_properties() && self.properties.topic_alias().is_some() => 0,
             None => {
-                return Err(EncodeError::new(EncodeErrorKind::Packet(
-                    Violation::TopicMissing,
-                )));
+                return Err(EncodeError::new(EncodeErrorKind::Packet(Violation::TopicMissing)));
             }
         };
-        let id = if self.delivery.packet_id().is_some() {
-            2
-        } else {
-            0
-        };
-        Sizes::new(
-            (2 + topic + id).saturating_add(self.payload.len()),
-            properties,
-        )
+        let id = if self.delivery.packet_id().is_some() { 2 } else { 0 };
+        Sizes::new((2 + topic + id).saturating_add(self.payload.len()), properties)
     }
 
     pub(crate) fn first_byte(&self) -> u8 {
@@ -154,8 +120,5 @@ impl<'a> Publish<'a> {
 /// The fault is in the first byte, wherever the parser stands.
 #[cold]
 fn at_first_byte<'a>(violation: Violation) -> Err<Fail<'a>> {
-    Err::Failure(Fail {
-        rest: &[],
-        violation,
-    })
+    Err::Failure(Fail { rest: &[], violation })
 }

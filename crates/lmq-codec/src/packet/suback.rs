@@ -32,20 +32,10 @@ pub struct UnsubAck<'a> {
 impl<'a> SubAck<'a> {
     pub(super) fn read(i: &'a [u8], version: Version) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (i, id) = wire::packet_id(i)?;
-        let (i, properties) = if version.has_properties() {
-            Properties::read(i, On::ACK)?
-        } else {
-            (i, Properties::EMPTY)
-        };
+        let (i, properties) =
+            if version.has_properties() { Properties::read(i, On::ACK)? } else { (i, Properties::EMPTY) };
         let (i, reasons) = codes(i, |reason| subscribe_code(reason, version))?;
-        Ok((
-            i,
-            Self {
-                id,
-                properties,
-                reasons,
-            },
-        ))
+        Ok((i, Self { id, properties, reasons }))
     }
 
     /// Checks once that the packet can be written in this edition and measures it.
@@ -54,19 +44,9 @@ impl<'a> SubAck<'a> {
     /// The caller's: no code, a code or properties the edition does not have.
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
         properties_exist(self.properties.is_empty(), version)?;
-        let properties = if version.has_properties() {
-            Some(self.properties.measure(On::ACK)?)
-        } else {
-            None
-        };
-        let count = self
-            .reasons
-            .measure(version, |reason| subscribe_code(reason, version))?;
-        Ok(Encoder::new(
-            Form::SubAck(self),
-            version,
-            Sizes::new(2 + count, properties)?,
-        ))
+        let properties = if version.has_properties() { Some(self.properties.measure(On::ACK)?) } else { None };
+        let count = self.reasons.measure(version, |reason| subscribe_code(reason, version))?;
+        Ok(Encoder::new(Form::SubAck(self), version, Sizes::new(2 + count, properties)?))
     }
 
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
@@ -83,25 +63,11 @@ impl<'a> UnsubAck<'a> {
     pub(super) fn read(i: &'a [u8], version: Version) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (i, id) = wire::packet_id(i)?;
         if !version.has_properties() {
-            return Ok((
-                i,
-                Self {
-                    id,
-                    properties: Properties::EMPTY,
-                    reasons: ReasonCodes::EMPTY,
-                },
-            ));
+            return Ok((i, Self { id, properties: Properties::EMPTY, reasons: ReasonCodes::EMPTY }));
         }
         let (i, properties) = Properties::read(i, On::ACK)?;
         let (i, reasons) = codes(i, |reason| reason.allowed(reason::On::UNSUBACK))?;
-        Ok((
-            i,
-            Self {
-                id,
-                properties,
-                reasons,
-            },
-        ))
+        Ok((i, Self { id, properties, reasons }))
     }
 
     /// Checks once that the packet can be written in this edition and measures it.
@@ -111,17 +77,12 @@ impl<'a> UnsubAck<'a> {
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
         properties_exist(self.properties.is_empty(), version)?;
         let sizes = if version.has_properties() {
-            let count = self
-                .reasons
-                .measure(version, |reason| reason.allowed(reason::On::UNSUBACK))?;
+            let count = self.reasons.measure(version, |reason| reason.allowed(reason::On::UNSUBACK))?;
             Sizes::new(2 + count, Some(self.properties.measure(On::ACK)?))?
         } else if self.reasons.is_empty() {
             Sizes::new(2, None)?
         } else {
-            return Err(EncodeError::new(EncodeErrorKind::NotIn(
-                "codes in UNSUBACK",
-                version,
-            )));
+            return Err(EncodeError::new(EncodeErrorKind::NotIn("codes in UNSUBACK", version)));
         };
         Ok(Encoder::new(Form::UnsubAck(self), version, sizes))
     }
@@ -144,21 +105,12 @@ const fn subscribe_code(reason: ReasonCode, version: Version) -> bool {
     }
 }
 
-fn codes<'a>(
-    i: &'a [u8],
-    allowed: impl Fn(ReasonCode) -> bool,
-) -> IResult<&'a [u8], ReasonCodes<'a>, Fail<'a>> {
+fn codes<'a>(i: &'a [u8], allowed: impl Fn(ReasonCode) -> bool) -> IResult<&'a [u8], ReasonCodes<'a>, Fail<'a>> {
     if i.is_empty() {
         return Err(fail(i, Violation::SubAckEmpty));
     }
-    if let Some(at) = i
-        .iter()
-        .position(|code| !ReasonCode::from_value(*code).is_some_and(&allowed))
-    {
-        return Err(fail(
-            i.get(at..).unwrap_or_default(),
-            Violation::UnknownReasonCode,
-        ));
+    if let Some(at) = i.iter().position(|code| !ReasonCode::from_value(*code).is_some_and(&allowed)) {
+        return Err(fail(i.get(at..).unwrap_or_default(), Violation::UnknownReasonCode));
     }
     Ok((&[], ReasonCodes(Repr::Wire(i))))
 }
@@ -213,11 +165,7 @@ impl<'a> ReasonCodes<'a> {
         }
     }
 
-    fn measure(
-        &self,
-        version: Version,
-        allowed: impl Fn(ReasonCode) -> bool,
-    ) -> Result<usize, EncodeError> {
+    fn measure(&self, version: Version, allowed: impl Fn(ReasonCode) -> bool) -> Result<usize, EncodeError> {
         let mut count = 0;
         for reason in *self {
             if !allowed(reason) {
@@ -226,9 +174,7 @@ impl<'a> ReasonCodes<'a> {
             count += 1;
         }
         if count == 0 {
-            return Err(EncodeError::new(EncodeErrorKind::Packet(
-                Violation::SubAckEmpty,
-            )));
+            return Err(EncodeError::new(EncodeErrorKind::Packet(Violation::SubAckEmpty)));
         }
         Ok(count)
     }

@@ -50,12 +50,7 @@ impl SubscribeOptions {
     /// This QoS and nothing else.
     #[must_use]
     pub const fn new(qos: QoS) -> Self {
-        Self {
-            qos,
-            no_local: false,
-            retain_as_published: false,
-            retain_handling: RetainHandling::Send,
-        }
+        Self { qos, no_local: false, retain_as_published: false, retain_handling: RetainHandling::Send }
     }
 
     const fn from_byte(byte: u8, version: Version) -> Result<Self, Violation> {
@@ -73,12 +68,7 @@ impl SubscribeOptions {
             2 => RetainHandling::DoNotSend,
             _ => return Err(Violation::RetainHandling3),
         };
-        Ok(Self {
-            qos,
-            no_local: byte & 0x04 != 0,
-            retain_as_published: byte & 0x08 != 0,
-            retain_handling,
-        })
+        Ok(Self { qos, no_local: byte & 0x04 != 0, retain_as_published: byte & 0x08 != 0, retain_handling })
     }
 
     const fn byte(self) -> u8 {
@@ -92,11 +82,8 @@ impl SubscribeOptions {
 impl<'a> Subscribe<'a> {
     pub(super) fn read(i: &'a [u8], version: Version) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (i, id) = wire::packet_id(i)?;
-        let (i, properties) = if version.has_properties() {
-            Properties::read(i, On::SUBSCRIBE)?
-        } else {
-            (i, Properties::EMPTY)
-        };
+        let (i, properties) =
+            if version.has_properties() { Properties::read(i, On::SUBSCRIBE)? } else { (i, Properties::EMPTY) };
         // [MQTT-3.8.3-3] (3.1.1), [MQTT-3.8.3-2] (5.0)
         if i.is_empty() {
             return Err(fail(i, Violation::SubscribeEmpty));
@@ -108,14 +95,7 @@ impl<'a> Subscribe<'a> {
                 None => entry(rest, version)?.0,
             };
         }
-        Ok((
-            rest,
-            Self {
-                id,
-                properties,
-                filters: SubscribeFilters(Repr::Wire(i, version)),
-            },
-        ))
+        Ok((rest, Self { id, properties, filters: SubscribeFilters(Repr::Wire(i, version)) }))
     }
 
     /// Checks once that the packet can be written in this edition and measures it.
@@ -125,32 +105,21 @@ impl<'a> Subscribe<'a> {
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
         let packet = |violation| Err(EncodeError::new(EncodeErrorKind::Packet(violation)));
         properties_exist(self.properties.is_empty(), version)?;
-        let properties = if version.has_properties() {
-            Some(self.properties.measure(On::SUBSCRIBE)?)
-        } else {
-            None
-        };
+        let properties = if version.has_properties() { Some(self.properties.measure(On::SUBSCRIBE)?) } else { None };
         let mut body = 2_usize;
         for (filter, options) in self.filters {
             if let Err(violation) = check_share(filter, options, version) {
                 return packet(violation);
             }
             if !version.has_properties() && options != SubscribeOptions::new(options.qos) {
-                return Err(EncodeError::new(EncodeErrorKind::NotIn(
-                    "subscription options besides QoS",
-                    version,
-                )));
+                return Err(EncodeError::new(EncodeErrorKind::NotIn("subscription options besides QoS", version)));
             }
             body = body.saturating_add(2 + filter.as_bytes().len() + 1);
         }
         if body == 2 {
             return packet(Violation::SubscribeEmpty);
         }
-        Ok(Encoder::new(
-            Form::Subscribe(self),
-            version,
-            Sizes::new(body, properties)?,
-        ))
+        Ok(Encoder::new(Form::Subscribe(self), version, Sizes::new(body, properties)?))
     }
 
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
@@ -176,14 +145,10 @@ fn plain_entry(i: &[u8]) -> Option<&[u8]> {
     }
 }
 
-fn entry(
-    i: &[u8],
-    version: Version,
-) -> IResult<&[u8], (TopicFilter<'_>, SubscribeOptions), Fail<'_>> {
+fn entry(i: &[u8], version: Version) -> IResult<&[u8], (TopicFilter<'_>, SubscribeOptions), Fail<'_>> {
     let (options_at, filter) = topic_filter(i)?;
     let (rest, byte) = wire::u8(options_at)?;
-    let options = SubscribeOptions::from_byte(byte, version)
-        .map_err(|violation| fail(options_at, violation))?;
+    let options = SubscribeOptions::from_byte(byte, version).map_err(|violation| fail(options_at, violation))?;
     check_share(filter, options, version).map_err(|violation| fail(i, violation))?;
     Ok((rest, (filter, options)))
 }

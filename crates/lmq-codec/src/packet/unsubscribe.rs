@@ -22,36 +22,24 @@ pub struct Unsubscribe<'a> {
 impl<'a> Unsubscribe<'a> {
     pub(super) fn read(i: &'a [u8], version: Version) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (i, id) = wire::packet_id(i)?;
-        let (i, properties) = if version.has_properties() {
-            Properties::read(i, On::UNSUBSCRIBE)?
-        } else {
-            (i, Properties::EMPTY)
-        };
+        let (i, properties) =
+            if version.has_properties() { Properties::read(i, On::UNSUBSCRIBE)? } else { (i, Properties::EMPTY) };
         // [MQTT-3.10.3-2]
         if i.is_empty() {
             return Err(fail(i, Violation::UnsubscribeEmpty));
         }
         let mut left = i;
         while !left.is_empty() {
-            if let Some((_, rest)) =
-                wire::checked_field(left).filter(|(filter, _)| TopicFilter::is_plain_field(filter))
+            if let Some((_, rest)) = wire::checked_field(left).filter(|(filter, _)| TopicFilter::is_plain_field(filter))
             {
                 left = rest;
                 continue;
             }
             let (rest, filter) = topic_filter(left)?;
-            check_share(filter, SubscribeOptions::default(), version)
-                .map_err(|violation| fail(left, violation))?;
+            check_share(filter, SubscribeOptions::default(), version).map_err(|violation| fail(left, violation))?;
             left = rest;
         }
-        Ok((
-            left,
-            Self {
-                id,
-                properties,
-                filters: UnsubscribeFilters(Repr::Wire(i)),
-            },
-        ))
+        Ok((left, Self { id, properties, filters: UnsubscribeFilters(Repr::Wire(i)) }))
     }
 
     /// Checks once that the packet can be written in this edition and measures it.
@@ -60,11 +48,7 @@ impl<'a> Unsubscribe<'a> {
     /// The caller's: no filter, a malformed shared filter, properties the edition does not have.
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
         properties_exist(self.properties.is_empty(), version)?;
-        let properties = if version.has_properties() {
-            Some(self.properties.measure(On::UNSUBSCRIBE)?)
-        } else {
-            None
-        };
+        let properties = if version.has_properties() { Some(self.properties.measure(On::UNSUBSCRIBE)?) } else { None };
         let mut body = 2_usize;
         for filter in self.filters {
             if let Err(violation) = check_share(filter, SubscribeOptions::default(), version) {
@@ -73,15 +57,9 @@ impl<'a> Unsubscribe<'a> {
             body = body.saturating_add(2 + filter.as_bytes().len());
         }
         if body == 2 {
-            return Err(EncodeError::new(EncodeErrorKind::Packet(
-                Violation::UnsubscribeEmpty,
-            )));
+            return Err(EncodeError::new(EncodeErrorKind::Packet(Violation::UnsubscribeEmpty)));
         }
-        Ok(Encoder::new(
-            Form::Unsubscribe(self),
-            version,
-            Sizes::new(body, properties)?,
-        ))
+        Ok(Encoder::new(Form::Unsubscribe(self), version, Sizes::new(body, properties)?))
     }
 
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {

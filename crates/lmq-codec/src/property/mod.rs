@@ -179,16 +179,11 @@ impl Seen {
     fn note(&mut self, id: u8) -> Result<(), Violation> {
         let places = places(id);
         if places & self.on.0 == 0 {
-            return Err(if places == 0 {
-                Violation::UnknownProperty
-            } else {
-                Violation::MisplacedProperty
-            });
+            return Err(if places == 0 { Violation::UnknownProperty } else { Violation::MisplacedProperty });
         }
         // Identifiers that exist end at 0x2a.
         let bit = 1_u64 << id;
-        let repeats =
-            id == USER_PROPERTY || id == SUBSCRIPTION_IDENTIFIER && self.on.0 == On::PUBLISH.0;
+        let repeats = id == USER_PROPERTY || id == SUBSCRIPTION_IDENTIFIER && self.on.0 == On::PUBLISH.0;
         if self.ids & bit != 0 && !repeats {
             return Err(Violation::DuplicateProperty);
         }
@@ -236,11 +231,7 @@ impl<'a> Properties<'a> {
     /// The caller's: a text or binary value longer than 65,535 bytes, U+0000 in a text, maximum QoS 2.
     pub fn new(list: &'a [Property<'a>]) -> Result<Self, PropertyError> {
         for (at, property) in list.iter().enumerate() {
-            property.check().map_err(|kind| PropertyError {
-                name: property.name(),
-                at,
-                kind,
-            })?;
+            property.check().map_err(|kind| PropertyError { name: property.name(), at, kind })?;
         }
         Ok(Self(Repr::List(list)))
     }
@@ -284,15 +275,11 @@ impl<'a> Properties<'a> {
         let mut seen = Seen::new(on);
         let mut len = 0;
         for property in self.iter() {
-            seen.note(property.id())
-                .map_err(|v| EncodeError::new(EncodeErrorKind::Property(property.name(), v)))?;
+            seen.note(property.id()).map_err(|v| EncodeError::new(EncodeErrorKind::Property(property.name(), v)))?;
             len += property.encoded_len();
         }
         if let (false, Err(violation)) = (self.is_empty(), seen.finish()) {
-            return Err(EncodeError::new(EncodeErrorKind::Property(
-                "AuthenticationMethod",
-                violation,
-            )));
+            return Err(EncodeError::new(EncodeErrorKind::Property("AuthenticationMethod", violation)));
         }
         Ok(len)
     }
@@ -323,23 +310,14 @@ impl<'a> Properties<'a> {
         let mut left = block;
         let mut seen = Seen::new(on);
         while let Some((id, value)) = left.split_first() {
-            seen.note(*id)
-                .map_err(|violation| fail(at(left), violation))?;
+            seen.note(*id).map_err(|violation| fail(at(left), violation))?;
             left = match Property::read_value(*id, value) {
                 Ok((next, _)) => next,
                 Err(error) => {
                     return Err(error.map(|e| {
-                        let zero_alias =
-                            *id == TOPIC_ALIAS && e.violation == Violation::PropertyValue;
-                        let violation = if zero_alias {
-                            Violation::TopicAliasZero
-                        } else {
-                            e.violation
-                        };
-                        Fail {
-                            rest: at(e.rest),
-                            violation,
-                        }
+                        let zero_alias = *id == TOPIC_ALIAS && e.violation == Violation::PropertyValue;
+                        let violation = if zero_alias { Violation::TopicAliasZero } else { e.violation };
+                        Fail { rest: at(e.rest), violation }
                     }));
                 }
             };

@@ -14,11 +14,7 @@ use super::error::PropertyErrorKind;
 
 /// A subscription identifier, 1 to 268,435,455; zero does not exist (section 3.8.2.1.2 of MQTT 5.0).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(
-    feature = "serde",
-    derive(serde::Serialize, serde::Deserialize),
-    serde(try_from = "u32", into = "u32")
-)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize), serde(try_from = "u32", into = "u32"))]
 pub struct SubscriptionId(NonZeroU32);
 
 impl From<SubscriptionId> for u32 {
@@ -43,11 +39,7 @@ pub struct SubscriptionIdError {
 
 impl core::fmt::Display for SubscriptionIdError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(
-            f,
-            "subscription identifier {} does not exist: 1 to {REMAINING_MAX}",
-            self.value
-        )
+        write!(f, "subscription identifier {} does not exist: 1 to {REMAINING_MAX}", self.value)
     }
 }
 
@@ -117,14 +109,7 @@ impl<'a> Value<'a> for bool {
 impl<'a> Value<'a> for QoS {
     fn read(i: &'a [u8]) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (rest, one) = flag(i)?;
-        Ok((
-            rest,
-            if one {
-                Self::AtLeastOnce
-            } else {
-                Self::AtMostOnce
-            },
-        ))
+        Ok((rest, if one { Self::AtLeastOnce } else { Self::AtMostOnce }))
     }
 
     fn encoded_len(&self) -> usize {
@@ -136,11 +121,7 @@ impl<'a> Value<'a> for QoS {
     }
 
     fn check(&self) -> Result<(), PropertyErrorKind> {
-        if *self == Self::ExactlyOnce {
-            Err(PropertyErrorKind::MaximumQoS2)
-        } else {
-            Ok(())
-        }
+        if *self == Self::ExactlyOnce { Err(PropertyErrorKind::MaximumQoS2) } else { Ok(()) }
     }
 }
 
@@ -175,9 +156,7 @@ impl<'a> Value<'a> for u32 {
 impl<'a> Value<'a> for NonZeroU16 {
     fn read(i: &'a [u8]) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (rest, value) = wire::u16(i)?;
-        Self::new(value)
-            .map(|value| (rest, value))
-            .ok_or_else(|| fail(i, Violation::PropertyValue))
+        Self::new(value).map(|value| (rest, value)).ok_or_else(|| fail(i, Violation::PropertyValue))
     }
 
     fn encoded_len(&self) -> usize {
@@ -192,9 +171,7 @@ impl<'a> Value<'a> for NonZeroU16 {
 impl<'a> Value<'a> for NonZeroU32 {
     fn read(i: &'a [u8]) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (rest, value) = wire::u32(i)?;
-        Self::new(value)
-            .map(|value| (rest, value))
-            .ok_or_else(|| fail(i, Violation::PropertyValue))
+        Self::new(value).map(|value| (rest, value)).ok_or_else(|| fail(i, Violation::PropertyValue))
     }
 
     fn encoded_len(&self) -> usize {
@@ -209,9 +186,7 @@ impl<'a> Value<'a> for NonZeroU32 {
 impl<'a> Value<'a> for SubscriptionId {
     fn read(i: &'a [u8]) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (rest, value) = wire::varint(i)?;
-        Self::new(value)
-            .map(|value| (rest, value))
-            .ok_or_else(|| fail(i, Violation::PropertyValue))
+        Self::new(value).map(|value| (rest, value)).ok_or_else(|| fail(i, Violation::PropertyValue))
     }
 
     fn encoded_len(&self) -> usize {
@@ -237,11 +212,7 @@ impl<'a> Value<'a> for &'a [u8] {
     }
 
     fn check(&self) -> Result<(), PropertyErrorKind> {
-        if self.len() > FIELD_BYTES_MAX {
-            Err(PropertyErrorKind::TooLong)
-        } else {
-            Ok(())
-        }
+        if self.len() > FIELD_BYTES_MAX { Err(PropertyErrorKind::TooLong) } else { Ok(()) }
     }
 }
 
@@ -296,10 +267,7 @@ impl<'a> Value<'a> for TopicName<'a> {
     fn read(i: &'a [u8]) -> IResult<&'a [u8], Self, Fail<'a>> {
         wire::topic_name(i).map_err(|error| {
             error.map(|e| match e.violation {
-                Violation::WildcardInTopicName => Fail {
-                    violation: Violation::WildcardInResponseTopic,
-                    ..e
-                },
+                Violation::WildcardInTopicName => Fail { violation: Violation::WildcardInResponseTopic, ..e },
                 _ => e,
             })
         })

@@ -1,9 +1,9 @@
 //! Statements that no single packet shows: what is written, kept, ordered, counted and matched.
 
 use lmq_codec::{
-    Ack, ConnAck, Connect, Decoder, Delivery, Packet, PacketId, Properties, Property, Publish, QoS,
-    ReasonCode, ReasonCodes, Split, Step, SubAck, Subscribe, SubscribeFilters, SubscribeOptions,
-    TopicFilter, TopicName, UnsubAck, UserProperty, Version, Violation, Will, split,
+    Ack, ConnAck, Connect, Decoder, Delivery, Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode,
+    ReasonCodes, Split, Step, SubAck, Subscribe, SubscribeFilters, SubscribeOptions, TopicFilter, TopicName, UnsubAck,
+    UserProperty, Version, Violation, Will, split,
 };
 
 const ALL: [Version; 3] = [Version::V3_1, Version::V3_1_1, Version::V5_0];
@@ -38,9 +38,7 @@ fn message<'a>(topic: &'a str, payload: &'a [u8]) -> Publish<'a> {
 #[test]
 fn a_byte_order_mark_is_kept() {
     let bytes = b"\x30\x06\0\x04\xef\xbb\xbfa";
-    let Packet::Publish(p) = decode(bytes, Version::V3_1_1) else {
-        panic!()
-    };
+    let Packet::Publish(p) = decode(bytes, Version::V3_1_1) else { panic!() };
     assert_eq!(p.topic.unwrap().as_str(), "\u{feff}a");
     assert_eq!(encode(&Packet::Publish(p), Version::V3_1_1), bytes);
 }
@@ -78,13 +76,8 @@ fn encoders_write_the_fixed_flags() {
 
 #[test]
 fn qos_0_has_no_identifier_and_no_dup() {
-    assert_eq!(
-        encode(&Packet::Publish(message("a", b"\0\x01")), Version::V3_1_1),
-        b"\x30\x05\0\x01a\0\x01"
-    );
-    let Packet::Publish(p) = decode(b"\x31\x05\0\x01a\0\x01", Version::V3_1_1) else {
-        panic!()
-    };
+    assert_eq!(encode(&Packet::Publish(message("a", b"\0\x01")), Version::V3_1_1), b"\x30\x05\0\x01a\0\x01");
+    let Packet::Publish(p) = decode(b"\x31\x05\0\x01a\0\x01", Version::V3_1_1) else { panic!() };
     assert_eq!((p.delivery.packet_id(), p.payload), (None, &b"\0\x01"[..]));
     assert!(!p.delivery.dup());
 }
@@ -99,96 +92,43 @@ fn violation(decoder: &mut Decoder, bytes: &[u8]) -> Option<Violation> {
 #[test]
 fn a_client_begins_with_connect_and_says_it_once() {
     for first in [&b"\xc0\0"[..], b"\x30", b"\x82\x06", b"\xe0\0", b"\xf0"] {
-        assert_eq!(
-            violation(&mut Decoder::server(100), first),
-            Some(Violation::FirstPacket),
-            "{first:02x?}"
-        );
+        assert_eq!(violation(&mut Decoder::server(100), first), Some(Violation::FirstPacket), "{first:02x?}");
     }
     let mut decoder = Decoder::server(100);
     assert!(matches!(decoder.step(b""), Ok(Step::Need(1..))));
     assert_eq!(decoder.version(), None);
-    assert!(matches!(
-        decoder.step(CONNECT),
-        Ok(Step::Packet {
-            packet: Packet::Connect(_),
-            rest: []
-        })
-    ));
+    assert!(matches!(decoder.step(CONNECT), Ok(Step::Packet { packet: Packet::Connect(_), rest: [] })));
     assert_eq!(decoder.version(), Some(Version::V3_1_1));
-    assert_eq!(
-        violation(&mut decoder, CONNECT),
-        Some(Violation::SecondConnect)
-    );
+    assert_eq!(violation(&mut decoder, CONNECT), Some(Violation::SecondConnect));
 }
 
 #[test]
 fn a_server_begins_with_connack_and_says_it_once() {
     for first in [&b"\xd0\0"[..], b"\x30", b"\x90\x03"] {
-        assert_eq!(
-            violation(&mut Decoder::client(Version::V5_0, 100), first),
-            Some(Violation::FirstPacket)
-        );
+        assert_eq!(violation(&mut Decoder::client(Version::V5_0, 100), first), Some(Violation::FirstPacket));
     }
-    assert_eq!(
-        violation(&mut Decoder::client(Version::V3_1_1, 100), b"\xf0\0"),
-        Some(Violation::FirstPacket)
-    );
+    assert_eq!(violation(&mut Decoder::client(Version::V3_1_1, 100), b"\xf0\0"), Some(Violation::FirstPacket));
     let mut decoder = Decoder::client(Version::V5_0, 100);
-    assert!(matches!(
-        decoder.step(b"\xf0\x06\x18\x04\x15\0\x01m"),
-        Ok(Step::Packet { .. })
-    ));
-    assert!(matches!(
-        decoder.step(b"\x20\x03\0\0\0"),
-        Ok(Step::Packet { .. })
-    ));
-    assert_eq!(
-        violation(&mut decoder, b"\x20\x03\0\0\0"),
-        Some(Violation::SecondConnect)
-    );
+    assert!(matches!(decoder.step(b"\xf0\x06\x18\x04\x15\0\x01m"), Ok(Step::Packet { .. })));
+    assert!(matches!(decoder.step(b"\x20\x03\0\0\0"), Ok(Step::Packet { .. })));
+    assert_eq!(violation(&mut decoder, b"\x20\x03\0\0\0"), Some(Violation::SecondConnect));
 }
 
 #[test]
 fn packets_go_in_their_direction_only() {
-    for bytes in [
-        &b"\x20\x02\0\0"[..],
-        b"\x90\x03\0\x01\0",
-        b"\xb0\x02\0\x01",
-        b"\xd0\0",
-    ] {
+    for bytes in [&b"\x20\x02\0\0"[..], b"\x90\x03\0\x01\0", b"\xb0\x02\0\x01", b"\xd0\0"] {
         let mut server = Decoder::server(100);
         server.step(CONNECT).unwrap();
-        assert_eq!(
-            violation(&mut server, bytes),
-            Some(Violation::WrongDirection),
-            "{bytes:02x?}"
-        );
+        assert_eq!(violation(&mut server, bytes), Some(Violation::WrongDirection), "{bytes:02x?}");
     }
-    for bytes in [
-        CONNECT,
-        b"\x82\x06\0\x01\0\x01a\0",
-        b"\xa2\x05\0\x01\0\x01a",
-        b"\xc0\0",
-        b"\xe0\0",
-    ] {
+    for bytes in [CONNECT, b"\x82\x06\0\x01\0\x01a\0", b"\xa2\x05\0\x01\0\x01a", b"\xc0\0", b"\xe0\0"] {
         let mut client = Decoder::client(Version::V3_1_1, 100);
         client.step(b"\x20\x02\0\0").unwrap();
-        assert_eq!(
-            violation(&mut client, bytes),
-            Some(Violation::WrongDirection),
-            "{bytes:02x?}"
-        );
+        assert_eq!(violation(&mut client, bytes), Some(Violation::WrongDirection), "{bytes:02x?}");
     }
     let mut client = Decoder::client(Version::V5_0, 100);
     client.step(b"\x20\x03\0\0\0").unwrap();
-    assert!(matches!(
-        client.step(b"\xe0\x01\x8e"),
-        Ok(Step::Packet {
-            packet: Packet::Disconnect(_),
-            ..
-        })
-    ));
+    assert!(matches!(client.step(b"\xe0\x01\x8e"), Ok(Step::Packet { packet: Packet::Disconnect(_), .. })));
 }
 
 #[test]
@@ -204,16 +144,10 @@ fn what_only_one_side_may_say() {
         violation(&mut decoder, bytes)
     };
     // [MQTT-3.3.4-6]
-    assert_eq!(
-        server(b"\x30\x06\0\x01a\x02\x0b\x01"),
-        Some(Violation::SubscriptionIdFromClient)
-    );
+    assert_eq!(server(b"\x30\x06\0\x01a\x02\x0b\x01"), Some(Violation::SubscriptionIdFromClient));
     assert_eq!(client(b"\x30\x06\0\x01a\x02\x0b\x01"), None);
     // [MQTT-3.14.2-2]
-    assert_eq!(
-        client(b"\xe0\x07\0\x05\x11\0\0\0\0"),
-        Some(Violation::SessionExpiryFromServer)
-    );
+    assert_eq!(client(b"\xe0\x07\0\x05\x11\0\0\0\0"), Some(Violation::SessionExpiryFromServer));
     assert_eq!(server(b"\xe0\x07\0\x05\x11\0\0\0\0"), None);
     // [MQTT-3.14.2-1]: the reason belongs to the sender.
     assert_eq!(client(b"\xe0\x01\x04"), Some(Violation::ReasonDirection));
@@ -222,10 +156,7 @@ fn what_only_one_side_may_say() {
     assert_eq!(client(b"\xe0\x01\x8b"), None);
     // [MQTT-3.15.2-1]
     assert_eq!(server(b"\xf0\0"), Some(Violation::ReasonDirection));
-    assert_eq!(
-        client(b"\xf0\x06\x19\x04\x15\0\x01m"),
-        Some(Violation::ReasonDirection)
-    );
+    assert_eq!(client(b"\xf0\x06\x19\x04\x15\0\x01m"), Some(Violation::ReasonDirection));
     assert_eq!(server(b"\xf0\x06\x19\x04\x15\0\x01m"), None);
 }
 
@@ -272,57 +203,26 @@ fn the_payload_of_connect_keeps_its_order() {
 
 #[test]
 fn codes_keep_their_order_and_number() {
-    let codes = [
-        ReasonCode::GrantedQoS2,
-        ReasonCode::UnspecifiedError,
-        ReasonCode::Success,
-        ReasonCode::GrantedQoS1,
-    ];
-    let packet = Packet::SubAck(SubAck {
-        id: id(1),
-        properties: Properties::EMPTY,
-        reasons: ReasonCodes::new(&codes),
-    });
-    assert_eq!(
-        encode(&packet, Version::V3_1_1),
-        b"\x90\x06\0\x01\x02\x80\0\x01"
-    );
-    assert_eq!(
-        encode(&packet, Version::V5_0),
-        b"\x90\x07\0\x01\0\x02\x80\0\x01"
-    );
+    let codes = [ReasonCode::GrantedQoS2, ReasonCode::UnspecifiedError, ReasonCode::Success, ReasonCode::GrantedQoS1];
+    let packet = Packet::SubAck(SubAck { id: id(1), properties: Properties::EMPTY, reasons: ReasonCodes::new(&codes) });
+    assert_eq!(encode(&packet, Version::V3_1_1), b"\x90\x06\0\x01\x02\x80\0\x01");
+    assert_eq!(encode(&packet, Version::V5_0), b"\x90\x07\0\x01\0\x02\x80\0\x01");
     let bytes = encode(&packet, Version::V5_0);
-    let Packet::SubAck(read) = decode(&bytes, Version::V5_0) else {
-        panic!()
-    };
+    let Packet::SubAck(read) = decode(&bytes, Version::V5_0) else { panic!() };
     assert_eq!(read.reasons.collect::<Vec<_>>(), codes);
     let codes = [ReasonCode::NoSubscriptionExisted, ReasonCode::Success];
-    let packet = Packet::UnsubAck(UnsubAck {
-        id: id(1),
-        properties: Properties::EMPTY,
-        reasons: ReasonCodes::new(&codes),
-    });
+    let packet =
+        Packet::UnsubAck(UnsubAck { id: id(1), properties: Properties::EMPTY, reasons: ReasonCodes::new(&codes) });
     assert_eq!(encode(&packet, Version::V5_0), b"\xb0\x05\0\x01\0\x11\0");
 }
 
 #[test]
 fn user_properties_keep_their_order() {
     let pair = |name, value| Property::UserProperty(UserProperty { name, value });
-    let list = [
-        pair("b", "1"),
-        pair("a", "2"),
-        pair("b", "1"),
-        Property::ContentType("t"),
-        pair("", ""),
-    ];
-    let packet = Packet::Publish(Publish {
-        properties: Properties::new(&list).unwrap(),
-        ..message("a", b"")
-    });
+    let list = [pair("b", "1"), pair("a", "2"), pair("b", "1"), Property::ContentType("t"), pair("", "")];
+    let packet = Packet::Publish(Publish { properties: Properties::new(&list).unwrap(), ..message("a", b"") });
     let bytes = encode(&packet, Version::V5_0);
-    let Packet::Publish(read) = decode(&bytes, Version::V5_0) else {
-        panic!()
-    };
+    let Packet::Publish(read) = decode(&bytes, Version::V5_0) else { panic!() };
     assert_eq!(read.properties.iter().collect::<Vec<_>>(), list);
 }
 
@@ -330,33 +230,15 @@ fn user_properties_keep_their_order() {
 fn the_limit_is_judged_by_the_header_alone() {
     assert!(matches!(split(b"\x30\x08", 10), Ok(Split::Need(8))));
     let error = split(b"\x30\x09", 10).unwrap_err();
-    assert_eq!(
-        (error.violation(), error.offset()),
-        (Violation::PacketTooLarge, 1)
-    );
+    assert_eq!((error.violation(), error.offset()), (Violation::PacketTooLarge, 1));
     assert_eq!(ReasonCode::from(&error), ReasonCode::PacketTooLarge);
-    assert_eq!(
-        split(b"\x30\xff\xff\xff\x7f", 268_435_459)
-            .unwrap_err()
-            .violation(),
-        Violation::PacketTooLarge
-    );
-    assert!(matches!(
-        split(b"\x30\xff\xff\xff\x7f", 268_435_460),
-        Ok(Split::Need(268_435_455))
-    ));
+    assert_eq!(split(b"\x30\xff\xff\xff\x7f", 268_435_459).unwrap_err().violation(), Violation::PacketTooLarge);
+    assert!(matches!(split(b"\x30\xff\xff\xff\x7f", 268_435_460), Ok(Split::Need(268_435_455))));
 }
 
 #[test]
 fn packets_need_not_end_where_reads_end() {
-    let stream = [
-        CONNECT,
-        b"\x82\x06\0\x01\0\x01a\x01",
-        b"\x32\x07\0\x01a\0\x02hi",
-        b"\xc0\0",
-        b"\xe0\0",
-    ]
-    .concat();
+    let stream = [CONNECT, b"\x82\x06\0\x01\0\x01a\x01", b"\x32\x07\0\x01a\0\x02hi", b"\xc0\0", b"\xe0\0"].concat();
     let mut whole = Vec::new();
     let mut decoder = Decoder::server(100);
     let mut rest = &stream[..];
@@ -382,11 +264,7 @@ fn packets_need_not_end_where_reads_end() {
 
 #[test]
 fn filters_match_level_by_level() {
-    let matches = |filter: &str, topic: &str| {
-        TopicFilter::new(filter)
-            .unwrap()
-            .matches(TopicName::new(topic).unwrap())
-    };
+    let matches = |filter: &str, topic: &str| TopicFilter::new(filter).unwrap().matches(TopicName::new(topic).unwrap());
     for (filter, topic) in [
         ("a/#", "a"),
         ("a/#", "a/b/c"),
@@ -421,10 +299,7 @@ fn filters_match_level_by_level() {
     }
     // [MQTT-4.7.2-1]
     for filter in ["#", "+", "+/a", "+/#"] {
-        assert!(
-            !matches(filter, "$SYS/a") && !matches(filter, "$SYS"),
-            "{filter}"
-        );
+        assert!(!matches(filter, "$SYS/a") && !matches(filter, "$SYS"), "{filter}");
     }
 }
 
@@ -433,30 +308,17 @@ fn names_and_filters_end_at_65535_bytes() {
     let long = "x".repeat(65_535);
     assert!(TopicName::new(&long).is_ok() && TopicFilter::new(&long).is_ok());
     let longer = "x".repeat(65_536);
-    assert_eq!(
-        TopicName::new(&longer).unwrap_err().to_string(),
-        "topic name is longer than 65535 bytes"
-    );
-    assert_eq!(
-        TopicFilter::new(&longer).unwrap_err().to_string(),
-        "topic filter is longer than 65535 bytes"
-    );
+    assert_eq!(TopicName::new(&longer).unwrap_err().to_string(), "topic name is longer than 65535 bytes");
+    assert_eq!(TopicFilter::new(&longer).unwrap_err().to_string(), "topic filter is longer than 65535 bytes");
     assert!(TopicName::new("").is_err() && TopicFilter::new("").is_err());
 }
 
 #[test]
 fn a_session_present_with_a_refusal_cannot_be_written() {
-    let connack = ConnAck {
-        session_present: true,
-        reason: ReasonCode::NotAuthorized,
-        properties: Properties::EMPTY,
-    };
+    let connack = ConnAck { session_present: true, reason: ReasonCode::NotAuthorized, properties: Properties::EMPTY };
     for version in ALL {
         let error = connack.encoder(version).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "session present although the connection is refused"
-        );
+        assert_eq!(error.to_string(), "session present although the connection is refused");
     }
 }
 
@@ -465,15 +327,9 @@ fn violations_become_reason_codes() {
     for (bytes, reason) in [
         (&b"\xc1\0"[..], ReasonCode::MalformedPacket),
         (b"\x30\x04\0\x01#\0", ReasonCode::TopicNameInvalid),
-        (
-            b"\x30\x07\0\x01a\x03\x23\0\0",
-            ReasonCode::TopicAliasInvalid,
-        ),
+        (b"\x30\x07\0\x01a\x03\x23\0\0", ReasonCode::TopicAliasInvalid),
         (b"\x82\x03\0\x01\0", ReasonCode::ProtocolError),
-        (
-            b"\x82\x08\0\x01\0\0\x02a#\0",
-            ReasonCode::TopicFilterInvalid,
-        ),
+        (b"\x82\x08\0\x01\0\0\x02a#\0", ReasonCode::TopicFilterInvalid),
     ] {
         let mut decoder = Decoder::server(100);
         decoder.step(CONNECT_5).unwrap();

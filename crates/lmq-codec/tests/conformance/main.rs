@@ -34,12 +34,7 @@ fn every_case_is_judged_as_written() {
             ));
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} wrong\n{}",
-        wrong.len(),
-        wrong[..wrong.len().min(40)].join("\n")
-    );
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong[..wrong.len().min(40)].join("\n"));
 }
 
 #[test]
@@ -48,22 +43,10 @@ fn what_is_accepted_is_written_again_and_means_the_same() {
         let Ok(packet) = judge(&case.bytes, case.version) else {
             continue;
         };
-        let version = if let Packet::Connect(connect) = &packet {
-            connect.version
-        } else {
-            case.version
-        };
+        let version = if let Packet::Connect(connect) = &packet { connect.version } else { case.version };
         let mut again = Vec::new();
-        packet
-            .encoder(version)
-            .unwrap_or_else(|e| panic!("{e}: {:02x?}", case.bytes))
-            .write(&mut again);
-        assert_eq!(
-            judge(&again, case.version).as_ref(),
-            Ok(&packet),
-            "{:02x?}",
-            case.bytes
-        );
+        packet.encoder(version).unwrap_or_else(|e| panic!("{e}: {:02x?}", case.bytes)).write(&mut again);
+        assert_eq!(judge(&again, case.version).as_ref(), Ok(&packet), "{:02x?}", case.bytes);
     }
 }
 
@@ -72,18 +55,13 @@ fn every_cut_of_a_case_waits_or_is_refused_but_never_accepted() {
     for case in cases::all() {
         for end in 0..case.bytes.len() {
             match split(&case.bytes[..end], 1 << 20) {
-                Ok(Split::Need(more)) => assert!(
-                    more > 0 && end + more <= case.bytes.len(),
-                    "{more} more of {:02x?}",
-                    &case.bytes[..end]
-                ),
+                Ok(Split::Need(more)) => {
+                    assert!(more > 0 && end + more <= case.bytes.len(), "{more} more of {:02x?}", &case.bytes[..end])
+                }
                 Ok(Split::Frame { .. }) => {
                     panic!("half a packet passed: {:02x?}", &case.bytes[..end])
                 }
-                Err(error) => assert_eq!(
-                    Verdict::Reject(error.violation(), error.offset()),
-                    case.verdict
-                ),
+                Err(error) => assert_eq!(Verdict::Reject(error.violation(), error.offset()), case.verdict),
             }
         }
     }

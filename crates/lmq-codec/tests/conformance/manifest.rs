@@ -27,28 +27,15 @@ fn manifest() -> BTreeMap<(&'static str, &'static str), Entry> {
             continue;
         }
         let found: Vec<(&str, Entry)> = if let Some(words) = why {
-            line.split_whitespace()
-                .map(|id| (id, Entry { words, proof: None }))
-                .collect()
+            line.split_whitespace().map(|id| (id, Entry { words, proof: None })).collect()
         } else {
             let fields: Vec<&str> = line.split(" | ").collect();
-            let [id, words, proof] = fields[..] else {
-                panic!("three fields: {line}")
-            };
-            vec![(
-                id,
-                Entry {
-                    words,
-                    proof: Some(proof),
-                },
-            )]
+            let [id, words, proof] = fields[..] else { panic!("three fields: {line}") };
+            vec![(id, Entry { words, proof: Some(proof) })]
         };
         for (id, entry) in found {
             assert!(!entry.words.is_empty(), "{id} has no words");
-            assert!(
-                entries.insert((edition, id), entry).is_none(),
-                "{edition} {id} appears twice"
-            );
+            assert!(entries.insert((edition, id), entry).is_none(), "{edition} {id} appears twice");
         }
     }
     entries
@@ -60,14 +47,7 @@ fn statements(edition: &str) -> BTreeSet<&'static str> {
     let ids: BTreeSet<&str> = STATEMENTS
         .split(key.as_str())
         .skip(1)
-        .flat_map(|part| {
-            part.split(']')
-                .next()
-                .expect("an end")
-                .split('"')
-                .skip(1)
-                .step_by(2)
-        })
+        .flat_map(|part| part.split(']').next().expect("an end").split('"').skip(1).step_by(2))
         .collect();
     assert!(ids.len() > 100, "{edition}: {}", ids.len());
     ids
@@ -77,18 +57,11 @@ fn statements(edition: &str) -> BTreeSet<&'static str> {
 fn every_statement_has_one_entry_and_none_is_invented() {
     let entries = manifest();
     for edition in ["3.1.1", "5.0"] {
-        let listed: BTreeSet<&str> = entries
-            .keys()
-            .filter(|(e, _)| *e == edition)
-            .map(|(_, id)| *id)
-            .collect();
+        let listed: BTreeSet<&str> = entries.keys().filter(|(e, _)| *e == edition).map(|(_, id)| *id).collect();
         let known = statements(edition);
         let missing: Vec<_> = known.difference(&listed).collect();
         let invented: Vec<_> = listed.difference(&known).collect();
-        assert!(
-            missing.is_empty() && invented.is_empty(),
-            "{edition}: missing {missing:?}, invented {invented:?}"
-        );
+        assert!(missing.is_empty() && invented.is_empty(), "{edition}: missing {missing:?}, invented {invented:?}");
     }
 }
 
@@ -103,18 +76,11 @@ fn every_entry_about_the_wire_has_a_test_that_exists() {
     let cases = super::cases::all();
     let mut without = Vec::new();
     for ((edition, id), entry) in manifest() {
-        let version = if edition == "5.0" {
-            Version::V5_0
-        } else {
-            Version::V3_1_1
-        };
+        let version = if edition == "5.0" { Version::V5_0 } else { Version::V3_1_1 };
         match entry.proof {
             None => {}
             Some("cases") => {
-                if !cases
-                    .iter()
-                    .any(|case| case.statement == id && case.version == version)
-                {
+                if !cases.iter().any(|case| case.statement == id && case.version == version) {
                     without.push(format!("{edition} {id}: no case"));
                 }
             }
@@ -137,33 +103,21 @@ fn every_case_belongs_to_an_entry() {
         };
         if case.statement.starts_with("MQTT-") {
             let entry = entries.get(&(edition, case.statement));
-            assert!(
-                entry.is_some_and(|e| e.proof.is_some()),
-                "{edition} {} is not in the manifest",
-                case.statement
-            );
+            assert!(entry.is_some_and(|e| e.proof.is_some()), "{edition} {} is not in the manifest", case.statement);
         }
     }
 }
 
 #[test]
 fn every_violation_names_a_statement_or_a_section() {
-    let known: BTreeSet<&str> = statements("3.1.1")
-        .union(&statements("5.0"))
-        .copied()
-        .collect();
+    let known: BTreeSet<&str> = statements("3.1.1").union(&statements("5.0")).copied().collect();
     for violation in Violation::ALL {
         for statement in violation.statements() {
             assert!(
-                statement.is_empty()
-                    || statement.starts_with("section ")
-                    || known.contains(statement),
+                statement.is_empty() || statement.starts_with("section ") || known.contains(statement),
                 "{violation:?}: {statement}"
             );
         }
-        assert!(
-            violation.statements().iter().any(|s| !s.is_empty()),
-            "{violation:?} names nothing"
-        );
+        assert!(violation.statements().iter().any(|s| !s.is_empty()), "{violation:?} names nothing");
     }
 }

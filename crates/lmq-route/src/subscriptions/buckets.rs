@@ -9,10 +9,7 @@ pub(crate) struct Buckets {
 
 impl Buckets {
     pub(crate) const fn new() -> Self {
-        Self {
-            lists: Vec::new(),
-            vacant: Vec::new(),
-        }
+        Self { lists: Vec::new(), vacant: Vec::new() }
     }
 
     /// A new bucket with one filter in it.
@@ -37,19 +34,10 @@ impl Buckets {
     }
 
     /// Removes a filter; closes the bucket when only one is left, and returns that one.
-    pub(crate) fn remove<'a>(
-        &mut self,
-        bucket: u32,
-        id: u32,
-        text_of: &impl Fn(u32) -> &'a [u8],
-    ) -> Option<u32> {
+    pub(crate) fn remove<'a>(&mut self, bucket: u32, id: u32, text_of: &impl Fn(u32) -> &'a [u8]) -> Option<u32> {
         let list = &mut self.lists[bucket as usize];
         let at = list.partition_point(|other| text_of(*other) < text_of(id));
-        debug_assert_eq!(
-            list.get(at),
-            Some(&id),
-            "a filter is removed only while it is here"
-        );
+        debug_assert_eq!(list.get(at), Some(&id), "a filter is removed only while it is here");
         list.remove(at);
         let [last] = *list.as_slice() else {
             return None;
@@ -62,12 +50,7 @@ impl Buckets {
         Some(last)
     }
 
-    pub(crate) fn find<'a>(
-        &self,
-        bucket: u32,
-        text: &[u8],
-        text_of: impl Fn(u32) -> &'a [u8],
-    ) -> Option<u32> {
+    pub(crate) fn find<'a>(&self, bucket: u32, text: &[u8], text_of: impl Fn(u32) -> &'a [u8]) -> Option<u32> {
         let ids = self.ids(bucket);
         let at = ids.binary_search_by(|id| text_of(*id).cmp(text)).ok()?;
         ids.get(at).copied()

@@ -59,20 +59,13 @@ struct Page<K, V> {
 
 impl<K, V> Filters<K, V> {
     pub(crate) const fn new() -> Self {
-        Self {
-            pages: Vec::new(),
-            open: BTreeSet::new(),
-            len: 0,
-        }
+        Self { pages: Vec::new(), open: BTreeSet::new(), len: 0 }
     }
 
     pub(crate) fn insert(&mut self, filter: Filter<K, V>) -> u32 {
         let nth = self.open.first().copied().unwrap_or_else(|| {
             let nth = u32::try_from(self.pages.len()).unwrap_or(u32::MAX);
-            self.pages.push(Page {
-                entries: Vec::new(),
-                vacant: Vec::new(),
-            });
+            self.pages.push(Page { entries: Vec::new(), vacant: Vec::new() });
             self.open.insert(nth);
             nth
         });
@@ -99,15 +92,8 @@ impl<K, V> Filters<K, V> {
         if self.len == 0 {
             *self = Self::new();
         } else if page.vacant.len() == page.entries.len() {
-            *page = Page {
-                entries: Vec::new(),
-                vacant: Vec::new(),
-            };
-            while self
-                .pages
-                .last()
-                .is_some_and(|page| page.entries.is_empty())
-            {
+            *page = Page { entries: Vec::new(), vacant: Vec::new() };
+            while self.pages.last().is_some_and(|page| page.entries.is_empty()) {
                 self.pages.pop();
                 self.open.remove(&(self.pages.len() as u32));
             }
@@ -117,20 +103,12 @@ impl<K, V> Filters<K, V> {
 
     #[inline]
     pub(crate) fn filter(&self, id: u32) -> Option<&Filter<K, V>> {
-        self.pages
-            .get(id as usize / PAGE)?
-            .entries
-            .get(id as usize % PAGE)?
-            .as_ref()
+        self.pages.get(id as usize / PAGE)?.entries.get(id as usize % PAGE)?.as_ref()
     }
 
     #[inline]
     pub(crate) fn filter_mut(&mut self, id: u32) -> Option<&mut Filter<K, V>> {
-        self.pages
-            .get_mut(id as usize / PAGE)?
-            .entries
-            .get_mut(id as usize % PAGE)?
-            .as_mut()
+        self.pages.get_mut(id as usize / PAGE)?.entries.get_mut(id as usize % PAGE)?.as_mut()
     }
 
     /// Reads a little of each filter, so that the processor waits for all of them at once and not for one after another.

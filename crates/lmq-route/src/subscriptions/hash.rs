@@ -119,9 +119,6 @@ const fn fold(a: u64, b: u64) -> u64 {
 
 const fn derive(seed: u64, n: u64) -> u64 {
     // The odd constants of SplitMix64.
-    let mixed = fold(
-        seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15),
-        0xbf58_476d_1ce4_e5b9,
-    );
+    let mixed = fold(seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15), 0xbf58_476d_1ce4_e5b9);
     fold(mixed ^ n, 0x94d0_49bb_1331_11eb)
 }

@@ -17,22 +17,14 @@ pub(crate) struct Index<K, V> {
 
 impl<K: Copy + Ord, V: Copy> Index<K, V> {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self {
-            hasher: Hasher::new(seed),
-            filters: Filters::new(),
-            exact: Table::new(),
-            wildcard: Prefixes::new(),
-        }
+        Self { hasher: Hasher::new(seed), filters: Filters::new(), exact: Table::new(), wildcard: Prefixes::new() }
     }
 
     /// Adds a filter that is not here yet, with its first key.
     pub(crate) fn insert(&mut self, text: &[u8], key: K, value: V) {
-        let id = self
-            .filters
-            .insert(Filter::new(text, Keys::One((key, value))));
+        let id = self.filters.insert(Filter::new(text, Keys::One((key, value))));
         if text::has_wildcard(text) {
-            self.wildcard
-                .insert(&self.hasher, id, |id| self.filters.text(id));
+            self.wildcard.insert(&self.hasher, id, |id| self.filters.text(id));
         } else {
             self.exact.insert(self.hasher.text(text), id);
         }
@@ -42,12 +34,8 @@ impl<K: Copy + Ord, V: Copy> Index<K, V> {
     pub(crate) fn remove(&mut self, id: u32) {
         let text = self.filters.text(id);
         if text::has_wildcard(text) {
-            self.wildcard
-                .remove(&self.hasher, id, |id| self.filters.text(id));
-        } else if let Some(at) = self
-            .exact
-            .find(self.hasher.text(text), |other| *other == id)
-        {
+            self.wildcard.remove(&self.hasher, id, |id| self.filters.text(id));
+        } else if let Some(at) = self.exact.find(self.hasher.text(text), |other| *other == id) {
             self.exact.remove(at);
         }
         self.filters.remove(id);
@@ -56,8 +44,7 @@ impl<K: Copy + Ord, V: Copy> Index<K, V> {
     /// The number of the filter with this very text.
     pub(crate) fn id(&self, text: &[u8]) -> Option<u32> {
         if text::has_wildcard(text) {
-            self.wildcard
-                .id(&self.hasher, text, |id| self.filters.text(id))
+            self.wildcard.id(&self.hasher, text, |id| self.filters.text(id))
         } else {
             self.exact_id(self.hasher.text(text), text)
         }
@@ -66,9 +53,7 @@ impl<K: Copy + Ord, V: Copy> Index<K, V> {
     /// The number of the filter without a wildcard that matches the topic.
     #[inline]
     pub(crate) fn exact_id(&self, hash: u64, topic: &[u8]) -> Option<u32> {
-        let at = self
-            .exact
-            .find(hash, |id| self.filters.text(*id) == topic)?;
+        let at = self.exact.find(hash, |id| self.filters.text(*id) == topic)?;
         Some(self.exact.item(at))
     }
 
@@ -86,29 +71,20 @@ impl<K: Copy + Ord, V: Copy> Index<K, V> {
     #[inline]
     pub(crate) fn search(&self, hash: u64, topic: &[u8], mut each: impl FnMut(u32, &Filter<K, V>)) {
         if !self.has_wildcards() {
-            if let Some((id, filter)) = self
-                .exact_id(hash, topic)
-                .and_then(|id| Some((id, self.filters.filter(id)?)))
-            {
+            if let Some((id, filter)) = self.exact_id(hash, topic).and_then(|id| Some((id, self.filters.filter(id)?))) {
                 each(id, filter);
             }
             return;
         }
-        walk::candidates(
-            &self.hasher,
-            (&self.exact, hash),
-            &self.wildcard,
-            topic,
-            |ids| {
-                self.filters.fetch(ids);
-                for id in ids {
-                    if let Some(filter) = self.filters.filter(*id) {
-                        if text::matches(filter.text(), topic) {
-                            each(*id, filter);
-                        }
+        walk::candidates(&self.hasher, (&self.exact, hash), &self.wildcard, topic, |ids| {
+            self.filters.fetch(ids);
+            for id in ids {
+                if let Some(filter) = self.filters.filter(*id) {
+                    if text::matches(filter.text(), topic) {
+                        each(*id, filter);
                     }
                 }
-            },
-        );
+            }
+        });
     }
 }

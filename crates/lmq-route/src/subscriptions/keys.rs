@@ -39,10 +39,7 @@ impl<K: Copy + Ord, V: Copy> Keys<K, V> {
                     None
                 }
                 Err(_) => {
-                    let mut lists = Lists {
-                        len: list.len(),
-                        lists: Vec::from([mem::take(list)]),
-                    };
+                    let mut lists = Lists { len: list.len(), lists: Vec::from([mem::take(list)]) };
                     let replaced = lists.insert(key, value);
                     *self = Self::Lists(Box::new(lists));
                     replaced
@@ -84,15 +81,10 @@ impl<K: Copy + Ord, V: Copy> Keys<K, V> {
     pub(crate) fn value(&self, key: K) -> Option<V> {
         match self {
             Self::One(one) => (one.0 == key).then_some(one.1),
-            Self::List(list) => list
-                .binary_search_by_key(&key, |entry| entry.0)
-                .ok()
-                .map(|at| list[at].1),
+            Self::List(list) => list.binary_search_by_key(&key, |entry| entry.0).ok().map(|at| list[at].1),
             Self::Lists(lists) => {
                 let list = &lists.lists[lists.list_of(key)];
-                list.binary_search_by_key(&key, |entry| entry.0)
-                    .ok()
-                    .map(|at| list[at].1)
+                list.binary_search_by_key(&key, |entry| entry.0).ok().map(|at| list[at].1)
             }
         }
     }
@@ -129,11 +121,7 @@ impl<K: Copy + Ord, V: Copy> Lists<K, V> {
         };
         if self.lists[nth].len() == LIST_MAX {
             // Keys that arrive in ascending order leave full lists behind them.
-            let half = if at == LIST_MAX {
-                LIST_MAX
-            } else {
-                LIST_MAX / 2
-            };
+            let half = if at == LIST_MAX { LIST_MAX } else { LIST_MAX / 2 };
             let upper = self.lists[nth].split_off(half);
             self.lists.insert(nth + 1, upper);
             if at >= half {
@@ -148,9 +136,7 @@ impl<K: Copy + Ord, V: Copy> Lists<K, V> {
 
     fn remove(&mut self, key: K) -> Option<V> {
         let nth = self.list_of(key);
-        let at = self.lists[nth]
-            .binary_search_by_key(&key, |entry| entry.0)
-            .ok()?;
+        let at = self.lists[nth].binary_search_by_key(&key, |entry| entry.0).ok()?;
         let (_, value) = self.lists[nth].remove(at);
         self.len -= 1;
         if self.lists[nth].is_empty() {
@@ -160,11 +146,7 @@ impl<K: Copy + Ord, V: Copy> Lists<K, V> {
         // Neighbours that fill half a list together become one, so lists are a quarter full or more on average.
         let below = nth.saturating_sub(1);
         for lower in [nth, below] {
-            let joined = self
-                .lists
-                .get(lower)
-                .zip(self.lists.get(lower + 1))
-                .map(|(a, b)| a.len() + b.len());
+            let joined = self.lists.get(lower).zip(self.lists.get(lower + 1)).map(|(a, b)| a.len() + b.len());
             if joined.is_some_and(|len| len <= LIST_MAX / 2) {
                 let upper = self.lists.remove(lower + 1);
                 self.lists[lower].extend_from_slice(&upper);
@@ -178,9 +160,7 @@ impl<K: Copy + Ord, V: Copy> Lists<K, V> {
 
     /// The list in which the key is or would be.
     fn list_of(&self, key: K) -> usize {
-        self.lists
-            .partition_point(|list| list.first().is_some_and(|first| first.0 <= key))
-            .saturating_sub(1)
+        self.lists.partition_point(|list| list.first().is_some_and(|first| first.0 <= key)).saturating_sub(1)
     }
 }
 
@@ -209,17 +189,8 @@ mod tests {
     fn check_shape(keys: &Keys<u32, u32>) {
         if let Keys::Lists(lists) = keys {
             assert!(lists.lists.len() > 1);
-            assert!(
-                lists
-                    .lists
-                    .iter()
-                    .all(|list| (1..=LIST_MAX).contains(&list.len()))
-            );
-            let joined = lists
-                .lists
-                .windows(2)
-                .map(|pair| pair[0].len() + pair[1].len())
-                .min();
+            assert!(lists.lists.iter().all(|list| (1..=LIST_MAX).contains(&list.len())));
+            let joined = lists.lists.windows(2).map(|pair| pair[0].len() + pair[1].len()).min();
             assert!(joined > Some(LIST_MAX / 2), "{joined:?}");
         }
     }
@@ -254,9 +225,7 @@ mod tests {
     fn keys_in_ascending_order_fill_their_lists() {
         let mut keys = Keys::One((0, 0));
         (1..10_000).for_each(|key| assert_eq!(keys.insert(key, key), None));
-        let Keys::Lists(lists) = keys else {
-            panic!("one list of 10,000")
-        };
+        let Keys::Lists(lists) = keys else { panic!("one list of 10,000") };
         assert_eq!(lists.lists.len(), 10_000_usize.div_ceil(LIST_MAX));
     }
 

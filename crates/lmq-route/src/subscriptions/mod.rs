@@ -50,13 +50,7 @@ impl<K: Copy + Ord, V: Copy> Subscriptions<K, V> {
     /// different for each start of a program: who knows it can choose filters that make lookups slow.
     #[must_use]
     pub const fn new(seed: u64) -> Self {
-        Self {
-            index: Index::new(seed),
-            recent: Recent::new(),
-            len: 0,
-            version: 0,
-            wildcard_version: 1,
-        }
+        Self { index: Index::new(seed), recent: Recent::new(), len: 0, version: 0, wildcard_version: 1 }
     }
 
     /// Adds a subscription. If the key has one to this very filter, replaces its value and returns the old one.
@@ -65,10 +59,7 @@ impl<K: Copy + Ord, V: Copy> Subscriptions<K, V> {
     pub fn insert(&mut self, filter: TopicFilter<'_>, key: K, value: V) -> Option<V> {
         self.version += 1;
         let text = filter.as_bytes();
-        let known = self
-            .index
-            .id(text)
-            .and_then(|id| self.index.filters.filter_mut(id));
+        let known = self.index.id(text).and_then(|id| self.index.filters.filter_mut(id));
         let replaced = match known {
             Some(filter) => filter.keys.insert(key, value),
             None => {
@@ -112,10 +103,7 @@ impl<K: Copy + Ord, V: Copy> Subscriptions<K, V> {
             return index.search(hash, topic, |_, filter| filter.keys.for_each(&mut each));
         }
         if let Some(wildcard) = self.recent.filters(hash, topic, self.wildcard_version) {
-            let filters = index
-                .exact_id(hash, topic)
-                .into_iter()
-                .chain(wildcard.iter().copied());
+            let filters = index.exact_id(hash, topic).into_iter().chain(wildcard.iter().copied());
             for filter in filters.filter_map(|id| index.filters.filter(id)) {
                 filter.keys.for_each(&mut each);
             }
@@ -141,20 +129,13 @@ impl<K: Copy + Ord, V: Copy> Subscriptions<K, V> {
     #[inline]
     pub fn for_each(&self, topic: TopicName<'_>, mut each: impl FnMut(K, V)) {
         let topic = topic.as_bytes();
-        self.index
-            .search(self.index.hasher.text(topic), topic, |_, filter| {
-                filter.keys.for_each(&mut each)
-            });
+        self.index.search(self.index.hasher.text(topic), topic, |_, filter| filter.keys.for_each(&mut each));
     }
 
     /// The value of a subscription to this very filter.
     #[must_use]
     pub fn value(&self, filter: TopicFilter<'_>, key: K) -> Option<V> {
-        self.index
-            .filters
-            .filter(self.index.id(filter.as_bytes())?)?
-            .keys
-            .value(key)
+        self.index.filters.filter(self.index.id(filter.as_bytes())?)?.keys.value(key)
     }
 
     /// Whether the key subscribed to this very filter.
@@ -190,9 +171,6 @@ impl<K: Copy + Ord, V: Copy> Subscriptions<K, V> {
 
 impl<K, V> fmt::Debug for Subscriptions<K, V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Subscriptions")
-            .field("len", &self.len)
-            .field("version", &self.version)
-            .finish_non_exhaustive()
+        f.debug_struct("Subscriptions").field("len", &self.len).field("version", &self.version).finish_non_exhaustive()
     }
 }

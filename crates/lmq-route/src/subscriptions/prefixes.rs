@@ -50,27 +50,15 @@ struct Traveller<'a> {
 
 impl Prefixes {
     pub(crate) const fn new() -> Self {
-        Self {
-            nodes: Table::new(),
-            buckets: Buckets::new(),
-        }
+        Self { nodes: Table::new(), buckets: Buckets::new() }
     }
 
     /// Adds a filter that is not here yet.
-    pub(crate) fn insert<'a>(
-        &mut self,
-        hasher: &Hasher,
-        id: u32,
-        text_of: impl Fn(u32) -> &'a [u8],
-    ) {
+    pub(crate) fn insert<'a>(&mut self, hasher: &Hasher, id: u32, text_of: impl Fn(u32) -> &'a [u8]) {
         let mut moving = Vec::new();
         let mut next = Some((id, Traveller::new(hasher, text_of(id))));
         while let Some((id, filter)) = next {
-            moving.extend(
-                self.settle(hasher, id, filter, &text_of)
-                    .into_iter()
-                    .flatten(),
-            );
+            moving.extend(self.settle(hasher, id, filter, &text_of).into_iter().flatten());
             next = moving.pop();
         }
     }
@@ -85,13 +73,7 @@ impl Prefixes {
     ) -> Option<[(u32, Traveller<'a>); 2]> {
         loop {
             let Some(at) = self.find(filter.path) else {
-                self.nodes.insert(
-                    filter.path.bits(),
-                    Node {
-                        low: low(filter.path),
-                        kind: Kind::Leaf(id),
-                    },
-                );
+                self.nodes.insert(filter.path.bits(), Node { low: low(filter.path), kind: Kind::Leaf(id) });
                 return None;
             };
             let kind = &mut self.nodes.item_mut(at).kind;
@@ -111,9 +93,7 @@ impl Prefixes {
                     while displaced.path.depth() < filter.path.depth() {
                         displaced.advance(hasher);
                     }
-                    let ways = Ways(0)
-                        .with(displaced.advance(hasher))
-                        .with(filter.advance(hasher));
+                    let ways = Ways(0).with(displaced.advance(hasher)).with(filter.advance(hasher));
                     *kind = Kind::Inner(ways, 2);
                     return Some([(id, filter), (other, displaced)]);
                 }
@@ -122,12 +102,7 @@ impl Prefixes {
     }
 
     /// Removes a filter that is here.
-    pub(crate) fn remove<'a>(
-        &mut self,
-        hasher: &Hasher,
-        id: u32,
-        text_of: impl Fn(u32) -> &'a [u8],
-    ) {
+    pub(crate) fn remove<'a>(&mut self, hasher: &Hasher, id: u32, text_of: impl Fn(u32) -> &'a [u8]) {
         let mut filter = Traveller::new(hasher, text_of(id));
         let mut trail = Vec::with_capacity(DEPTH_MAX);
         let mut vacated = loop {
@@ -177,12 +152,7 @@ impl Prefixes {
     }
 
     /// The number under which a filter with this text is here.
-    pub(crate) fn id<'a>(
-        &self,
-        hasher: &Hasher,
-        text: &[u8],
-        text_of: impl Fn(u32) -> &'a [u8],
-    ) -> Option<u32> {
+    pub(crate) fn id<'a>(&self, hasher: &Hasher, text: &[u8], text_of: impl Fn(u32) -> &'a [u8]) -> Option<u32> {
         let mut filter = Traveller::new(hasher, text);
         loop {
             match self.nodes.item(self.find(filter.path)?).kind {
@@ -272,11 +242,6 @@ impl Ways {
     }
 
     #[inline]
-    pub(crate) const fn literal_only(self) -> Self {
-        Self(self.0 & Self::LITERAL.0)
-    }
-
-    #[inline]
     pub(crate) const fn has(self, way: Self) -> bool {
         self.0 & way.0 != 0
     }
@@ -284,10 +249,7 @@ impl Ways {
 
 impl<'a> Traveller<'a> {
     fn new(hasher: &Hasher, filter: &'a [u8]) -> Self {
-        Self {
-            path: hasher.root(),
-            rest: Some(filter),
-        }
+        Self { path: hasher.root(), rest: Some(filter) }
     }
 
     fn advance(&mut self, hasher: &Hasher) -> Step {

@@ -27,11 +27,7 @@ struct Slot<T> {
 
 impl<T: Copy + Default> Table<T> {
     pub(crate) const fn new() -> Self {
-        Self {
-            slots: Vec::new(),
-            homes: 0,
-            len: 0,
-        }
+        Self { slots: Vec::new(), homes: 0, len: 0 }
     }
 
     /// Adds an item; equal items are the caller's affair.
@@ -42,11 +38,7 @@ impl<T: Copy + Default> Table<T> {
         }
         let tag = tag(hash);
         let mut at = home(tag, self.homes);
-        while self
-            .slots
-            .get(at)
-            .is_some_and(|slot| slot.tag != 0 && slot.tag <= tag)
-        {
+        while self.slots.get(at).is_some_and(|slot| slot.tag != 0 && slot.tag <= tag) {
             at += 1;
         }
         let mut end = at;
@@ -65,11 +57,7 @@ impl<T: Copy + Default> Table<T> {
     /// Removes the item at a place that [`Table::find`] returned.
     pub(crate) fn remove(&mut self, at: usize) {
         let mut end = at + 1;
-        while self
-            .slots
-            .get(end)
-            .is_some_and(|slot| slot.tag != 0 && home(slot.tag, self.homes) < end)
-        {
+        while self.slots.get(end).is_some_and(|slot| slot.tag != 0 && home(slot.tag, self.homes) < end) {
             end += 1;
         }
         self.slots.copy_within(at + 1..end, at);
@@ -114,10 +102,7 @@ impl<T: Copy + Default> Table<T> {
     pub(crate) fn fetch(&self, hashes: impl Iterator<Item = u64>) {
         let mut read = 0;
         for hash in hashes {
-            read ^= self
-                .slots
-                .get(home(tag(hash), self.homes))
-                .map_or(0, |slot| slot.tag);
+            read ^= self.slots.get(home(tag(hash), self.homes)).map_or(0, |slot| slot.tag);
         }
         core::hint::black_box(read);
     }
@@ -147,10 +132,7 @@ impl<T: Copy + Default> Table<T> {
 
 impl<T: Default> Default for Slot<T> {
     fn default() -> Self {
-        Self {
-            tag: 0,
-            item: T::default(),
-        }
+        Self { tag: 0, item: T::default() }
     }
 }
 
@@ -175,12 +157,7 @@ mod tests {
 
     impl Table<u32> {
         fn check(&self) {
-            let taken: Vec<_> = self
-                .slots
-                .iter()
-                .enumerate()
-                .filter(|(_, slot)| slot.tag != 0)
-                .collect();
+            let taken: Vec<_> = self.slots.iter().enumerate().filter(|(_, slot)| slot.tag != 0).collect();
             assert_eq!(taken.len(), self.len);
             assert!(taken.is_sorted_by_key(|(_, slot)| slot.tag));
             for (at, slot) in taken {
@@ -194,16 +171,7 @@ mod tests {
     }
 
     fn any_hash() -> impl Strategy<Value = u64> {
-        let edge = prop::sample::select(
-            &[
-                0,
-                1,
-                u64::MAX,
-                u64::MAX << 32,
-                1 << 32,
-                0x8000_0000_0000_0000,
-            ][..],
-        );
+        let edge = prop::sample::select(&[0, 1, u64::MAX, u64::MAX << 32, 1 << 32, 0x8000_0000_0000_0000][..]);
         prop_oneof![1 => edge, 1 => (0..20_u64).prop_map(|n| n << 60), 3 => any::<u64>()]
     }
 

@@ -29,11 +29,7 @@ pub(crate) fn candidates(
     exact.fetch([topic_hash].into_iter());
     let levels = Levels::new(hasher, topic);
     prefixes.fetch_literal(hasher, levels.hashes());
-    let mut found = Found {
-        ids: [0; FOUND_MAX],
-        len: 0,
-        each,
-    };
+    let mut found = Found { ids: [0; FOUND_MAX], len: 0, each };
     exact.find(topic_hash, |id| {
         found.push(*id);
         false
@@ -41,19 +37,10 @@ pub(crate) fn candidates(
     let mut todo = Todo::new(hasher.root());
     while let Some((depth, batch)) = todo.pop() {
         let level = levels.hashes().get(depth).copied();
-        let mut ends = Batch {
-            paths: [Path::default(); 2 * BATCH],
-            len: 0,
-        };
+        let mut ends = Batch { paths: [Path::default(); 2 * BATCH], len: 0 };
         for path in batch.paths() {
             let Some(ways) = prefixes.visit(*path, |id| found.push(id)) else {
                 continue;
-            };
-            // A wildcard at the start does not match a topic that begins with `$`. [MQTT-4.7.2-1]
-            let ways = if depth == 0 && topic.first() == Some(&b'$') {
-                ways.literal_only()
-            } else {
-                ways
             };
             if ways.has(Ways::MULTI) {
                 ends.push(hasher.path(*path, Step::Multi));
@@ -82,10 +69,7 @@ pub(crate) fn candidates(
 /// Names the filters whose path is complete. It has a node of its own unless hashes collide.
 #[inline]
 fn visit_end(prefixes: &Prefixes, hasher: &Hasher, mut path: Path, mut listed: impl FnMut(u32)) {
-    while prefixes
-        .visit(path, &mut listed)
-        .is_some_and(|ways| ways.has(Ways::END))
-    {
+    while prefixes.visit(path, &mut listed).is_some_and(|ways| ways.has(Ways::END)) {
         path = hasher.path(path, Step::End);
     }
 }
@@ -130,12 +114,7 @@ impl Todo {
     #[inline]
     fn new(root: Path) -> Self {
         let paths = [Path::default(); BATCH * (DEPTH_MAX + 2)];
-        let mut todo = Self {
-            paths,
-            len: 0,
-            counts: [0; DEPTH_MAX + 1],
-            depth: 0,
-        };
+        let mut todo = Self { paths, len: 0, counts: [0; DEPTH_MAX + 1], depth: 0 };
         todo.push(0, root);
         todo
     }

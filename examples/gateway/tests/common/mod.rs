@@ -94,6 +94,12 @@ pub(crate) fn assert_refused(output: &Output, line: &str) {
     assert_eq!(output.status.code(), Some(2));
 }
 
+/// A test that needs more than Rust says so where it is missing; where CI is set it must not be.
+pub(crate) fn skip_without(tool: &str) {
+    assert!(std::env::var_os("CI").is_none(), "{tool} not found");
+    eprintln!("skipped: {tool} not found");
+}
+
 pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }

@@ -19,14 +19,17 @@ from . import (
 )
 from .gateway import Gateway
 from .install import InstallError, Kit
-from .report import Report
+from .report import Report, check_equal
 
 REPOSITORY = Path(__file__).resolve().parents[5]
 THREADS = (1, 2)
+OTHER_SECRET_KEY = "AnotherSecretKey0123456789"
 
 
 def main():
     options = arguments()
+    if options.gateway and not options.gateway.is_file():
+        sys.exit(f"clients: {options.gateway} is not a file; build the gateway first")
     kit = Kit(options.cache)
     try:
         kit.install()
@@ -61,46 +64,54 @@ class Run:
         gateway = Gateway(binary, folder)
         command_cases.run(self.report, binary)
         for threads in THREADS:
-            self.site(*gateway.start_mqtt(threads))
-            self.site(*gateway.start_lmq(threads), self.lmq, folder)
-        server, site = gateway.start_lmq(THREADS[0], "AnotherSecretKey0123456789")
-        product_cases.run_wrong_secret(self.report, site)
-        server.stop()
+            self.during(f"mqtt-{threads}", gateway.start_mqtt, threads, body=self.everything)
+            self.during(f"lmq-{threads}", gateway.start_lmq, threads, body=self.everything)
+        self.during("other-secret", gateway.start_lmq, THREADS[0], OTHER_SECRET_KEY, body=self.refusals)
         self.stop_kinds()
 
     def mosquitto(self, folder):
-        server, site = mosquitto_broker.start(folder)
-        self.clients(server, site)
-        self.report.finish_begun()
-        server.stop()
+        self.during("mosquitto", mosquitto_broker.start, folder, body=self.common)
         self.stop_kinds()
 
-    def site(self, server, site, more=None, *arguments):
-        """Everything against one running gateway, which at last has to stop when told to."""
+    def during(self, name, start, *arguments, body):
+        """Runs `body` while a server runs; that it starts, and stops when told to, are cases, too."""
+        started = []
+        self.report.run_always(f"{name}/start", lambda: started.extend(start(name, *arguments)))
+        if not started:
+            return
+        server, site = started
         try:
-            bad_input.begin(self.report, site)
-            self.clients(server, site)
-            wire_cases.run_stricter(self.report, site)
-            bad_input.run(self.report, site)
-            if more:
-                more(site, *arguments)
-            self.report.finish_begun()
+            body(server, site)
         finally:
-            self.report.run_always(f"{site.name}/stop", check_stop, server)
+            self.report.run_always(f"{name}/stop", check_stop, server)
 
-    def clients(self, server, site):
+    def everything(self, server, site):
+        bad_input.begin(self.report, site)
+        self.clients(site)
+        wire_cases.run_stricter(self.report, site, server)
+        bad_input.run(self.report, site)
+        if site.profile == "lmq":
+            product_cases.run(self.report, site)
+            document_cases.run(self.report, document_cases.Programs(self.kit, site))
+        self.report.finish_begun()
+
+    def common(self, server, site):
+        """What any broker of plain MQTT passes."""
+        self.clients(site)
+        self.report.finish_begun()
+
+    def refusals(self, server, site):
+        product_cases.run_wrong_secret(self.report, site)
+
+    def clients(self, site):
         cross_cases.begin(self.report, site, self.kinds)
         threads = [threading.Thread(target=client_cases.run, args=(self.report, site, kind)) for kind in self.kinds]
         for thread in threads:
             thread.start()
-        wire_cases.run(self.report, site, server)
+        wire_cases.run(self.report, site)
         for thread in threads:
             thread.join()
         cross_cases.Exchange(self.report, site, self.kinds).run()
-
-    def lmq(self, site, folder):
-        product_cases.run(self.report, site)
-        document_cases.run(self.report, document_cases.Programs(self.kit, site, folder))
 
     def stop_kinds(self):
         for kind in self.kinds:
@@ -109,9 +120,7 @@ class Run:
 
 def check_stop(server):
     """SIGTERM ends the process with exit code 0."""
-    code = server.stop()
-    if code != 0:
-        raise RuntimeError(f"exit code {code} after SIGTERM")
+    check_equal("exit code after SIGTERM", server.stop(), 0)
 
 
 main()

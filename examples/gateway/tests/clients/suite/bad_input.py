@@ -176,7 +176,7 @@ def begin(report, site):
 def run(report, site):
     try:
         witness = Witness(site)
-    except CaseError as error:
+    except (CaseError, OSError) as error:
         report.fail(f"{site.name}/bad/witness", str(error))
         return
     for name, packet in INSTEAD_OF_CONNECT.items():

@@ -1,7 +1,7 @@
 """Cases in which several client kinds take part."""
 
 from .client_cases import sessions
-from .report import CaseError, check, check_equal
+from .report import check, check_equal
 from .session import Message
 
 KEPT_MESSAGES = 150
@@ -40,7 +40,7 @@ class Exchange:
         """A step of one kind; what fails is told by the pairs that need it."""
         try:
             step(*arguments)
-        except CaseError as error:
+        except Exception as error:
             self.failures.setdefault(name, error)
 
     def open(self, kind, transport):

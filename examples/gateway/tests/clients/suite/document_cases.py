@@ -3,6 +3,7 @@
 import os
 import subprocess
 from contextlib import contextmanager
+from pathlib import Path
 
 from .install import DOCUMENTS, PAHO_PYTHON
 from .report import check
@@ -16,10 +17,10 @@ TRUST_PASSWORD = "changeit"
 class Programs:
     """How each program of the manual is started against one site."""
 
-    def __init__(self, kit, site, folder):
+    def __init__(self, kit, site):
         self.kit = kit
         self.site = site
-        self.folder = folder
+        self.folder = Path(site.ca).parent
 
     @contextmanager
     def running(self, command, transport, client_id, topic, cwd=None, **more):
@@ -57,7 +58,7 @@ class Programs:
 
     def trust_store(self):
         """The manual's programs trust what Java trusts; here that is the development CA."""
-        store = self.folder / f"{self.site.name}.p12"
+        store = self.folder / "trust.p12"
         if not store.exists():
             words = ["-importcert", "-noprompt", "-alias", "ca", "-file", self.site.ca, "-keystore", store]
             subprocess.run(["keytool", *words, "-storepass", TRUST_PASSWORD], check=True, capture_output=True)

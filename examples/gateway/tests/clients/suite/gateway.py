@@ -41,15 +41,15 @@ class Gateway:
         subprocess.run([binary, "cert", "--out", self.certificates], check=True, capture_output=True)
         self.ca = self.certificates / "ca.pem"
 
-    def start_mqtt(self, threads):
+    def start_mqtt(self, name, threads):
         server = self.serve("--profile", "mqtt", "--allow-anonymous", "--threads", threads)
-        return server, Site(f"mqtt-{threads}", ports(server), self.ca)
+        return server, Site(name, ports(server), self.ca)
 
-    def start_lmq(self, threads, secret_key=LmqSite.secret_key):
-        config = self.folder / f"lmq-{threads}-{len(secret_key)}.toml"
+    def start_lmq(self, name, threads, secret_key=LmqSite.secret_key):
+        config = self.folder / f"{name}.toml"
         config.write_text(LMQ_CONFIG.format(site=LmqSite, secret_key=secret_key))
         server = self.serve("--profile", "lmq", "--config", config, "--threads", threads)
-        return server, LmqSite(f"lmq-{threads}", ports(server), self.ca, self.binary)
+        return server, LmqSite(name, ports(server), self.ca, self.binary)
 
     def serve(self, *words):
         flags = [word for name in LISTENERS.values() for word in (f"--{name}", "127.0.0.1:0")]

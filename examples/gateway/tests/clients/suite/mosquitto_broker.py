@@ -15,24 +15,24 @@ max_queued_messages 0
 """
 
 
-def start(folder):
+def start(name, folder):
     certificates = make_certificates(folder)
-    ports = {name: free_port() for name in LISTENERS}
+    ports = {transport: free_port() for transport in LISTENERS}
     config = folder / "mosquitto.conf"
-    config.write_text(CONFIG + "".join(listener(name, port, certificates) for name, port in ports.items()))
+    config.write_text(CONFIG + "".join(listener(transport, port, certificates) for transport, port in ports.items()))
     server = Server(["mosquitto", "-c", config])
     wait_until(lambda: listening(ports["wss"]), START_SECONDS_MAX, "mosquitto does not listen")
-    site = Site("mosquitto", ports, certificates.ca)
+    site = Site(name, ports, certificates.ca)
     # Its WebSocket library takes about 10 s for 1 MiB.
     site.payload_bytes_max = 60 * 1024
     return server, site
 
 
-def listener(name, port, certificates):
+def listener(transport, port, certificates):
     lines = [f"listener {port} 127.0.0.1"]
-    if name in ("ws", "wss"):
+    if transport in ("ws", "wss"):
         lines.append("protocol websockets")
-    if name in TLS:
+    if transport in TLS:
         lines += [f"certfile {certificates.certificate}", f"keyfile {certificates.key}"]
     return "\n".join(lines) + "\n"
 

@@ -1,0 +1,224 @@
+//! What waits in the store for a session: read in its order, sent as far as there is room, recorded step by step.
+
+use alloc::{sync::Arc, vec::Vec};
+use core::ops::Range;
+
+use lmq_codec::{Delivery, PacketId, QoS};
+
+use super::{Shard, deliver::delivery, effects::Question};
+use crate::{
+    Done, Failed, Message, StoreOp, StoredInflight, StoredMessage, Ticket,
+    conn::Conn,
+    session::{Inflight, Stage, StoredQueue},
+    slab::Key,
+};
+
+impl Shard {
+    /// A message is in the queue of a session in the store.
+    pub(super) fn deliver_stored(&mut self, key: Key, stored: StoredMessage) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let online = session.conn.is_some();
+        if let Some(queue) = &mut session.stored {
+            queue.appended(stored, online);
+        }
+        if online {
+            self.pump(key);
+        }
+    }
+
+    pub(super) fn fetched(
+        &mut self,
+        ticket: Ticket,
+        key: Key,
+        end: u64,
+        result: Result<Done, Failed>,
+    ) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let (Some(conn), Some(queue)) = (session.conn, &mut session.stored) else {
+            return;
+        };
+        if !queue.awaits(ticket) {
+            return;
+        }
+        match result {
+            Ok(Done::Fetched(messages)) => {
+                let read = queue.fetched(messages, end);
+                self.give_up(key, conn, &read);
+                self.pump(key);
+            }
+            // Without its queue the session cannot be served: the client comes back and it is tried again.
+            _ => self.close(conn, crate::CloseReason::EffectFailed),
+        }
+    }
+
+    /// Ends the exchanges of an earlier connection whose message the store has given up: there is nothing to send again, and their
+    /// ids would never come free.
+    fn give_up(&mut self, key: Key, conn: Key, read: &Range<u64>) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let Some(queue) = &session.stored else { return };
+        if read.start >= queue.resume_end {
+            return;
+        }
+        let is_gone = |seq: u64| read.contains(&seq) && !queue.is_at_hand(seq);
+        let gone = |open: &&Inflight| open.seq.is_some_and(is_gone);
+        let ids: Vec<(PacketId, Stage)> =
+            session.window.iter().filter(gone).map(|open| (open.id, open.stage)).collect();
+        for (id, stage) in ids {
+            match stage {
+                // The client may have the message; PUBREL lets go of its id on both sides whether it has or not.
+                Stage::AwaitPubRec => self.on_pubrec(conn, id),
+                _ => {
+                    if let Some(session) = self.sessions.get_mut(key) {
+                        session.window.finish(id, Stage::AwaitPubAck);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes the next stored message if it can be sent now, or needs no sending any more.
+    /// Says as well whether it was sent before, on an earlier connection.
+    pub(super) fn next_stored(&mut self, key: Key) -> Option<(StoredMessage, bool)> {
+        let limits = &self.settings.limits;
+        let session = self.sessions.get_mut(key)?;
+        let conn = self.conns.get(session.conn?)?;
+        if !conn.is_live() || conn.outbox.len() >= limits.outbox_bytes_max as usize {
+            return None;
+        }
+        let queue = session.stored.as_mut()?;
+        let seq = queue.peek()?.seq;
+        let again = seq < queue.sent_end;
+        // What is in the window already needs no room there.
+        let open = again || (seq < queue.resume_end && session.window.with_seq(seq).is_some());
+        if !open && session.window.len() >= usize::from(limits.inflight_max) {
+            return None;
+        }
+        queue.pop().map(|stored| (stored, again))
+    }
+
+    pub(super) fn send_stored(&mut self, key: Key, stored: StoredMessage, again: bool) {
+        let StoredMessage { seq, qos, message } = stored;
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let Some(queue) = &session.stored else { return };
+        if again || seq < queue.resume_end {
+            if let Some(open) = session.window.with_seq(seq) {
+                self.resend(key, open.id, open.stage, qos, &message);
+                return;
+            }
+            if again {
+                return;
+            }
+        }
+        match qos {
+            QoS::ExactlyOnce => self.save_then_send(key, seq, message),
+            _ => {
+                let id = session.window.open(Stage::AwaitPubAck, Some(seq));
+                self.write_message(key, &message, delivery(qos, id, false));
+            }
+        }
+    }
+
+    /// Sends a message of an earlier connection again, under its packet id [MQTT-4.4.0-1] with DUP [MQTT-3.3.1-1].
+    fn resend(&mut self, key: Key, id: PacketId, stage: Stage, qos: QoS, message: &Arc<Message>) {
+        match stage {
+            Stage::AwaitPubAck | Stage::AwaitPubRec => {
+                self.write_message(key, message, delivery(qos, id, true))
+            }
+            Stage::Saving | Stage::Releasing | Stage::AwaitPubComp => {}
+        }
+    }
+
+    /// The packet id of a QoS 2 message is durable before the PUBLISH leaves.
+    fn save_then_send(&mut self, key: Key, seq: u64, message: Arc<Message>) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        let Some(conn) = session.conn else { return };
+        let packet_id = session.window.open(Stage::Saving, Some(seq));
+        let op = StoreOp::SetInflight {
+            client: session.client.clone(),
+            packet_id,
+            state: Some(StoredInflight::Sent(seq)),
+        };
+        self.ask_store(
+            op,
+            Question::Send {
+                session: key,
+                conn,
+                packet_id,
+                message,
+            },
+        );
+    }
+
+    pub(super) fn send_saved(
+        &mut self,
+        key: Key,
+        conn: Key,
+        id: PacketId,
+        message: Arc<Message>,
+        ok: bool,
+    ) {
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if session
+            .window
+            .advance(id, Stage::Saving, Stage::AwaitPubRec)
+            .is_none()
+        {
+            return;
+        }
+        // A connection that came in between has sent it already, or will.
+        if session.conn != Some(conn) {
+            return;
+        }
+        if ok {
+            self.write_message(key, &message, Delivery::ExactlyOnce { id, dup: false });
+        } else {
+            self.close(conn, crate::CloseReason::EffectFailed);
+        }
+    }
+
+    /// Reads on in the store, if nothing is at hand and the session can take something.
+    pub(super) fn fetch(&mut self, key: Key) {
+        const FETCH_BYTES_MAX: u32 = 1024 * 1024;
+        let Some(session) = self.sessions.get_mut(key) else {
+            return;
+        };
+        if !session
+            .conn
+            .and_then(|conn| self.conns.get(conn))
+            .is_some_and(Conn::is_live)
+        {
+            return;
+        }
+        let Some(queue) = &session.stored else { return };
+        let Some((from, end)) = queue.want() else {
+            return;
+        };
+        let count_max = StoredQueue::batch();
+        let op = StoreOp::Fetch {
+            client: session.client.clone(),
+            from,
+            count_max,
+            bytes_max: FETCH_BYTES_MAX,
+        };
+        let ticket = self.ask_store(op, Question::Fetch { session: key, end });
+        if let Some(queue) = self
+            .sessions
+            .get_mut(key)
+            .and_then(|session| session.stored.as_mut())
+        {
+            queue.fetch_begun(ticket);
+        }
+    }
+}
