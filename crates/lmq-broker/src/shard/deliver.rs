@@ -1,23 +1,16 @@
 //! From a message to the bytes in an outbox, or to a queue where there is no room.
 
 use alloc::{sync::Arc, vec::Vec};
-use core::ops::Range;
 
 use bytes::Bytes;
 use lmq_codec::{Delivery, PacketId, Properties, Publish, QoS, Template, TopicName, Version};
 
 use super::{
     Shard,
-    effects::Question,
     publish::{Arrival, Origin},
 };
 use crate::{
-    ConnId, Done, DropReason, Failed, Message, Output, StoreOp, StoredInflight, StoredMessage,
-    Ticket,
-    conn::Conn,
-    outbox::BlockPool,
-    session::{Inflight, Stage},
-    slab::Key,
+    ConnId, DropReason, Message, Output, conn::Conn, outbox::BlockPool, session::Stage, slab::Key,
 };
 
 /// A message on its way to any number of receivers: what they share is made at most once.
@@ -275,7 +268,7 @@ impl Shard {
         self.write_to(key, fan, delivery);
     }
 
-    fn write_message(&mut self, key: Key, message: &Arc<Message>, delivery: Delivery) {
+    pub(super) fn write_message(&mut self, key: Key, message: &Arc<Message>, delivery: Delivery) {
         let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min)
         else {
             return;

@@ -1,8 +1,8 @@
 //! The broker proper: connections after their CONNECT, sessions, and the way of a message through them.
 //!
 //! One idea per file: [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets apart, [`publish`]
-//! finds out where a message goes, [`deliver`] sends it, [`stored`] what waited in the store, [`acks`] and [`subscribe`] are the other packets, [`effects`]
-//! keeps what was asked of the world, [`siblings`] talks to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines.
+//! finds out where a message goes, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`]
+//! are the other packets, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines.
 
 mod acks;
 mod bridge;

@@ -10,6 +10,7 @@ mod connect;
 mod keep_alive;
 mod operator;
 mod p2p;
+mod properties;
 mod publish;
 mod resend;
 mod restart;

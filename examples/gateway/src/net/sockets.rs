@@ -193,8 +193,14 @@ impl Worker {
         if let Owner::Shard(conn) = state.owner {
             self.shard.handle_sent(conn, count);
         }
-        if let (true, Closing::Writing(until)) = (empty, state.closing) {
+        if !empty {
+            return;
+        }
+        let read = state.stack.take_read_put_off();
+        if let Closing::Writing(until) = state.closing {
             self.shut(link, until);
+        } else if read {
+            self.read_soon(link);
         }
     }
 

@@ -24,6 +24,9 @@ const ROUNDS_MAX: usize = 16;
 /// Bytes put into one TLS record or WebSocket message.
 const CHUNK_BYTES: usize = 16 * 1024;
 
+/// With so many bytes pending nothing more is read: a peer that sends pings and takes no pong would fill the memory.
+const PENDING_BYTES_MAX: usize = 4 * CHUNK_BYTES;
+
 /// The layers of one connection.
 pub(super) enum Stack {
     /// MQTT directly on the socket.
@@ -38,6 +41,8 @@ pub(super) struct Layers {
     boundary: Boundary,
     /// Bytes that the layers made and the socket has not taken.
     pending: Vec<u8>,
+    /// A read was put off until the socket takes what is pending.
+    read_put_off: bool,
 }
 
 /// Where received bytes go.
@@ -81,6 +86,7 @@ impl Stack {
             websocket,
             boundary: Boundary::default(),
             pending: Vec::new(),
+            read_put_off: false,
         })))
     }
 
@@ -107,6 +113,14 @@ impl Stack {
         match self {
             Self::Plain => send_plain(socket, out),
             Self::Layered(layers) => layers.send(socket, out),
+        }
+    }
+
+    /// Whether a read was put off until now, when nothing is pending any more.
+    pub(super) fn take_read_put_off(&mut self) -> bool {
+        match self {
+            Self::Plain => false,
+            Self::Layered(layers) => std::mem::take(&mut layers.read_put_off),
         }
     }
 
@@ -172,6 +186,11 @@ impl Layers {
         sink: &mut impl Sink,
     ) -> Received {
         for _ in 0..ROUNDS_MAX {
+            self.collect();
+            if self.pending.len() > PENDING_BYTES_MAX {
+                self.read_put_off = true;
+                return Received::Blocked;
+            }
             match self.read_layers(buffer, sink) {
                 Ok(Flow::Pause) => return Received::Paused,
                 Ok(Flow::Continue | Flow::Closed) => {}

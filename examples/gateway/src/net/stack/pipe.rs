@@ -1,9 +1,11 @@
 use std::io::{self, ErrorKind, Read, Write};
 
+use bytes::{Buf, BytesMut};
+
 /// A stream in memory: what was received and not read, what was written and not sent.
 #[derive(Debug, Default)]
 pub(super) struct Pipe {
-    pub(super) input: Vec<u8>,
+    pub(super) input: BytesMut,
     pub(super) output: Vec<u8>,
 }
 
@@ -13,8 +15,7 @@ impl Read for Pipe {
             return Err(ErrorKind::WouldBlock.into());
         }
         let count = buffer.len().min(self.input.len());
-        buffer[..count].copy_from_slice(&self.input[..count]);
-        self.input.drain(..count);
+        self.input.copy_to_slice(&mut buffer[..count]);
         Ok(count)
     }
 }

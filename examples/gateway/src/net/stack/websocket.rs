@@ -120,7 +120,7 @@ impl WebSocket {
             Ok(Some((size, parsed))) => match accept(&parsed) {
                 Ok(response) => {
                     *answer = response;
-                    let rest = request.split_off(size);
+                    let rest = request[size..].into();
                     let pipe = Pipe {
                         input: rest,
                         output: std::mem::take(answer),

@@ -6,7 +6,7 @@ from .session import Message
 
 KEPT_MESSAGES = 150
 QOS_LEVELS = (0, 1, 2)
-SHORT_KEEP_ALIVE_SECONDS = 2
+SHORT_KEEP_ALIVE_SECONDS = 5
 
 
 class Exchange:

@@ -14,7 +14,6 @@ from .session import REPLY_SECONDS_MAX, Inbox, Message
 
 FORMAT = "message\\t%t\\t%q\\t%x"
 GRANTED = re.compile(r"Subscribed \(mid: \d+\): (.*)")
-KEEP_ALIVE_SECONDS_MIN = 5
 VERSIONS = {3: "mqttv31", 4: "mqttv311"}
 REFUSALS = {
     "unacceptable protocol version": 1,
@@ -110,7 +109,7 @@ def arguments(options, tool):
     url = urlsplit(options.url)
     words = [tool, "-h", url.hostname, "-p", str(url.port), "-i", options.client_id]
     words += ["-V", VERSIONS[options.version]]
-    words += ["-k", str(max(options.keep_alive, KEEP_ALIVE_SECONDS_MIN))]
+    words += ["-k", str(options.keep_alive)]
     user, password = options.site.login(options)
     if user:
         words += ["-u", user, "-P", password]

@@ -1,0 +1,322 @@
+//! Whatever clients send, in whatever pieces: no panic, no difference, no loss, no disorder.
+
+use std::collections::BTreeMap;
+
+use proptest::{collection::vec, prelude::*};
+
+use crate::common::{Connect, World, mqtt, puback, pubcomp, publish, pubrec, pubrel, subscribe, unsubscribe};
+
+const NAMES: [&str; 4] = ["a", "b", "c", "d"];
+const TOPICS: [&str; 3] = ["t/1", "t/2", "u"];
+const FILTERS: [&str; 5] = ["t/1", "t/+", "t/#", "#", "u"];
+
+/// What one client does next.
+#[derive(Clone, Debug)]
+enum Act {
+    Publish { topic: usize, qos: u8 },
+    Subscribe { filter: usize, qos: u8 },
+    Unsubscribe { filter: usize },
+    /// Acknowledges everything it has received and not acknowledged.
+    Acknowledge,
+    Leave { politely: bool },
+    Block,
+    Unblock,
+    HoldStore,
+    ReleaseStore,
+    HoldRoutes,
+    ReleaseRoutes,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        8 => (0..TOPICS.len(), 0..3_u8).prop_map(|(topic, qos)| Act::Publish { topic, qos }),
+        3 => (0..FILTERS.len(), 0..3_u8).prop_map(|(filter, qos)| Act::Subscribe { filter, qos }),
+        1 => (0..FILTERS.len()).prop_map(|filter| Act::Unsubscribe { filter }),
+        3 => Just(Act::Acknowledge),
+        1 => any::<bool>().prop_map(|politely| Act::Leave { politely }),
+        1 => Just(Act::Block),
+        2 => Just(Act::Unblock),
+        1 => Just(Act::HoldStore),
+        2 => Just(Act::ReleaseStore),
+        1 => Just(Act::HoldRoutes),
+        2 => Just(Act::ReleaseRoutes),
+    ]
+}
+
+/// Plays a dialogue and keeps what every client received.
+struct Play {
+    world: World,
+    kept: [bool; 4],
+    /// Lines of each client, by connection order.
+    received: BTreeMap<&'static str, Vec<String>>,
+    /// Acknowledgements a client owes, as bytes.
+    owed: BTreeMap<&'static str, Vec<u8>>,
+    published: u32,
+}
+
+impl Play {
+    fn new(shards: u16, kept: [bool; 4]) -> Self {
+        let mut settings = mqtt(shards);
+        settings.limits.inflight_max = 8;
+        let mut play = Self {
+            world: World::new(settings),
+            kept,
+            received: BTreeMap::new(),
+            owed: BTreeMap::new(),
+            published: 0,
+        };
+        for at in 0..NAMES.len() {
+            play.enter(at);
+        }
+        play
+    }
+
+    fn enter(&mut self, at: usize) {
+        let connect = Connect { clean: !self.kept[at], ..Connect::new(NAMES[at]) };
+        self.owed.remove(NAMES[at]);
+        self.world.connect_with(NAMES[at], &connect);
+        self.collect();
+    }
+
+    fn send(&mut self, at: usize, bytes: &[u8]) {
+        if self.world.is_gone(NAMES[at]) {
+            self.enter(at);
+        }
+        self.world.send(NAMES[at], bytes);
+        self.collect();
+    }
+
+    fn play(&mut self, at: usize, act: &Act) {
+        match act {
+            Act::Publish { topic, qos } => {
+                self.published += 1;
+                let payload = format!("{}{qos}#{}", NAMES[at], self.published);
+                let id = self.published as u16;
+                self.send(at, &publish(TOPICS[*topic], payload, *qos, id));
+                if *qos == 2 {
+                    self.send(at, &pubrel(id));
+                }
+            }
+            Act::Subscribe { filter, qos } => self.send(at, &subscribe(7, &[(FILTERS[*filter], *qos)])),
+            Act::Unsubscribe { filter } => self.send(at, &unsubscribe(8, &[FILTERS[*filter]])),
+            Act::Acknowledge => self.acknowledge(at),
+            Act::Leave { politely } => {
+                if *politely {
+                    self.send(at, &[0xe0, 0]);
+                }
+                if !self.world.is_gone(NAMES[at]) {
+                    self.world.cut(NAMES[at]);
+                }
+                self.collect();
+                self.enter(at);
+            }
+            Act::Block => self.world.block(NAMES[at]),
+            Act::Unblock => self.world.unblock(NAMES[at]),
+            Act::HoldStore => self.world.hold_store(),
+            Act::ReleaseStore => self.world.release_store(),
+            Act::HoldRoutes => self.world.hold_routes(),
+            Act::ReleaseRoutes => self.world.release_routes(),
+        }
+        self.collect();
+    }
+
+    fn acknowledge(&mut self, at: usize) {
+        let owed = self.owed.remove(NAMES[at]).unwrap_or_default();
+        self.send(at, &owed);
+    }
+
+    fn collect(&mut self) {
+        for line in self.world.take_log() {
+            let Some((name, what)) = line.split_once(": ") else { continue };
+            let name = NAMES.into_iter().find(|known| *known == name).expect("a client");
+            let owed = self.owed.entry(name).or_default();
+            let id = || what.split(['#', ' ']).find_map(|word| word.parse::<u16>().ok()).expect("an id");
+            match what.split(' ').next() {
+                Some("q1") => owed.extend(puback(id())),
+                Some("q2") => owed.extend(pubrec(id())),
+                Some("PUBREL") => owed.extend(pubcomp(id())),
+                _ => {}
+            }
+            self.received.entry(name).or_default().push(what.into());
+        }
+    }
+
+    /// Nothing is held back any more and everybody acknowledges until nothing comes.
+    fn settle(&mut self) {
+        self.world.release_routes();
+        self.world.release_store();
+        for name in NAMES {
+            self.world.unblock(name);
+        }
+        self.collect();
+        while self.owed.values().any(|owed| !owed.is_empty()) {
+            for at in 0..NAMES.len() {
+                self.acknowledge(at);
+            }
+        }
+    }
+}
+
+/// Topics and payloads of one QoS in the order they came, resent ones left out.
+fn messages<'a>(lines: &'a [String], qos: &str) -> Vec<(&'a str, &'a str)> {
+    let of_qos = lines.iter().filter(|line| line.starts_with(qos) && !line.contains(" dup "));
+    of_qos.filter_map(|line| line.rsplit_once(' ')).filter_map(|(head, payload)| Some((head.rsplit(' ').next()?, payload))).collect()
+}
+
+fn number(payload: &str) -> u32 {
+    payload.split('#').nth(1).and_then(|number| number.parse().ok()).expect("a payload of ours")
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    /// Messages of one publisher on one topic keep their order per QoS [MQTT-4.6.0-6], QoS 2 comes once, and in the end nothing is pending.
+    #[test]
+    fn random_dialogues_keep_order_and_lose_nothing(
+        shards in 1..=3_u16,
+        kept in any::<[bool; 4]>(),
+        acts in vec((0..NAMES.len(), act()), 1..120),
+    ) {
+        let mut play = Play::new(shards, kept);
+        for (at, act) in &acts {
+            play.play(*at, act);
+        }
+        play.settle();
+        for (name, lines) in &play.received {
+            for qos in ["q0", "q1", "q2"] {
+                // By topic, publisher and the QoS it was published with.
+                let mut streams: BTreeMap<(&str, &str), Vec<u32>> = BTreeMap::new();
+                for (topic, payload) in messages(lines, qos) {
+                    let publisher = payload.split('#').next().unwrap_or_default();
+                    streams.entry((topic, publisher)).or_default().push(number(payload));
+                }
+                for numbers in streams.values() {
+                    prop_assert!(numbers.windows(2).all(|pair| pair[0] < pair[1]), "{} {} {:?}", name, qos, numbers);
+                }
+            }
+        }
+        let stats = play.world.stats();
+        prop_assert_eq!((stats.effects_pending, stats.connections), (0, 4));
+        for name in NAMES {
+            let session = play.world.session(name).expect("it is connected");
+            prop_assert_eq!((session.inflight, session.queued, session.stored), (0, 0, 0));
+        }
+    }
+
+    /// A subscriber that stays gets every message of QoS 1 and 2 exactly once, whoever else comes and goes.
+    #[test]
+    fn a_live_subscriber_misses_nothing(
+        shards in 1..=3_u16,
+        kept in any::<[bool; 4]>(),
+        acts in vec((0..NAMES.len(), act()), 1..80),
+    ) {
+        let mut play = Play::new(shards, kept);
+        play.send(0, &subscribe(1, &[("#", 2)]));
+        let mut expected = Vec::new();
+        for (at, act) in &acts {
+            let disturbs = matches!(act, Act::Leave { .. } | Act::Unsubscribe { .. } | Act::Subscribe { .. } | Act::Publish { qos: 0, .. });
+            if disturbs && *at == 0 || matches!(act, Act::Leave { .. }) {
+                continue;
+            }
+            play.play(*at, act);
+            if let Act::Publish { qos: 1.., .. } = act {
+                expected.push(play.published);
+            }
+        }
+        play.settle();
+        let lines = &play.received["a"];
+        let mut got: Vec<u32> = ["q1", "q2"].iter().flat_map(|qos| messages(lines, qos)).map(|(_, payload)| number(payload)).collect();
+        got.sort_unstable();
+        prop_assert_eq!(got, expected);
+    }
+
+    /// However many shards there are, every client receives the same.
+    #[test]
+    fn one_shard_and_three_deliver_the_same(
+        kept in any::<[bool; 4]>(),
+        acts in vec((0..NAMES.len(), act()), 1..100),
+    ) {
+        let calm = |act: &Act| !matches!(act, Act::HoldStore | Act::HoldRoutes | Act::Block);
+        let received = [1, 3].map(|shards| {
+            let mut play = Play::new(shards, kept);
+            for (at, act) in acts.iter().filter(|(_, act)| calm(act)) {
+                play.play(*at, act);
+            }
+            play.settle();
+            // Answers of our own packets and messages of others may change places; each kind keeps its order.
+            play.received.clone().into_iter().map(|(name, lines)| {
+                let (messages, answers): (Vec<String>, Vec<String>) = lines.into_iter().partition(|line| line.starts_with('q'));
+                (name, messages, answers)
+            }).collect::<Vec<_>>()
+        });
+        prop_assert_eq!(&received[0], &received[1]);
+    }
+
+    /// Cuts change no byte of what any client gets.
+    #[test]
+    fn any_cut_of_the_input_gives_the_same_output(
+        acts in vec((0..2_usize, act()), 1..40),
+        cuts in vec(1..60_usize, 1..40),
+    ) {
+        let mut streams = [Connect::new("a").bytes(), Connect::new("b").bytes()];
+        for (n, (at, act)) in acts.iter().enumerate() {
+            let id = n as u16 + 1;
+            streams[*at].extend(match act {
+                Act::Publish { topic, qos } => publish(TOPICS[*topic], "x".repeat(n * 7), *qos, id),
+                Act::Subscribe { filter, qos } => subscribe(id, &[(FILTERS[*filter], *qos), ("$share/x/y", 0)]),
+                Act::Unsubscribe { filter } => unsubscribe(id, &[FILTERS[*filter]]),
+                _ => vec![0xc0, 0],
+            });
+        }
+        let whole = transcripts(&streams, &mut |rest| rest.len());
+        let mut cuts = cuts.into_iter().cycle();
+        let pieces = transcripts(&streams, &mut |rest| cuts.next().unwrap_or(1).min(rest.len()));
+        prop_assert_eq!(&whole, &pieces);
+        prop_assert_eq!(whole, transcripts(&streams, &mut |_| 1));
+    }
+
+    /// Random bytes close their own connection at most.
+    #[test]
+    fn random_bytes_disturb_nobody_else(
+        pieces in vec((any::<bool>(), vec(any::<u8>(), 0..40)), 1..20),
+        first in prop_oneof![Just(0x10_u8), Just(0x30), Just(0x32), Just(0x34), Just(0x82), Just(0xa2), Just(0x62), any::<u8>()],
+    ) {
+        let mut world = World::new(mqtt(2));
+        for name in ["good", "watcher"] {
+            world.connect_with(name, &Connect::new(name));
+        }
+        world.connect_with("inside", &Connect::kept("inside"));
+        world.open("outside");
+        world.send("watcher", subscribe(1, &[("only/ours", 1)]));
+        world.take_log();
+        for (inside, bytes) in &pieces {
+            let name = if *inside { "inside" } else { "outside" };
+            let bytes = [&[first, bytes.len() as u8][..], bytes].concat();
+            world.send(name, &bytes);
+        }
+        for line in world.take_log() {
+            prop_assert!(!line.starts_with("good") && !line.starts_with("watcher"), "{}", line);
+        }
+        world.send("good", publish("only/ours", "x", 1, 1));
+        let mut lines = world.take_log();
+        lines.retain(|line| line.starts_with("good") || line.starts_with("watcher"));
+        lines.sort();
+        prop_assert_eq!(lines, ["good: PUBACK 1", "watcher: q1 #1 only/ours x"]);
+    }
+}
+
+/// Client `a` says everything, then client `b`, in pieces.
+fn transcripts(streams: &[Vec<u8>; 2], piece: &mut dyn FnMut(&[u8]) -> usize) -> [Vec<u8>; 2] {
+    let mut world = World::new(mqtt(1));
+    for (name, stream) in ["a", "b"].into_iter().zip(streams) {
+        world.open(name);
+        let mut rest = &stream[..];
+        while !rest.is_empty() {
+            let (now, later) = rest.split_at(piece(rest));
+            world.send(name, now);
+            rest = later;
+        }
+    }
+    world.take_log();
+    ["a", "b"].map(|name| world.transcript(name).to_vec())
+}
