@@ -32,11 +32,7 @@ pub fn publish_signature<'a>(client: impl Into<ClientIdRef<'a>>, key: &SecretKey
 ///
 /// Sorts as the original does, by UTF-16 code units; duplicates are kept. One topic is a list of one.
 #[must_use]
-pub fn sub_signature<'a>(
-    topics: &[&str],
-    client: impl Into<ClientIdRef<'a>>,
-    key: &SecretKey,
-) -> String {
+pub fn sub_signature<'a>(topics: &[&str], client: impl Into<ClientIdRef<'a>>, key: &SecretKey) -> String {
     let client = client.into();
     let mut sorted: Vec<&str> = topics.to_vec();
     sorted.sort_by(|a, b| a.encode_utf16().cmp(b.encode_utf16()));

@@ -52,11 +52,7 @@ impl Grant {
             Some(at) if at > 0 && resource[at..] == *"#" => Shape::Below,
             Some(_) => Shape::Pattern,
         };
-        Self {
-            access,
-            shape,
-            resource: resource.into(),
-        }
+        Self { access, shape, resource: resource.into() }
     }
 
     fn covers(&self, filter: &str) -> bool {
@@ -153,9 +149,7 @@ impl Permissions {
     fn any(&self, action: fn(Access) -> bool, filter: &str) -> bool {
         match &self.0 {
             Rights::Everything => true,
-            Rights::Grants(grants) => grants
-                .iter()
-                .any(|grant| action(grant.access) && grant.covers(filter)),
+            Rights::Grants(grants) => grants.iter().any(|grant| action(grant.access) && grant.covers(filter)),
         }
     }
 }
@@ -187,9 +181,7 @@ fn check_resource(text: &str) -> Result<(), ResourceError> {
         let last = start + level.len() == text.len();
         if !(level == "+" || (level == "#" && last)) {
             if let Some(index) = level.find(['+', '#', '\0']) {
-                return Err(ResourceError(Kind::Character {
-                    index: start + index,
-                }));
+                return Err(ResourceError(Kind::Character { index: start + index }));
             }
         }
         start += level.len() + 1;
@@ -213,11 +205,9 @@ impl fmt::Display for ResourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Kind::Empty => f.write_str("resource is empty; expected a topic filter such as room/#"),
-            Kind::TooLong { len } => write!(
-                f,
-                "resource has {len} bytes; at most {} are allowed",
-                Permissions::RESOURCE_LEN_MAX
-            ),
+            Kind::TooLong { len } => {
+                write!(f, "resource has {len} bytes; at most {} are allowed", Permissions::RESOURCE_LEN_MAX)
+            }
             Kind::TooMany => write!(f, "more than {} resources", Permissions::RESOURCES_MAX),
             Kind::Character { index } => write!(
                 f,

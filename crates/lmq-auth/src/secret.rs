@@ -64,16 +64,10 @@ enum Kind {
 impl fmt::Display for SecretKeyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Kind::Empty => write!(
-                f,
-                "secret key is empty; expected 1 to {} bytes",
-                SecretKey::LEN_MAX
-            ),
-            Kind::TooLong { len } => write!(
-                f,
-                "secret key has {len} bytes; at most {} are allowed",
-                SecretKey::LEN_MAX
-            ),
+            Kind::Empty => write!(f, "secret key is empty; expected 1 to {} bytes", SecretKey::LEN_MAX),
+            Kind::TooLong { len } => {
+                write!(f, "secret key has {len} bytes; at most {} are allowed", SecretKey::LEN_MAX)
+            }
         }
     }
 }
@@ -99,14 +93,8 @@ mod tests {
         let max = "k".repeat(256);
         assert_eq!(max.parse::<SecretKey>().unwrap().expose(), max);
         let error = "".parse::<SecretKey>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "secret key is empty; expected 1 to 256 bytes"
-        );
+        assert_eq!(error.to_string(), "secret key is empty; expected 1 to 256 bytes");
         let error = "k".repeat(257).parse::<SecretKey>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "secret key has 257 bytes; at most 256 are allowed"
-        );
+        assert_eq!(error.to_string(), "secret key has 257 bytes; at most 256 are allowed");
     }
 }

@@ -59,8 +59,7 @@ impl Signature {
     }
 
     pub(crate) fn of_parts<'a>(key: &SecretKey, parts: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut mac = Hmac::<Sha1>::new_from_slice(key.expose().as_bytes())
-            .expect("HMAC takes a key of any length");
+        let mut mac = Hmac::<Sha1>::new_from_slice(key.expose().as_bytes()).expect("HMAC takes a key of any length");
         for part in parts {
             mac.update(part.as_bytes());
         }

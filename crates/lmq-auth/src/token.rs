@@ -27,9 +27,7 @@ impl<'a> TokenPassword<'a> {
         let mut at = 0;
         while let Some(kind) = parts.next() {
             at += 1;
-            let access: Access = kind
-                .parse()
-                .map_err(|_| TokenPasswordError(Kind::Type { at }))?;
+            let access: Access = kind.parse().map_err(|_| TokenPasswordError(Kind::Type { at }))?;
             let token = parts.next().ok_or(TokenPasswordError(Kind::Odd { at }))?;
             at += 1;
             if token.is_empty() {
@@ -51,9 +49,7 @@ impl<'a> TokenPassword<'a> {
     /// All tokens, in the order `R`, `W`, `RW`.
     pub fn iter(&self) -> impl Iterator<Item = (Access, &'a str)> + use<'a> {
         let tokens = self.tokens;
-        Access::ALL
-            .into_iter()
-            .filter_map(move |access| Some((access, tokens[access as usize]?)))
+        Access::ALL.into_iter().filter_map(move |access| Some((access, tokens[access as usize]?)))
     }
 }
 
@@ -81,19 +77,14 @@ impl fmt::Display for TokenPasswordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Kind::NotUtf8 => f.write_str("token password is not UTF-8"),
-            Kind::Type { at } => write!(
-                f,
-                "part {at} of the token password is not a type; expected R, W or RW"
-            ),
-            Kind::Odd { at } => write!(
-                f,
-                "token password ends with the type in part {at}; expected '|' and a token behind it"
-            ),
+            Kind::Type { at } => write!(f, "part {at} of the token password is not a type; expected R, W or RW"),
+            Kind::Odd { at } => {
+                write!(f, "token password ends with the type in part {at}; expected '|' and a token behind it")
+            }
             Kind::Empty { at } => write!(f, "part {at} of the token password is an empty token"),
-            Kind::Twice { access, at } => write!(
-                f,
-                "part {at} of the token password is type {access} again; expected each type once"
-            ),
+            Kind::Twice { access, at } => {
+                write!(f, "part {at} of the token password is type {access} again; expected each type once")
+            }
         }
     }
 }

@@ -96,29 +96,20 @@ impl<'a> Username<'a> {
     pub fn parse(text: &'a str) -> Result<Self, UsernameError> {
         let Some((prefix, rest)) = text.split_once('|') else {
             check_access_key(text)?;
-            return Ok(Self {
-                scheme: Scheme::Legacy,
-                access_key: text,
-                instance: None,
-            });
+            return Ok(Self { scheme: Scheme::Legacy, access_key: text, instance: None });
         };
         let scheme = Scheme::PREFIXED
             .into_iter()
             .find(|scheme| scheme.prefix() == Some(prefix))
             .ok_or(UsernameError(Kind::Scheme))?;
         let mut parts = rest.split('|');
-        let (Some(access_key), Some(instance), None) = (parts.next(), parts.next(), parts.next())
-        else {
+        let (Some(access_key), Some(instance), None) = (parts.next(), parts.next(), parts.next()) else {
             let found = 1 + rest.split('|').count();
             return Err(UsernameError(Kind::Parts { found }));
         };
         check_access_key(access_key)?;
         InstanceId::check(instance).map_err(|error| UsernameError(Kind::Instance(error)))?;
-        Ok(Self {
-            scheme,
-            access_key,
-            instance: Some(instance),
-        })
+        Ok(Self { scheme, access_key, instance: Some(instance) })
     }
 
     /// How the client wants to prove who it is.

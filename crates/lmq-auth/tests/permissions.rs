@@ -24,15 +24,10 @@ fn matches(filter: &[&str], topic: &[&str]) -> bool {
 /// All topics of up to five levels. `z` stands in no filter, so it stands for every text a filter does not name.
 fn topics() -> Vec<Vec<&'static str>> {
     const LEVELS: [&str; 4] = ["a", "b", "", "z"];
-    let mut all: Vec<Vec<&str>> = ["a", "b", "", "z", "$a", "$z"]
-        .map(|level| vec![level])
-        .to_vec();
+    let mut all: Vec<Vec<&str>> = ["a", "b", "", "z", "$a", "$z"].map(|level| vec![level]).to_vec();
     let mut longest = all.clone();
     for _ in 0..4 {
-        longest = longest
-            .iter()
-            .flat_map(|topic| LEVELS.map(|level| [topic.as_slice(), &[level]].concat()))
-            .collect();
+        longest = longest.iter().flat_map(|topic| LEVELS.map(|level| [topic.as_slice(), &[level]].concat())).collect();
         all.extend(longest.iter().cloned());
     }
     all
@@ -143,18 +138,10 @@ fn covering_table() {
         ("/#", "/", true),
         ("+/b/#", "a/b", true),
     ] {
-        assert_eq!(
-            Permissions::covers(resource, filter),
-            covered,
-            "{resource} covers {filter}"
-        );
+        assert_eq!(Permissions::covers(resource, filter), covered, "{resource} covers {filter}");
         let mut permissions = Permissions::nothing();
         permissions.grant(Access::Read, resource).unwrap();
-        assert_eq!(
-            permissions.allows_subscribe(filter),
-            covered,
-            "{resource} allows {filter}"
-        );
+        assert_eq!(permissions.allows_subscribe(filter), covered, "{resource} allows {filter}");
     }
 }
 
@@ -193,10 +180,7 @@ fn grant_errors_say_what_and_where() {
     let mut permissions = Permissions::nothing();
     let long = "r".repeat(257);
     for (resource, said) in [
-        (
-            "",
-            "resource is empty; expected a topic filter such as room/#",
-        ),
+        ("", "resource is empty; expected a topic filter such as room/#"),
         (&long, "resource has 257 bytes; at most 256 are allowed"),
         (
             "room/#/x",
@@ -218,11 +202,5 @@ fn grant_errors_say_what_and_where() {
     for _ in 0..Permissions::RESOURCES_MAX {
         permissions.grant(Access::Read, "room").unwrap();
     }
-    assert_eq!(
-        permissions
-            .grant(Access::Read, "room")
-            .unwrap_err()
-            .to_string(),
-        "more than 300 resources"
-    );
+    assert_eq!(permissions.grant(Access::Read, "room").unwrap_err().to_string(), "more than 300 resources");
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use lmq_auth::{
-    Edition, Scheme, SecretKey, Signature, TokenPassword, Username, mac_signature,
-    publish_signature, sub_signature,
+    Edition, Scheme, SecretKey, Signature, TokenPassword, Username, mac_signature, publish_signature, sub_signature,
 };
 use lmq_id::{Access, ClientId};
 use proptest::prelude::*;
@@ -45,8 +44,7 @@ struct TokenVector {
     tokens: Option<BTreeMap<String, String>>,
 }
 
-static FILE: LazyLock<File> =
-    LazyLock::new(|| serde_json::from_str(include_str!("vectors.json")).unwrap());
+static FILE: LazyLock<File> = LazyLock::new(|| serde_json::from_str(include_str!("vectors.json")).unwrap());
 
 const SECRET: &str = "DummyAccessKeySecret0123456789";
 
@@ -67,13 +65,8 @@ fn key(text: &str) -> SecretKey {
 
 /// Every vector as (key, text, result).
 fn signed() -> Vec<(String, String, String)> {
-    let file = FILE
-        .hmac_sha1
-        .iter()
-        .map(|v| (v.key.clone(), v.string_to_sign.clone(), v.result.clone()));
-    let table = TABLE
-        .iter()
-        .map(|(k, t, r)| ((*k).to_owned(), (*t).to_owned(), (*r).to_owned()));
+    let file = FILE.hmac_sha1.iter().map(|v| (v.key.clone(), v.string_to_sign.clone(), v.result.clone()));
+    let table = TABLE.iter().map(|(k, t, r)| ((*k).to_owned(), (*t).to_owned(), (*r).to_owned()));
     file.chain(table).collect()
 }
 
@@ -85,11 +78,7 @@ fn every_vector_is_reproduced() {
         assert_eq!(mac_signature(&text, &key(&k)), result, "{text}");
         assert!(Signature::of_text(&key(&k), &text).matches(result.as_bytes()));
     }
-    assert!(
-        FILE.hmac_sha1
-            .iter()
-            .all(|v| v.algorithm == "HMAC-SHA1/base64")
-    );
+    assert!(FILE.hmac_sha1.iter().all(|v| v.algorithm == "HMAC-SHA1/base64"));
 }
 
 #[test]
@@ -101,29 +90,11 @@ fn every_connect_vector_verifies_by_the_shape_of_its_user_name() {
         };
         let username = Username::parse(username).unwrap();
         let client: ClientId = client.parse().unwrap();
-        let edition = username
-            .verify(&key(&v.key), &client, v.result.as_bytes())
-            .unwrap();
-        assert_eq!(
-            edition == Edition::GroupId,
-            v.string_to_sign == client.group(),
-            "{}",
-            v.name
-        );
-        assert_eq!(
-            edition == Edition::ClientId,
-            v.string_to_sign == client.as_str(),
-            "{}",
-            v.name
-        );
-        assert!(
-            username
-                .verify(&key("other"), &client, v.result.as_bytes())
-                .is_err()
-        );
-        *seen
-            .entry((username.scheme(), edition == Edition::GroupId))
-            .or_insert(0) += 1;
+        let edition = username.verify(&key(&v.key), &client, v.result.as_bytes()).unwrap();
+        assert_eq!(edition == Edition::GroupId, v.string_to_sign == client.group(), "{}", v.name);
+        assert_eq!(edition == Edition::ClientId, v.string_to_sign == client.as_str(), "{}", v.name);
+        assert!(username.verify(&key("other"), &client, v.result.as_bytes()).is_err());
+        *seen.entry((username.scheme(), edition == Edition::GroupId)).or_insert(0) += 1;
     }
     // A bare user name that signs the client id is custom authentication in the file and publishSignature here.
     assert_eq!(
@@ -161,23 +132,13 @@ fn the_helpers_sign_what_their_originals_sign() {
 fn token_passwords() {
     assert_eq!(FILE.token_passwords.len(), 6);
     for v in &FILE.token_passwords {
-        assert_eq!(
-            Username::parse(&v.username).unwrap().scheme(),
-            Scheme::Token
-        );
-        let parsed = TokenPassword::parse(v.password.as_bytes())
-            .ok()
-            .map(|tokens| {
-                tokens
-                    .iter()
-                    .map(|(access, token)| (access.to_string(), token.to_owned()))
-                    .collect::<BTreeMap<_, _>>()
-            });
+        assert_eq!(Username::parse(&v.username).unwrap().scheme(), Scheme::Token);
+        let parsed = TokenPassword::parse(v.password.as_bytes()).ok().map(|tokens| {
+            tokens.iter().map(|(access, token)| (access.to_string(), token.to_owned())).collect::<BTreeMap<_, _>>()
+        });
         assert_eq!(parsed, v.tokens, "{}", v.name);
         for access in Access::ALL {
-            let token = TokenPassword::parse(v.password.as_bytes())
-                .ok()
-                .and_then(|tokens| tokens.token(access));
+            let token = TokenPassword::parse(v.password.as_bytes()).ok().and_then(|tokens| tokens.token(access));
             let wanted = v.tokens.as_ref().and_then(|t| t.get(access.as_str()));
             assert_eq!(token, wanted.map(String::as_str), "{}", v.name);
         }

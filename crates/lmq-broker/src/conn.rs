@@ -110,10 +110,6 @@ impl Conn {
 
     /// How long a pause may last: never so long that the client gives up because we do not answer its PINGREQ.
     pub(crate) fn pause_max(&self, limit: Duration) -> Duration {
-        if self.silence_max.is_zero() {
-            limit
-        } else {
-            limit.min(self.silence_max / 3)
-        }
+        if self.silence_max.is_zero() { limit } else { limit.min(self.silence_max / 3) }
     }
 }

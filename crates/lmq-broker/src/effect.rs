@@ -4,10 +4,7 @@ use core::fmt;
 use lmq_auth::Permissions;
 use lmq_model::status::StatusEvent;
 
-use crate::{
-    ClientKey, ConnId, Message, Peer, ShardId, SourceId, StoreOp, close::CloseReason,
-    route::RouteMessage,
-};
+use crate::{ClientKey, ConnId, Message, Peer, ShardId, SourceId, StoreOp, close::CloseReason, route::RouteMessage};
 
 /// Names one question of a shard to the world outside; the answer carries it back. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -29,9 +29,7 @@ mod time;
 mod timers;
 
 pub use close::CloseReason;
-pub use effect::{
-    AuthRequest, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict,
-};
+pub use effect::{AuthRequest, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
 pub use front::{Flow, Front, FrontOutput, Full};
 pub(crate) use handoff::ConnectRequest;
 pub use handoff::Handoff;
@@ -46,8 +44,7 @@ pub use settings::{ClientKey, Instance, InstanceIndex, Settings, ShardId, Source
 pub use shard::{SessionView, Shard};
 pub use stats::Stats;
 pub use store::{
-    Done, Evicted, Failed, MemoryStore, QueueSlot, Quota, StoreOp, StoredInflight, StoredMessage,
-    StoredSession,
+    Done, Evicted, Failed, MemoryStore, QueueSlot, Quota, StoreOp, StoredInflight, StoredMessage, StoredSession,
 };
 pub use time::{Instant, Now};
 

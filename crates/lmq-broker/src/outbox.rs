@@ -22,9 +22,7 @@ pub(crate) struct BlockPool {
 
 impl BlockPool {
     fn take(&mut self) -> Vec<u8> {
-        self.free
-            .pop()
-            .unwrap_or_else(|| Vec::with_capacity(BLOCK_BYTES))
+        self.free.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK_BYTES))
     }
 
     fn give(&mut self, mut block: Vec<u8>) {
@@ -96,11 +94,7 @@ impl Outbox {
     }
 
     pub(crate) fn advance(&mut self, pool: &mut BlockPool, count: usize) {
-        assert!(
-            count <= self.len,
-            "advanced by {count} of {} bytes",
-            self.len
-        );
+        assert!(count <= self.len, "advanced by {count} of {} bytes", self.len);
         self.len -= count;
         self.sent += count;
         while let Some(first) = self.segments.front() {
@@ -127,16 +121,12 @@ impl Outbox {
     }
 
     pub(crate) fn chunk(&self) -> &[u8] {
-        self.segments
-            .front()
-            .map_or(&[], |first| &first.bytes()[self.sent..])
+        self.segments.front().map_or(&[], |first| &first.bytes()[self.sent..])
     }
 
     fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut skip = self.sent;
-        self.segments
-            .iter()
-            .map(move |segment| &segment.bytes()[core::mem::take(&mut skip)..])
+        self.segments.iter().map(move |segment| &segment.bytes()[core::mem::take(&mut skip)..])
     }
 }
 
@@ -224,10 +214,7 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.push(&mut pool, &[7; 3 * BLOCK_BYTES]);
         outbox.clear(&mut pool);
-        assert_eq!(
-            (outbox.len(), outbox.segments.len(), pool.free.len()),
-            (0, 0, 3)
-        );
+        assert_eq!((outbox.len(), outbox.segments.len(), pool.free.len()), (0, 0, 3));
         outbox.push(&mut pool, &[8; 10]);
         assert_eq!(pool.free.len(), 2);
         assert_eq!(outbox.chunk(), [8; 10]);

@@ -84,11 +84,7 @@ mod tests {
         let left = core::iter::from_fn(|| replies.pop());
         assert_eq!(
             left.collect::<alloc::vec::Vec<_>>(),
-            [
-                Answer::PubAck(id(1)),
-                Answer::PubRec(id(2)),
-                Answer::PubAck(id(3))
-            ]
+            [Answer::PubAck(id(1)), Answer::PubRec(id(2)), Answer::PubAck(id(3))]
         );
         let fourth = replies.wait(Answer::UnsubAck(id(4)));
         replies.ready(fourth);

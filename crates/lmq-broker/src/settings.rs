@@ -51,34 +51,22 @@ pub struct ClientKey {
 impl Settings {
     /// One default instance without a name, default limits, `shards` shards.
     pub fn new(profile: Profile, shards: u16) -> Self {
-        Self {
-            profile,
-            limits: Limits::default(),
-            instances: alloc::vec![Instance::default()],
-            shards,
-        }
+        Self { profile, limits: Limits::default(), instances: alloc::vec![Instance::default()], shards }
     }
 
     /// The instance called `name`.
     pub fn instance(&self, name: &str) -> Option<InstanceIndex> {
-        let at = self
-            .instances
-            .iter()
-            .position(|instance| &*instance.name == name)?;
+        let at = self.instances.iter().position(|instance| &*instance.name == name)?;
         u16::try_from(at).ok().map(InstanceIndex)
     }
 
     /// The shard that owns `client_id`: FNV-1a (64 bit) over the instance name, the byte 0xff and the client id, modulo the number of
     /// shards. The function is part of the contract: every thread and every later version computes the same.
     pub fn shard_of(&self, instance: InstanceIndex, client_id: &str) -> ShardId {
-        let name = self
-            .instances
-            .get(usize::from(instance.0))
-            .map_or("", |instance| &instance.name);
+        let name = self.instances.get(usize::from(instance.0)).map_or("", |instance| &instance.name);
         let bytes = name.bytes().chain([0xff]).chain(client_id.bytes());
-        let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let hash = bytes
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         ShardId((hash % u64::from(self.shards.max(1))) as u16)
     }
 }
@@ -92,9 +80,6 @@ mod tests {
         let mut settings = Settings::new(Profile::mqtt(), 4);
         settings.instances[0].name = "mqtt-cn-test0001".into();
         let owner = |id| settings.shard_of(InstanceIndex(0), id).0;
-        assert_eq!(
-            ["GID_Test@@@0001", "GID_Test@@@0002", "GID_Test@@@0003", ""].map(owner),
-            [2, 3, 0, 2]
-        );
+        assert_eq!(["GID_Test@@@0001", "GID_Test@@@0002", "GID_Test@@@0003", ""].map(owner), [2, 3, 0, 2]);
     }
 }

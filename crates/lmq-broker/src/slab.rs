@@ -23,31 +23,19 @@ struct Entry<T> {
 
 impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
-        Self {
-            entries: Vec::new(),
-            free: Vec::new(),
-        }
+        Self { entries: Vec::new(), free: Vec::new() }
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Key {
         if let Some(slot) = self.free.pop() {
             if let Some(entry) = self.entries.get_mut(slot as usize) {
                 entry.value = Some(value);
-                return Key {
-                    slot,
-                    generation: entry.generation,
-                };
+                return Key { slot, generation: entry.generation };
             }
         }
         let slot = self.entries.len() as u32;
-        self.entries.push(Entry {
-            generation: 0,
-            value: Some(value),
-        });
-        Key {
-            slot,
-            generation: 0,
-        }
+        self.entries.push(Entry { generation: 0, value: Some(value) });
+        Key { slot, generation: 0 }
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
@@ -64,11 +52,7 @@ impl<T> Slab<T> {
     #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
         let entry = self.entries.get_mut(key.slot as usize)?;
-        if entry.generation == key.generation {
-            entry.value.as_mut()
-        } else {
-            None
-        }
+        if entry.generation == key.generation { entry.value.as_mut() } else { None }
     }
 
     #[inline]
@@ -79,11 +63,7 @@ impl<T> Slab<T> {
     #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
         let entry = self.entries.get(key.slot as usize)?;
-        if entry.generation == key.generation {
-            entry.value.as_ref()
-        } else {
-            None
-        }
+        if entry.generation == key.generation { entry.value.as_ref() } else { None }
     }
 
     #[inline]
@@ -94,10 +74,7 @@ impl<T> Slab<T> {
     /// The key of the entry that holds `slot` now.
     pub(crate) fn key(&self, slot: u32) -> Option<Key> {
         let entry = self.entries.get(slot as usize)?;
-        entry.value.as_ref().map(|_| Key {
-            slot,
-            generation: entry.generation,
-        })
+        entry.value.as_ref().map(|_| Key { slot, generation: entry.generation })
     }
 
     pub(crate) fn len(&self) -> usize {

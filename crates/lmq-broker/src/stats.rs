@@ -57,10 +57,7 @@ impl Stats {
             (&mut self.takeovers, other.takeovers),
             (&mut self.protocol_errors, other.protocol_errors),
             (&mut self.timeouts, other.timeouts),
-            (
-                &mut self.payload_bytes_received,
-                other.payload_bytes_received,
-            ),
+            (&mut self.payload_bytes_received, other.payload_bytes_received),
             (&mut self.routed, other.routed),
             (&mut self.discarded, other.discarded),
             (&mut self.dropped_queue_full, other.dropped_queue_full),

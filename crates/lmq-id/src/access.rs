@@ -52,10 +52,7 @@ impl FromStr for Access {
     type Err = AccessError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Self::ALL
-            .into_iter()
-            .find(|access| access.as_str() == text)
-            .ok_or(AccessError(()))
+        Self::ALL.into_iter().find(|access| access.as_str() == text).ok_or(AccessError(()))
     }
 }
 
@@ -87,11 +84,9 @@ mod tests {
 
     #[test]
     fn the_three_words_and_nothing_else() {
-        for (text, access, reads, writes) in [
-            ("R", Access::Read, true, false),
-            ("W", Access::Write, false, true),
-            ("RW", Access::ReadWrite, true, true),
-        ] {
+        for (text, access, reads, writes) in
+            [("R", Access::Read, true, false), ("W", Access::Write, false, true), ("RW", Access::ReadWrite, true, true)]
+        {
             assert_eq!(text.parse(), Ok(access));
             assert_eq!(access.to_string(), text);
             assert_eq!((access.reads(), access.writes()), (reads, writes));

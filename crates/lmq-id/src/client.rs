@@ -239,14 +239,10 @@ impl fmt::Display for ClientIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Kind::Empty => f.write_str("client id is empty; expected <GroupID>@@@<DeviceID>"),
-            Kind::TooLong { len } => write!(
-                f,
-                "client id has {len} characters; at most {} are allowed",
-                ClientId::LEN_MAX
-            ),
-            Kind::NoSeparator => {
-                f.write_str("client id has no \"@@@\"; expected <GroupID>@@@<DeviceID>")
+            Kind::TooLong { len } => {
+                write!(f, "client id has {len} characters; at most {} are allowed", ClientId::LEN_MAX)
             }
+            Kind::NoSeparator => f.write_str("client id has no \"@@@\"; expected <GroupID>@@@<DeviceID>"),
             Kind::Group(error) => write!(f, "client id: {error}"),
             Kind::NoDevice { index } => write!(
                 f,
@@ -287,15 +283,8 @@ mod tests {
 
     #[test]
     fn a_second_separator_is_part_of_no_device() {
-        for (text, position) in [
-            ("GID_Test@@@@0001", 12),
-            ("GID_Test@@@a@@@b", 13),
-            ("GID_T@st@@@0001", 6),
-        ] {
-            assert_eq!(
-                ClientId::check(text).unwrap_err().position(),
-                Some(position)
-            );
+        for (text, position) in [("GID_Test@@@@0001", 12), ("GID_Test@@@a@@@b", 13), ("GID_T@st@@@0001", 6)] {
+            assert_eq!(ClientId::check(text).unwrap_err().position(), Some(position));
         }
     }
 
@@ -305,10 +294,7 @@ mod tests {
         let shortest: GroupId = "GID_abc".parse().unwrap();
         let id = ClientId::new(&shortest, &device).unwrap();
         assert_eq!(id.as_str().len(), ClientId::LEN_MAX);
-        assert_eq!(
-            (id.group(), id.device()),
-            (shortest.as_str(), device.as_str())
-        );
+        assert_eq!((id.group(), id.device()), (shortest.as_str(), device.as_str()));
         assert_eq!(id.as_str().parse::<ClientId>().unwrap(), id);
 
         let longer: GroupId = "GID_abcd".parse().unwrap();
@@ -323,9 +309,7 @@ mod tests {
         let text = format!("GID_{}@@@1", "x".repeat(29));
         assert!(ClientId::parse_with(&text, Rules::Current).is_ok());
         assert_eq!(
-            ClientId::parse_with(&text, Rules::Strict2018)
-                .unwrap_err()
-                .to_string(),
+            ClientId::parse_with(&text, Rules::Strict2018).unwrap_err().to_string(),
             "client id: group id has 33 characters; at most 32 are allowed"
         );
     }
@@ -334,51 +318,23 @@ mod tests {
     fn errors_say_what_where_and_what_would_be_right() {
         let long = format!("GID_Test@@@{}", "d".repeat(54));
         for (text, said, position) in [
-            (
-                "",
-                "client id is empty; expected <GroupID>@@@<DeviceID>",
-                None,
-            ),
-            (
-                &long,
-                "client id has 65 characters; at most 64 are allowed",
-                None,
-            ),
-            (
-                "GID_Test@@0001",
-                "client id has no \"@@@\"; expected <GroupID>@@@<DeviceID>",
-                None,
-            ),
+            ("", "client id is empty; expected <GroupID>@@@<DeviceID>", None),
+            (&long, "client id has 65 characters; at most 64 are allowed", None),
+            ("GID_Test@@0001", "client id has no \"@@@\"; expected <GroupID>@@@<DeviceID>", None),
             (
                 "@@@0001",
                 "client id: group id is empty; expected \"GID_\" or \"GID-\" followed by 3 to 60 of A-Z a-z 0-9 _ -",
                 None,
             ),
-            (
-                "CID_Test@@@0001",
-                "client id: group id must begin with \"GID_\" or \"GID-\" (at character 1)",
-                Some(1),
-            ),
-            (
-                "GID_T,st@@@0001",
-                "client id: character 6 of the group id is ','; allowed are A-Z a-z 0-9 _ -",
-                Some(6),
-            ),
+            ("CID_Test@@@0001", "client id: group id must begin with \"GID_\" or \"GID-\" (at character 1)", Some(1)),
+            ("GID_T,st@@@0001", "client id: character 6 of the group id is ','; allowed are A-Z a-z 0-9 _ -", Some(6)),
             (
                 "GID_Test@@@",
                 "client id has nothing behind \"@@@\" (at character 12); expected a device id of A-Z a-z 0-9 _ -",
                 Some(12),
             ),
-            (
-                "GID_Test@@@设备01",
-                "character 12 of the client id is '设'; allowed are A-Z a-z 0-9 _ -",
-                Some(12),
-            ),
-            (
-                "GID_Test@@@00%1",
-                "character 14 of the client id is '%'; allowed are A-Z a-z 0-9 _ -",
-                Some(14),
-            ),
+            ("GID_Test@@@设备01", "character 12 of the client id is '设'; allowed are A-Z a-z 0-9 _ -", Some(12)),
+            ("GID_Test@@@00%1", "character 14 of the client id is '%'; allowed are A-Z a-z 0-9 _ -", Some(14)),
         ] {
             let error = text.parse::<ClientId>().unwrap_err();
             assert_eq!(error.to_string(), said);

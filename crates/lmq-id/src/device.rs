@@ -70,16 +70,7 @@ mod tests {
 
     #[test]
     fn accepts_the_devices_of_the_manuals() {
-        for text in [
-            "001",
-            "0001",
-            "BBB001",
-            "DEVICEID_001",
-            "DeviceID_0001",
-            "a-b",
-            "-",
-            "_",
-        ] {
+        for text in ["001", "0001", "BBB001", "DEVICEID_001", "DeviceID_0001", "a-b", "-", "_"] {
             assert_eq!(text.parse::<DeviceId>().unwrap().to_string(), text);
         }
         assert!("d".repeat(54).parse::<DeviceId>().is_ok());
@@ -89,31 +80,11 @@ mod tests {
     fn errors_say_what_where_and_what_would_be_right() {
         let long = "d".repeat(55);
         for (text, said, position) in [
-            (
-                "",
-                "device id is empty; expected 1 to 54 of A-Z a-z 0-9 _ -",
-                None,
-            ),
-            (
-                &long,
-                "device id has 55 characters; at most 54 are allowed",
-                None,
-            ),
-            (
-                "@001",
-                "character 1 of the device id is '@'; allowed are A-Z a-z 0-9 _ -",
-                Some(1),
-            ),
-            (
-                "00 1",
-                "character 3 of the device id is ' '; allowed are A-Z a-z 0-9 _ -",
-                Some(3),
-            ),
-            (
-                "x\n",
-                "character 2 of the device id is '\\n'; allowed are A-Z a-z 0-9 _ -",
-                Some(2),
-            ),
+            ("", "device id is empty; expected 1 to 54 of A-Z a-z 0-9 _ -", None),
+            (&long, "device id has 55 characters; at most 54 are allowed", None),
+            ("@001", "character 1 of the device id is '@'; allowed are A-Z a-z 0-9 _ -", Some(1)),
+            ("00 1", "character 3 of the device id is ' '; allowed are A-Z a-z 0-9 _ -", Some(3)),
+            ("x\n", "character 2 of the device id is '\\n'; allowed are A-Z a-z 0-9 _ -", Some(2)),
         ] {
             let error = text.parse::<DeviceId>().unwrap_err();
             assert_eq!(error.to_string(), said);

@@ -43,10 +43,7 @@ impl Fault {
         };
         // Everything before `index` is ASCII, so it is a character boundary and bytes count characters.
         let found = text[index..].chars().next().unwrap_or('\u{FFFD}');
-        Err(Self::Foreign {
-            index: offset + index,
-            found,
-        })
+        Err(Self::Foreign { index: offset + index, found })
     }
 
     /// The 1-based character position, where the fault has one.
@@ -67,11 +64,9 @@ impl Fault {
             Self::TooLong { len, max } => {
                 write!(f, "{name} has {len} characters; at most {max} are allowed")
             }
-            Self::Foreign { index, found } => write!(
-                f,
-                "character {} of the {name} is {found:?}; allowed are {ALLOWED}",
-                index + 1
-            ),
+            Self::Foreign { index, found } => {
+                write!(f, "character {} of the {name} is {found:?}; allowed are {ALLOWED}", index + 1)
+            }
             Self::EndsWithHyphen { index } => write!(
                 f,
                 "character {} of the {name} is '-'; the first and the last must be of A-Z a-z 0-9 _",

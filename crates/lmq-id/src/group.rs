@@ -44,10 +44,7 @@ impl GroupId {
         }
         Fault::foreign(text, 0).map_err(fault)?;
         if text.len() < Self::LEN_MIN {
-            return Err(fault(Fault::TooShort {
-                len: text.len(),
-                min: Self::LEN_MIN,
-            }));
+            return Err(fault(Fault::TooShort { len: text.len(), min: Self::LEN_MIN }));
         }
         Ok(())
     }
@@ -125,13 +122,9 @@ mod tests {
 
     #[test]
     fn accepts_the_groups_of_the_manuals() {
-        for text in [
-            "GID_AAA",
-            "GID_Test",
-            "GID_MQTTTestTopic",
-            "GID_1_ae1f_0cf4d504d4",
-            "GID_4_ea9a9a9a-a9a9-a9a9-a9a9",
-        ] {
+        for text in
+            ["GID_AAA", "GID_Test", "GID_MQTTTestTopic", "GID_1_ae1f_0cf4d504d4", "GID_4_ea9a9a9a-a9a9-a9a9-a9a9"]
+        {
             for rules in [Rules::Current, Rules::Strict2018] {
                 assert_eq!(GroupId::parse_with(text, rules).unwrap(), text, "{rules:?}");
             }
@@ -149,10 +142,7 @@ mod tests {
             error("GID-AAA", Rules::Strict2018).to_string(),
             "group id must begin with \"GID_\" (at character 1)"
         );
-        assert_eq!(
-            error(&long, Rules::Strict2018).to_string(),
-            "group id has 33 characters; at most 32 are allowed"
-        );
+        assert_eq!(error(&long, Rules::Strict2018).to_string(), "group id has 33 characters; at most 32 are allowed");
     }
 
     #[test]
@@ -163,11 +153,7 @@ mod tests {
         }
         for (len, ok) in [(6, false), (7, true), (32, true), (33, false)] {
             let text = alloc::format!("GID_{}", "x".repeat(len - 4));
-            assert_eq!(
-                GroupId::check(&text, Rules::Strict2018).is_ok(),
-                ok,
-                "{len}"
-            );
+            assert_eq!(GroupId::check(&text, Rules::Strict2018).is_ok(), ok, "{len}");
         }
     }
 
@@ -175,41 +161,13 @@ mod tests {
     fn errors_say_what_where_and_what_would_be_right() {
         let long = "G".repeat(65);
         for (text, said, position) in [
-            (
-                "",
-                "group id is empty; expected \"GID_\" or \"GID-\" followed by 3 to 60 of A-Z a-z 0-9 _ -",
-                None,
-            ),
-            (
-                "gid_test",
-                "group id must begin with \"GID_\" or \"GID-\" (at character 1)",
-                Some(1),
-            ),
-            (
-                "GID_AB",
-                "group id has 6 characters; at least 7 are needed",
-                None,
-            ),
-            (
-                &long,
-                "group id has 65 characters; at most 64 are allowed",
-                None,
-            ),
-            (
-                "GID_room/1",
-                "character 9 of the group id is '/'; allowed are A-Z a-z 0-9 _ -",
-                Some(9),
-            ),
-            (
-                "GID_a\u{200b}b",
-                "character 6 of the group id is '\\u{200b}'; allowed are A-Z a-z 0-9 _ -",
-                Some(6),
-            ),
-            (
-                "GID_abc\0",
-                "character 8 of the group id is '\\0'; allowed are A-Z a-z 0-9 _ -",
-                Some(8),
-            ),
+            ("", "group id is empty; expected \"GID_\" or \"GID-\" followed by 3 to 60 of A-Z a-z 0-9 _ -", None),
+            ("gid_test", "group id must begin with \"GID_\" or \"GID-\" (at character 1)", Some(1)),
+            ("GID_AB", "group id has 6 characters; at least 7 are needed", None),
+            (&long, "group id has 65 characters; at most 64 are allowed", None),
+            ("GID_room/1", "character 9 of the group id is '/'; allowed are A-Z a-z 0-9 _ -", Some(9)),
+            ("GID_a\u{200b}b", "character 6 of the group id is '\\u{200b}'; allowed are A-Z a-z 0-9 _ -", Some(6)),
+            ("GID_abc\0", "character 8 of the group id is '\\0'; allowed are A-Z a-z 0-9 _ -", Some(8)),
         ] {
             let error = error(text, Rules::Current);
             assert_eq!(error.to_string(), said);

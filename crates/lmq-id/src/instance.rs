@@ -70,13 +70,7 @@ mod tests {
 
     #[test]
     fn accepts_the_instances_of_the_manuals() {
-        for text in [
-            "mqtt-cn-test0001",
-            "post-cn-0123abcd",
-            "mqtt-xxxxx",
-            "mqjiaoyu-123456789",
-            "MQ_INST_1234_abcd",
-        ] {
+        for text in ["mqtt-cn-test0001", "post-cn-0123abcd", "mqtt-xxxxx", "mqjiaoyu-123456789", "MQ_INST_1234_abcd"] {
             assert_eq!(text.parse::<InstanceId>().unwrap(), text);
         }
         assert!("i".repeat(63).parse::<InstanceId>().is_ok());
@@ -86,21 +80,9 @@ mod tests {
     fn errors_say_what_where_and_what_would_be_right() {
         let long = "i".repeat(64);
         for (text, said, position) in [
-            (
-                "",
-                "instance id is empty; expected 1 to 63 of A-Z a-z 0-9 _ -",
-                None,
-            ),
-            (
-                &long,
-                "instance id has 64 characters; at most 63 are allowed",
-                None,
-            ),
-            (
-                "mqtt-cn.x",
-                "character 8 of the instance id is '.'; allowed are A-Z a-z 0-9 _ -",
-                Some(8),
-            ),
+            ("", "instance id is empty; expected 1 to 63 of A-Z a-z 0-9 _ -", None),
+            (&long, "instance id has 64 characters; at most 63 are allowed", None),
+            ("mqtt-cn.x", "character 8 of the instance id is '.'; allowed are A-Z a-z 0-9 _ -", Some(8)),
             (
                 "-mqtt-",
                 "character 1 of the instance id is '-'; the first and the last must be of A-Z a-z 0-9 _",
@@ -111,11 +93,7 @@ mod tests {
                 "character 5 of the instance id is '-'; the first and the last must be of A-Z a-z 0-9 _",
                 Some(5),
             ),
-            (
-                "-",
-                "character 1 of the instance id is '-'; the first and the last must be of A-Z a-z 0-9 _",
-                Some(1),
-            ),
+            ("-", "character 1 of the instance id is '-'; the first and the last must be of A-Z a-z 0-9 _", Some(1)),
         ] {
             let error = text.parse::<InstanceId>().unwrap_err();
             assert_eq!(error.to_string(), said);

@@ -136,9 +136,7 @@ impl P2pTopicError {
 impl fmt::Display for P2pTopicError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Kind::Shape => {
-                f.write_str("not a P2P topic; expected <parent>/p2p/<GroupID>@@@<DeviceID>")
-            }
+            Kind::Shape => f.write_str("not a P2P topic; expected <parent>/p2p/<GroupID>@@@<DeviceID>"),
             Kind::Parent(error) => write!(f, "P2P topic: {error}"),
             Kind::Target { error, start } => {
                 write!(f, "P2P topic, target from character {}: {error}", start + 1)
@@ -214,12 +212,7 @@ mod tests {
     #[test]
     fn errors_say_what_where_and_what_would_be_right() {
         for (text, said, position, shape) in [
-            (
-                "TopicA/p2p",
-                "not a P2P topic; expected <parent>/p2p/<GroupID>@@@<DeviceID>",
-                None,
-                true,
-            ),
+            ("TopicA/p2p", "not a P2P topic; expected <parent>/p2p/<GroupID>@@@<DeviceID>", None, true),
             (
                 "Top:cA/p2p/GID_Test@@@0001",
                 "P2P topic: character 4 of the parent topic is ':'; allowed are A-Z a-z 0-9 _ -",

@@ -84,26 +84,10 @@ mod tests {
     fn errors_say_what_where_and_what_would_be_right() {
         let long = "t".repeat(65);
         for (text, said, position) in [
-            (
-                "",
-                "parent topic is empty; expected 1 to 64 of A-Z a-z 0-9 _ -",
-                None,
-            ),
-            (
-                &long,
-                "parent topic has 65 characters; at most 64 are allowed",
-                None,
-            ),
-            (
-                "room/message",
-                "character 5 of the parent topic is '/'; allowed are A-Z a-z 0-9 _ -",
-                Some(5),
-            ),
-            (
-                "$SYS",
-                "character 1 of the parent topic is '$'; allowed are A-Z a-z 0-9 _ -",
-                Some(1),
-            ),
+            ("", "parent topic is empty; expected 1 to 64 of A-Z a-z 0-9 _ -", None),
+            (&long, "parent topic has 65 characters; at most 64 are allowed", None),
+            ("room/message", "character 5 of the parent topic is '/'; allowed are A-Z a-z 0-9 _ -", Some(5)),
+            ("$SYS", "character 1 of the parent topic is '$'; allowed are A-Z a-z 0-9 _ -", Some(1)),
         ] {
             let error = text.parse::<ParentTopic>().unwrap_err();
             assert_eq!(error.to_string(), said);
@@ -113,13 +97,9 @@ mod tests {
 
     #[test]
     fn first_level_of_any_text() {
-        for (topic, parent) in [
-            ("room/message/1", "room"),
-            ("room/", "room"),
-            ("room", "room"),
-            ("/room", ""),
-            ("", ""),
-        ] {
+        for (topic, parent) in
+            [("room/message/1", "room"), ("room/", "room"), ("room", "room"), ("/room", ""), ("", "")]
+        {
             assert_eq!(ParentTopic::level_of(topic), parent);
         }
     }

@@ -26,12 +26,8 @@ impl<'a> Topic<'a> {
     /// When `text` breaks a rule above; a text that looks like a P2P topic has to be a valid one.
     pub fn parse(text: &'a str) -> Result<Self, TopicError> {
         if P2pTopic::has_shape(text) {
-            let (_, target) =
-                P2pTopic::split(text).map_err(|error| TopicError(Kind::P2p(error)))?;
-            return Ok(Self {
-                text,
-                target: Some(target),
-            });
+            let (_, target) = P2pTopic::split(text).map_err(|error| TopicError(Kind::P2p(error)))?;
+            return Ok(Self { text, target: Some(target) });
         }
         check(text, Wildcards::Forbidden).map_err(TopicError)?;
         Ok(Self { text, target: None })
@@ -170,12 +166,10 @@ fn check_level(level: &str, start: usize, wildcards: Wildcards) -> Result<(), Ki
         return Ok(());
     }
     match Fault::foreign(level, start) {
-        Err(Fault::Foreign { index, found }) if matches!(found, '+' | '#') => {
-            Err(match wildcards {
-                Wildcards::Forbidden => Kind::Wildcard { index, found },
-                Wildcards::Allowed => Kind::Misplaced { index, found },
-            })
-        }
+        Err(Fault::Foreign { index, found }) if matches!(found, '+' | '#') => Err(match wildcards {
+            Wildcards::Forbidden => Kind::Wildcard { index, found },
+            Wildcards::Allowed => Kind::Misplaced { index, found },
+        }),
         Err(Fault::Foreign { index, found }) => Err(Kind::Foreign { index, found }),
         _ => Ok(()),
     }
@@ -205,19 +199,15 @@ impl Kind {
             Self::TooLong { .. } => None,
             Self::Parent(error) => error.position(),
             Self::P2p(error) => error.position(),
-            Self::Wildcard { index, .. }
-            | Self::Misplaced { index, .. }
-            | Self::Foreign { index, .. } => Some(index + 1),
+            Self::Wildcard { index, .. } | Self::Misplaced { index, .. } | Self::Foreign { index, .. } => {
+                Some(index + 1)
+            }
         }
     }
 
     fn write(self, f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
         match self {
-            Self::TooLong { len } => write!(
-                f,
-                "{name} has {len} characters; at most {} are allowed",
-                Topic::LEN_MAX
-            ),
+            Self::TooLong { len } => write!(f, "{name} has {len} characters; at most {} are allowed", Topic::LEN_MAX),
             Self::Parent(error) => write!(f, "{name}: {error}"),
             Self::Wildcard { index, found } => write!(
                 f,
@@ -292,10 +282,7 @@ mod tests {
             ("a//b", "a", "/b"),
         ] {
             let topic = Topic::parse(text).unwrap();
-            assert_eq!(
-                (topic.as_str(), topic.parent(), topic.sub()),
-                (text, parent, sub)
-            );
+            assert_eq!((topic.as_str(), topic.parent(), topic.sub()), (text, parent, sub));
             assert_eq!(topic.target(), None);
             assert_eq!(Filter::parse(text).unwrap().as_str(), text);
         }
@@ -319,14 +306,8 @@ mod tests {
         let over = format!("room/{}", "x".repeat(60));
         assert!(Topic::parse(&fits).is_ok());
         assert!(Filter::parse(&fits).is_ok());
-        assert_eq!(
-            Topic::parse(&over).unwrap_err().to_string(),
-            "topic has 65 characters; at most 64 are allowed"
-        );
-        assert_eq!(
-            Filter::parse(&over).unwrap_err().to_string(),
-            "filter has 65 characters; at most 64 are allowed"
-        );
+        assert_eq!(Topic::parse(&over).unwrap_err().to_string(), "topic has 65 characters; at most 64 are allowed");
+        assert_eq!(Filter::parse(&over).unwrap_err().to_string(), "filter has 65 characters; at most 64 are allowed");
     }
 
     #[test]
@@ -348,21 +329,9 @@ mod tests {
     #[test]
     fn topic_errors_say_what_where_and_what_would_be_right() {
         for (text, said, position) in [
-            (
-                "",
-                "topic: parent topic is empty; expected 1 to 64 of A-Z a-z 0-9 _ -",
-                None,
-            ),
-            (
-                "/subDemo1",
-                "topic: parent topic is empty; expected 1 to 64 of A-Z a-z 0-9 _ -",
-                None,
-            ),
-            (
-                "$SYS/uploadToken",
-                "topic: character 1 of the parent topic is '$'; allowed are A-Z a-z 0-9 _ -",
-                Some(1),
-            ),
+            ("", "topic: parent topic is empty; expected 1 to 64 of A-Z a-z 0-9 _ -", None),
+            ("/subDemo1", "topic: parent topic is empty; expected 1 to 64 of A-Z a-z 0-9 _ -", None),
+            ("$SYS/uploadToken", "topic: character 1 of the parent topic is '$'; allowed are A-Z a-z 0-9 _ -", Some(1)),
             (
                 "room/a/+",
                 "character 8 of the topic is '+'; wildcards belong in filters, allowed are A-Z a-z 0-9 _ -",
@@ -383,21 +352,9 @@ mod tests {
     #[test]
     fn filter_errors_say_what_where_and_what_would_be_right() {
         for (text, said, position) in [
-            (
-                "#",
-                "filter: character 1 of the parent topic is '#'; allowed are A-Z a-z 0-9 _ -",
-                Some(1),
-            ),
-            (
-                "room/#/x",
-                "character 6 of the filter is '#'; '+' must fill a level, '#' the last level",
-                Some(6),
-            ),
-            (
-                "room/x+",
-                "character 7 of the filter is '+'; '+' must fill a level, '#' the last level",
-                Some(7),
-            ),
+            ("#", "filter: character 1 of the parent topic is '#'; allowed are A-Z a-z 0-9 _ -", Some(1)),
+            ("room/#/x", "character 6 of the filter is '#'; '+' must fill a level, '#' the last level", Some(6)),
+            ("room/x+", "character 7 of the filter is '+'; '+' must fill a level, '#' the last level", Some(7)),
             (
                 "room/x:1/#",
                 "character 7 of the filter is ':'; allowed are A-Z a-z 0-9 _ - and '/' between levels",

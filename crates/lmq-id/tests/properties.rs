@@ -14,21 +14,14 @@ fn plain_group(text: &str, rules: Rules) -> bool {
     let chars = text.chars().count();
     match rules {
         Rules::Strict2018 => text.starts_with("GID_") && (7..=32).contains(&chars) && is_name(text),
-        _ => {
-            (text.starts_with("GID_") || text.starts_with("GID-"))
-                && (7..=64).contains(&chars)
-                && is_name(text)
-        }
+        _ => (text.starts_with("GID_") || text.starts_with("GID-")) && (7..=64).contains(&chars) && is_name(text),
     }
 }
 
 fn plain_client(text: &str, rules: Rules) -> Option<(String, String)> {
     let mut parts = text.splitn(2, "@@@");
     let (group, device) = (parts.next()?, parts.next()?);
-    let valid = text.chars().count() <= 64
-        && plain_group(group, rules)
-        && !device.is_empty()
-        && is_name(device);
+    let valid = text.chars().count() <= 64 && plain_group(group, rules) && !device.is_empty() && is_name(device);
     valid.then(|| (group.to_owned(), device.to_owned()))
 }
 
@@ -45,11 +38,8 @@ fn name(max: usize) -> impl Strategy<Value = String> {
 
 /// Mostly a name, sometimes with one foreign character, sometimes too long.
 fn nearly(max: usize) -> impl Strategy<Value = String> {
-    (
-        name(max + 2),
-        proptest::option::weighted(0.2, (any::<prop::sample::Index>(), any::<char>())),
-    )
-        .prop_map(|(text, foreign)| match foreign {
+    (name(max + 2), proptest::option::weighted(0.2, (any::<prop::sample::Index>(), any::<char>()))).prop_map(
+        |(text, foreign)| match foreign {
             None => text,
             Some((at, c)) => {
                 let mut chars: Vec<char> = text.chars().collect();
@@ -57,14 +47,12 @@ fn nearly(max: usize) -> impl Strategy<Value = String> {
                 chars[at] = c;
                 chars.into_iter().collect()
             }
-        })
+        },
+    )
 }
 
 fn group() -> impl Strategy<Value = String> {
-    (
-        prop::sample::select(vec!["GID_", "GID_", "GID-", "gid_", "GID", ""]),
-        nearly(60),
-    )
+    (prop::sample::select(vec!["GID_", "GID_", "GID-", "gid_", "GID", ""]), nearly(60))
         .prop_map(|(prefix, rest)| prefix.to_owned() + &rest)
 }
 
@@ -75,9 +63,7 @@ fn client() -> impl Strategy<Value = String> {
         prop::sample::select(vec!["@@@", "@@@", "@@@", "@@", "@@@@", "@@@@@@"]),
         prop_oneof![9 => nearly(40), 1 => Just(String::new())],
     )
-        .prop_map(|(prefix, group, separator, device)| {
-            [prefix, &group, separator, &device].concat()
-        })
+        .prop_map(|(prefix, group, separator, device)| [prefix, &group, separator, &device].concat())
 }
 
 proptest! {

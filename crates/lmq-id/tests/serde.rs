@@ -15,22 +15,13 @@ fn names_are_texts() {
 
     let all: (GroupId, InstanceId, P2pTopic, Access) =
         serde_json::from_str(r#"["GID_abc","mqtt-1","t/p2p/GID_abc@@@1/","RW"]"#).unwrap();
-    assert_eq!(
-        serde_json::to_string(&all).unwrap(),
-        r#"["GID_abc","mqtt-1","t/p2p/GID_abc@@@1","RW"]"#
-    );
+    assert_eq!(serde_json::to_string(&all).unwrap(), r#"["GID_abc","mqtt-1","t/p2p/GID_abc@@@1","RW"]"#);
 }
 
 #[test]
 fn reading_checks() {
     let error = serde_json::from_str::<GroupId>("\"GID_a b\"").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "character 6 of the group id is ' '; allowed are A-Z a-z 0-9 _ - at line 1 column 9"
-    );
+    assert_eq!(error.to_string(), "character 6 of the group id is ' '; allowed are A-Z a-z 0-9 _ - at line 1 column 9");
     let error = serde_json::from_str::<ClientId>("7").unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "invalid type: integer `7`, expected a client id as text at line 1 column 1"
-    );
+    assert_eq!(error.to_string(), "invalid type: integer `7`, expected a client id as text at line 1 column 1");
 }

@@ -169,9 +169,7 @@ impl FromStr for ChannelId {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bits = 0;
         for (index, found) in text.chars().enumerate().take(Self::TEXT_LEN) {
-            let digit = found
-                .to_digit(16)
-                .ok_or(ChannelIdError(Kind::Digit { index, found }))?;
+            let digit = found.to_digit(16).ok_or(ChannelIdError(Kind::Digit { index, found }))?;
             bits = bits << 4 | u128::from(digit);
         }
         match text.chars().count() {
@@ -218,16 +216,12 @@ enum Kind {
 impl fmt::Display for ChannelIdError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Kind::Length { len } => write!(
-                f,
-                "channel id has {len} characters; expected {} hexadecimal digits",
-                ChannelId::TEXT_LEN
-            ),
-            Kind::Digit { index, found } => write!(
-                f,
-                "character {} of the channel id is {found:?}; expected a hexadecimal digit",
-                index + 1
-            ),
+            Kind::Length { len } => {
+                write!(f, "channel id has {len} characters; expected {} hexadecimal digits", ChannelId::TEXT_LEN)
+            }
+            Kind::Digit { index, found } => {
+                write!(f, "character {} of the channel id is {found:?}; expected a hexadecimal digit", index + 1)
+            }
         }
     }
 }

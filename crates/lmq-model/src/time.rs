@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// For everything that survives a restart or leaves the process. The wall clock jumps; deadlines of one connection belong on a
 /// monotonic clock. In JSON a number. Ranges over all of `u64`; arithmetic stops at the ends.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct UnixMillis(u64);
 

@@ -3,16 +3,12 @@
 
 use lmq_id::Access;
 use lmq_model::control::{
-    ControlTopic, EnableOrderMsg, GetOfflineMsg, PAYLOAD_BYTES_MAX, PayloadError, PushOrder,
-    UploadToken, is_reserved,
+    ControlTopic, EnableOrderMsg, GetOfflineMsg, PAYLOAD_BYTES_MAX, PayloadError, PushOrder, UploadToken, is_reserved,
 };
 use proptest::prelude::*;
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len())
-        .step_by(2)
-        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
-        .collect()
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
 }
 
 /// Topic and payload of a PUBLISH with a remaining length of one byte.
@@ -35,35 +31,22 @@ fn captured_packets() {
     let (topic, payload) = publish(
         "32400010245359532f75706c6f6164546f6b656e00017b22746f6b656e223a22644739725a57347459574a6a4c57526c5a673d3d222c2274797065223a225257227d",
     );
-    assert_eq!(
-        ControlTopic::from_topic(&topic),
-        Some(ControlTopic::UploadToken)
-    );
+    assert_eq!(ControlTopic::from_topic(&topic), Some(ControlTopic::UploadToken));
     let upload = UploadToken::parse(&payload).unwrap();
     assert_eq!(upload.token(), "dG9rZW4tYWJjLWRlZg==");
     assert_eq!(upload.access(), Access::ReadWrite);
 
-    let (topic, payload) = publish(
-        "32270013245359532f656e61626c654f726465724d736700017b226f72646572223a2274727565227d",
-    );
-    assert_eq!(
-        ControlTopic::from_topic(&topic),
-        Some(ControlTopic::EnableOrderMsg)
-    );
-    assert_eq!(
-        EnableOrderMsg::parse(&payload),
-        Ok(EnableOrderMsg { order: true })
-    );
+    let (topic, payload) =
+        publish("32270013245359532f656e61626c654f726465724d736700017b226f72646572223a2274727565227d");
+    assert_eq!(ControlTopic::from_topic(&topic), Some(ControlTopic::EnableOrderMsg));
+    assert_eq!(EnableOrderMsg::parse(&payload), Ok(EnableOrderMsg { order: true }));
 
     for hex in [
         "323a0012245359532f6765744f66666c696e654d736700017b226d6178507573684e756d223a33302c22707573684f72646572223a2244455343227d",
         "30390012245359532f6765744f66666c696e654d73677b226d6178507573684e756d223a3130302c22707573684f72646572223a2244455343227d",
     ] {
         let (topic, payload) = publish(hex);
-        assert_eq!(
-            ControlTopic::from_topic(&topic),
-            Some(ControlTopic::GetOfflineMsg)
-        );
+        assert_eq!(ControlTopic::from_topic(&topic), Some(ControlTopic::GetOfflineMsg));
         let ask = GetOfflineMsg::parse(&payload).unwrap();
         assert_eq!((ask.batch(), ask.order()), (30, PushOrder::NewestFirst));
     }
@@ -122,33 +105,24 @@ fn offline_requests_are_clamped_and_have_defaults() {
         (r#"{"maxPushNum":99999999999999999999999}"#, 30, OldestFirst),
         (r#"{"maxPushNum":"12"}"#, 12, OldestFirst),
         (r#"{"maxPushNum":"0"}"#, 1, OldestFirst),
-        (
-            r#"{"maxPushNum":"99999999999999999999999"}"#,
-            30,
-            OldestFirst,
-        ),
+        (r#"{"maxPushNum":"99999999999999999999999"}"#, 30, OldestFirst),
         (r#"{"maxPushNum":null,"pushOrder":null}"#, 30, OldestFirst),
         (r#"{"pushOrder":"DESC"}"#, 30, NewestFirst),
         (r#"{"pushOrder":"desc"}"#, 30, NewestFirst),
         (r#"{"pushOrder":"Asc"}"#, 30, OldestFirst),
         (" \n{\"pushOrder\" : \"D\\u0045SC\"} ", 30, NewestFirst),
-        (
-            r#"{"x":[{"maxPushNum":3}],"maxPushNum":5,"y":{}}"#,
-            5,
-            OldestFirst,
-        ),
+        (r#"{"x":[{"maxPushNum":3}],"maxPushNum":5,"y":{}}"#, 5, OldestFirst),
     ] {
         assert_eq!(offline(json), Ok((batch, order)), "{json}");
     }
     assert_eq!(GetOfflineMsg::new(0, OldestFirst).batch(), 1);
-    assert_eq!(GetOfflineMsg::new(255, NewestFirst), {
-        GetOfflineMsg::parse(br#"{"pushOrder":"DESC"}"#).unwrap()
-    });
+    assert_eq!(GetOfflineMsg::new(255, NewestFirst), { GetOfflineMsg::parse(br#"{"pushOrder":"DESC"}"#).unwrap() });
 }
 
 #[test]
 fn offline_errors_say_what_where_and_what_would_be_right() {
-    const NUMBER: &str = "payload of $SYS/getOfflineMsg: \"maxPushNum\" has a wrong value; expected a whole number, 1 to 30";
+    const NUMBER: &str =
+        "payload of $SYS/getOfflineMsg: \"maxPushNum\" has a wrong value; expected a whole number, 1 to 30";
     const ORDER: &str = "payload of $SYS/getOfflineMsg: \"pushOrder\" has a wrong value; expected \"ASC\" or \"DESC\"";
     const OBJECT: &str = "payload of $SYS/getOfflineMsg: not a JSON object; expected {..}";
     for (json, said, key) in [
@@ -168,16 +142,8 @@ fn offline_errors_say_what_where_and_what_would_be_right() {
         ("", OBJECT, None),
         ("[30,\"DESC\"]", OBJECT, None),
         ("30", OBJECT, None),
-        (
-            "{\n\"maxPushNum\":}",
-            "payload of $SYS/getOfflineMsg: not valid JSON at line 2 column 14",
-            None,
-        ),
-        (
-            "{} x",
-            "payload of $SYS/getOfflineMsg: not valid JSON at line 1 column 4",
-            None,
-        ),
+        ("{\n\"maxPushNum\":}", "payload of $SYS/getOfflineMsg: not valid JSON at line 2 column 14", None),
+        ("{} x", "payload of $SYS/getOfflineMsg: not valid JSON at line 1 column 4", None),
     ] {
         let error = offline(json).unwrap_err();
         assert_eq!(error.to_string(), said, "{json}");
@@ -191,11 +157,7 @@ fn upload_takes_both_spellings_but_one_token() {
     for (json, token, access) in [
         (r#"{"token":"t","type":"R"}"#, "t", Access::Read),
         (r#"{"Token":"t","type":"W"}"#, "t", Access::Write),
-        (
-            r#"{"type":"RW","token":"a\u0062"}"#,
-            "ab",
-            Access::ReadWrite,
-        ),
+        (r#"{"type":"RW","token":"a\u0062"}"#, "ab", Access::ReadWrite),
     ] {
         let upload = UploadToken::parse(json.as_bytes()).unwrap();
         assert_eq!((upload.token(), upload.access()), (token, access), "{json}");
@@ -205,47 +167,25 @@ fn upload_takes_both_spellings_but_one_token() {
     for (json, said) in [
         (r#"{"token":"","type":"R"}"#, TOKEN),
         (r#"{"token":7,"type":"R"}"#, TOKEN),
-        (
-            r#"{"type":"R"}"#,
-            "\"token\" is missing; expected a text that is not empty",
-        ),
-        (
-            r#"{"token":null,"type":"R"}"#,
-            "\"token\" is missing; expected a text that is not empty",
-        ),
-        (
-            r#"{"token":"t"}"#,
-            "\"type\" is missing; expected \"R\", \"W\" or \"RW\"",
-        ),
+        (r#"{"type":"R"}"#, "\"token\" is missing; expected a text that is not empty"),
+        (r#"{"token":null,"type":"R"}"#, "\"token\" is missing; expected a text that is not empty"),
+        (r#"{"token":"t"}"#, "\"type\" is missing; expected \"R\", \"W\" or \"RW\""),
         (r#"{"token":"t","type":"rw"}"#, TYPE),
         (r#"{"token":"t","type":"X"}"#, TYPE),
         (r#"{"token":"t","type":true}"#, TYPE),
-        (
-            r#"{"token":"t","Token":"t","type":"R"}"#,
-            "\"token\" stands there twice; expected once",
-        ),
-        (
-            r#"{"token":null,"Token":"t","type":"R"}"#,
-            "\"token\" stands there twice; expected once",
-        ),
+        (r#"{"token":"t","Token":"t","type":"R"}"#, "\"token\" stands there twice; expected once"),
+        (r#"{"token":null,"Token":"t","type":"R"}"#, "\"token\" stands there twice; expected once"),
         (r#"["t","RW"]"#, "not a JSON object; expected {..}"),
     ] {
         let error = UploadToken::parse(json.as_bytes()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("payload of $SYS/uploadToken: {said}"),
-            "{json}"
-        );
+        assert_eq!(error.to_string(), format!("payload of $SYS/uploadToken: {said}"), "{json}");
     }
 }
 
 #[test]
 fn a_token_is_never_shown() {
     let upload = UploadToken::parse(br#"{"token":"hunter2","type":"RW"}"#).unwrap();
-    assert_eq!(
-        format!("{upload:?}"),
-        "UploadToken { token: .., access: ReadWrite }"
-    );
+    assert_eq!(format!("{upload:?}"), "UploadToken { token: .., access: ReadWrite }");
     for json in [
         r#"{"token":"hunter2","type":"hunter2"}"#,
         r#"{"token":"hunter2","token":"hunter2"}"#,
@@ -265,33 +205,16 @@ fn order_is_a_boolean_or_its_name() {
         (r#"{"order":"False"}"#, false),
         (r#"{"order":false}"#, false),
     ] {
-        assert_eq!(
-            EnableOrderMsg::parse(json.as_bytes()),
-            Ok(EnableOrderMsg { order }),
-            "{json}"
-        );
+        assert_eq!(EnableOrderMsg::parse(json.as_bytes()), Ok(EnableOrderMsg { order }), "{json}");
     }
     for (json, said) in [
         ("{}", "\"order\" is missing; expected true or false"),
-        (
-            r#"{"order":1}"#,
-            "\"order\" has a wrong value; expected true or false",
-        ),
-        (
-            r#"{"order":"yes"}"#,
-            "\"order\" has a wrong value; expected true or false",
-        ),
-        (
-            r#"{"order":[]}"#,
-            "\"order\" has a wrong value; expected true or false",
-        ),
+        (r#"{"order":1}"#, "\"order\" has a wrong value; expected true or false"),
+        (r#"{"order":"yes"}"#, "\"order\" has a wrong value; expected true or false"),
+        (r#"{"order":[]}"#, "\"order\" has a wrong value; expected true or false"),
     ] {
         let error = EnableOrderMsg::parse(json.as_bytes()).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!("payload of $SYS/enableOrderMsg: {said}"),
-            "{json}"
-        );
+        assert_eq!(error.to_string(), format!("payload of $SYS/enableOrderMsg: {said}"), "{json}");
     }
 }
 

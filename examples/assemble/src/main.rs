@@ -14,6 +14,9 @@ use lmq_id::ClientIdRef;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token, event::Event};
 
+/// How often `closing` is served, and a listener that was out of descriptors tried again, if nothing happens.
+const TICK: Duration = Duration::from_secs(1);
+
 struct Gateway {
     poll: Poll,
     front: Front,
@@ -78,19 +81,20 @@ fn main() -> Result<(), Box<dyn Error>> {
         gateway.now = Now { monotonic, wall: UnixMillis::new(wall) };
         gateway.turn(&events, &listener);
         let next = gateway.front.poll_timeout().into_iter().chain(gateway.shard.poll_timeout()).min();
-        // A second at most: `closing` is served then, and a listener that was out of descriptors is tried again.
-        let tick = Duration::from_secs(1);
-        gateway.poll.poll(&mut events, Some(next.map_or(tick, |at| at.saturating_since(monotonic).min(tick))))?;
+        let wait = next.map_or(TICK, |at| at.saturating_since(monotonic).min(TICK));
+        gateway.poll.poll(&mut events, Some(wait))?;
     }
 }
 
 impl Gateway {
     /// Says what happened, any number of things; then takes outputs, in order, until there are none.
     fn turn(&mut self, events: &Events, listener: &TcpListener) {
-        while let Ok((socket, addr)) = listener.accept() {
+        while let Ok((mut socket, addr)) = listener.accept() {
             let peer = Peer { addr, transport: Transport::Tcp, local: false, tls: None };
             if let (Ok(()), Ok(conn)) = (socket.set_nodelay(true), self.front.accept(self.now, peer)) {
                 let owner = Owner::Front(conn);
+                // If this fails, so does the next call, and that ends the connection.
+                let _ = self.poll.registry().register(&mut socket, token(owner), Interest::READABLE);
                 self.links.insert(token(owner), Link { socket, owner, paused: false, closing: false });
                 self.watch(owner, false);
             }
@@ -117,28 +121,24 @@ impl Gateway {
             }
         }
         while let Some(output) = self.shard.poll_output() {
-            self.carry_out(output);
-        }
-    }
-
-    fn carry_out(&mut self, output: Output) {
-        match output {
-            Output::Transmit(conn) => self.write(Owner::Shard(conn)),
-            Output::Resume(conn) => self.watch(Owner::Shard(conn), false),
-            Output::Close { conn, linger, .. } => self.close(Owner::Shard(conn), linger),
-            Output::Authenticate { ticket, request } => {
-                let verdict = self.decide(&request).unwrap_or(Verdict::Deny(Refusal::Credentials));
-                self.shard.handle_verdict(self.now, ticket, verdict);
+            match output {
+                Output::Transmit(conn) => self.write(Owner::Shard(conn)),
+                Output::Resume(conn) => self.watch(Owner::Shard(conn), false),
+                Output::Close { conn, linger, .. } => self.close(Owner::Shard(conn), linger),
+                Output::Authenticate { ticket, request } => {
+                    let verdict = self.decide(&request).unwrap_or(Verdict::Deny(Refusal::Credentials));
+                    self.shard.handle_verdict(self.now, ticket, verdict);
+                }
+                // A disk would answer later, for a whole batch at once.
+                Output::Store { ticket, op } => {
+                    let (result, evicted) = self.store.execute(op);
+                    evicted.iter().for_each(|evicted| self.shard.handle_evicted(self.now, evicted));
+                    self.shard.handle_done(self.now, ticket, result);
+                }
+                // Who came and went: a back end would like to know.
+                Output::Status { ticket, .. } => self.shard.handle_done(self.now, ticket, Ok(Done::Stored)),
+                _ => {}
             }
-            // A disk would answer later, for a whole batch at once.
-            Output::Store { ticket, op } => {
-                let (result, evicted) = self.store.execute(op);
-                evicted.iter().for_each(|evicted| self.shard.handle_evicted(self.now, evicted));
-                self.shard.handle_done(self.now, ticket, result);
-            }
-            // Who came and went: a back end would like to know.
-            Output::Status { ticket, .. } => self.shard.handle_done(self.now, ticket, Ok(Done::Stored)),
-            _ => {}
         }
     }
 
@@ -168,8 +168,7 @@ impl Gateway {
         let Some(link) = self.links.get_mut(&token(owner)) else { return };
         let (registry, both) = (self.poll.registry(), Interest::READABLE | Interest::WRITABLE);
         link.paused = paused;
-        let known = registry.reregister(&mut link.socket, token(owner), both);
-        if known.or_else(|_| registry.register(&mut link.socket, token(owner), both)).is_err() {
+        if registry.reregister(&mut link.socket, token(owner), both).is_err() {
             self.forget(owner);
         }
     }

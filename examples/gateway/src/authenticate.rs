@@ -40,10 +40,7 @@ impl Authenticator {
                 .accounts
                 .iter()
                 .flat_map(|account| {
-                    account
-                        .groups
-                        .iter()
-                        .map(|group| (group.as_str().to_owned(), account.access_key.clone()))
+                    account.groups.iter().map(|group| (group.as_str().to_owned(), account.access_key.clone()))
                 })
                 .collect(),
         });
@@ -57,50 +54,30 @@ impl Authenticator {
 
     pub(crate) fn decide(&self, request: &AuthRequest) -> Verdict {
         match self.check(request) {
-            Ok(()) => Verdict::Allow(Grant {
-                permissions: Permissions::everything(),
-            }),
+            Ok(()) => Verdict::Allow(Grant { permissions: Permissions::everything() }),
             Err(refusal) => Verdict::Deny(refusal),
         }
     }
 
     fn check(&self, request: &AuthRequest) -> Result<(), Refusal> {
         let Some(username) = request.username.as_deref() else {
-            return if self.allow_anonymous {
-                Ok(())
-            } else {
-                Err(Refusal::Credentials)
-            };
+            return if self.allow_anonymous { Ok(()) } else { Err(Refusal::Credentials) };
         };
         if self.allow_anonymous && self.instances.is_empty() {
             return Ok(());
         }
-        let password = request
-            .password
-            .as_ref()
-            .map_or(&[][..], |password| password.as_bytes());
+        let password = request.password.as_ref().map_or(&[][..], |password| password.as_bytes());
         let username = Username::parse(username).map_err(|_| Refusal::Credentials)?;
         let accounts = self.accounts(request.client.instance, &username)?;
         match self.profile {
-            ProfileName::Lmq => {
-                self.check_product_client(accounts, &request.client.client_id, &username, password)
-            }
-            ProfileName::Mqtt => {
-                self.check_any_client(accounts, &request.client.client_id, &username, password)
-            }
+            ProfileName::Lmq => self.check_product_client(accounts, &request.client.client_id, &username, password),
+            ProfileName::Mqtt => self.check_any_client(accounts, &request.client.client_id, &username, password),
         }
     }
 
     /// The instance of the request; the user name may name no other.
-    fn accounts(
-        &self,
-        instance: InstanceIndex,
-        username: &Username<'_>,
-    ) -> Result<&Accounts, Refusal> {
-        let accounts = self
-            .instances
-            .get(usize::from(instance.0))
-            .ok_or(Refusal::Credentials)?;
+    fn accounts(&self, instance: InstanceIndex, username: &Username<'_>) -> Result<&Accounts, Refusal> {
+        let accounts = self.instances.get(usize::from(instance.0)).ok_or(Refusal::Credentials)?;
         match username.instance() {
             Some(named) if named != accounts.id => Err(Refusal::NotAuthorized),
             _ => Ok(accounts),
@@ -137,17 +114,10 @@ impl Authenticator {
         username: &Username<'_>,
         password: &[u8],
     ) -> Refusal {
-        let others = self
-            .instances
-            .iter()
-            .filter(|others| others.id != accounts.id);
+        let others = self.instances.iter().filter(|others| others.id != accounts.id);
         let mut secrets = others.filter_map(|others| others.secrets.get(username.access_key()));
         let foreign = secrets.any(|secret| username.verify(secret, client, password).is_ok());
-        if foreign {
-            Refusal::NotAuthorized
-        } else {
-            Refusal::Credentials
-        }
+        if foreign { Refusal::NotAuthorized } else { Refusal::Credentials }
     }
 
     /// Without them any client id is signed as a whole.
@@ -162,10 +132,6 @@ impl Authenticator {
         let secret = known.or(self.decoy.as_ref()).ok_or(Refusal::Credentials)?;
         let verified = Signature::of_text(secret, client_id).matches(password);
         let signed = matches!(username.scheme(), Scheme::Signature | Scheme::Legacy);
-        if verified && signed && known.is_some() {
-            Ok(())
-        } else {
-            Err(Refusal::Credentials)
-        }
+        if verified && signed && known.is_some() { Ok(()) } else { Err(Refusal::Credentials) }
     }
 }

@@ -29,10 +29,7 @@ impl Banner<'_> {
         if let Some(demo) = self.demo {
             self.demo(&mut text, demo);
         }
-        let mqtt = self
-            .listeners
-            .iter()
-            .find(|(kind, _)| *kind == ListenerKind::Mqtt);
+        let mqtt = self.listeners.iter().find(|(kind, _)| *kind == ListenerKind::Mqtt);
         if let Some((_, addr)) = mqtt {
             self.commands(&mut text, *addr);
         }
@@ -44,19 +41,10 @@ impl Banner<'_> {
             Storage::Memory => "until this process ends".to_owned(),
             Storage::Data(folder) => format!("kept in {}", folder.display()),
         };
-        line(
-            text,
-            format_args!(
-                "\nDemo instance {}, for this machine only; credentials {kept}:",
-                demo.id
-            ),
-        );
+        line(text, format_args!("\nDemo instance {}, for this machine only; credentials {kept}:", demo.id));
         for account in &demo.accounts {
             line(text, format_args!("  access key  {}", account.access_key));
-            line(
-                text,
-                format_args!("  secret key  {}", account.secret_key.expose()),
-            );
+            line(text, format_args!("  secret key  {}", account.secret_key.expose()));
             let groups: Vec<_> = account.groups.iter().map(|group| group.as_str()).collect();
             line(text, format_args!("  groups      {}", groups.join(" ")));
         }
@@ -71,42 +59,22 @@ impl Banner<'_> {
         }
         line(text, format_args!("\nReceive, in one terminal:"));
         let subscriber = self.client(SUBSCRIBER);
-        line(
-            text,
-            format_args!(
-                "  mosquitto_sub {} -V mqttv311{subscriber} -q 1 -v -t 'TopicA/#'",
-                place(addr)
-            ),
-        );
+        line(text, format_args!("  mosquitto_sub {} -V mqttv311{subscriber} -q 1 -v -t 'TopicA/#'", place(addr)));
         line(text, format_args!("Send, in another:"));
         let publisher = self.client(PUBLISHER);
         line(
             text,
-            format_args!(
-                "  mosquitto_pub {} -V mqttv311{publisher} -q 1 -t TopicA/notice -m hello",
-                place(addr)
-            ),
+            format_args!("  mosquitto_pub {} -V mqttv311{publisher} -q 1 -t TopicA/notice -m hello", place(addr)),
         );
     }
 
     fn client(&self, client_id: &str) -> String {
-        let Some((demo, account)) = self
-            .demo
-            .and_then(|demo| Some((demo, demo.accounts.first()?)))
-        else {
+        let Some((demo, account)) = self.demo.and_then(|demo| Some((demo, demo.accounts.first()?))) else {
             return String::new();
         };
-        let signed = Credentials::new(
-            client_id,
-            &account.access_key,
-            &account.secret_key,
-            &demo.id,
-        );
+        let signed = Credentials::new(client_id, &account.access_key, &account.secret_key, &demo.id);
         // Nothing here holds a quote: keys and ids are letters, digits, '-' and '_', the password is Base64.
-        format!(
-            " -i {client_id} -u '{}' -P '{}'",
-            signed.username, signed.password
-        )
+        format!(" -i {client_id} -u '{}' -P '{}'", signed.username, signed.password)
     }
 }
 

@@ -6,8 +6,8 @@ use std::{
 };
 
 use rcgen::{
-    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
-    KeyPair, KeyUsagePurpose,
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    KeyUsagePurpose,
 };
 use time::{Duration, OffsetDateTime};
 
@@ -30,23 +30,12 @@ pub(crate) fn run(args: &CertArgs) -> Result<String, Error> {
     let mut names = args.names.clone();
     if names.is_empty() {
         let text = environment::text("name")?.unwrap_or_default();
-        names.extend(
-            text.split(',')
-                .map(str::trim)
-                .filter(|name| !name.is_empty())
-                .map(str::to_owned),
-        );
+        names.extend(text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned));
     }
     let made = make(&names, OffsetDateTime::now_utc())?;
-    let failed = |path: &Path, e: &std::io::Error| {
-        Error::io(format_args!("cannot write {}", path.display()), e)
-    };
+    let failed = |path: &Path, e: &std::io::Error| Error::io(format_args!("cannot write {}", path.display()), e);
     files::create_private_folder(&folder).map_err(|e| failed(&folder, &e))?;
-    if let Some(path) = made
-        .iter()
-        .map(|file| folder.join(file.name))
-        .find(|path| path.exists())
-    {
+    if let Some(path) = made.iter().map(|file| folder.join(file.name)).find(|path| path.exists()) {
         let folder = folder.display();
         return Err(Error::new(format_args!(
             "{} exists; remove it, or write to another folder than {folder}",
@@ -76,8 +65,7 @@ fn make(names: &[String], now: OffsetDateTime) -> Result<[NewFile; 4], Error> {
     let ca_key = KeyPair::generate().map_err(failed)?;
     let ca_key_pem = ca_key.serialize_pem();
     let mut ca = CertificateParams::default();
-    ca.distinguished_name
-        .push(DnType::CommonName, "lmq gateway development CA");
+    ca.distinguished_name.push(DnType::CommonName, "lmq gateway development CA");
     ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     ca.not_before = now - Duration::DAY;
@@ -86,9 +74,7 @@ fn make(names: &[String], now: OffsetDateTime) -> Result<[NewFile; 4], Error> {
 
     let key = KeyPair::generate().map_err(failed)?;
     let mut server = CertificateParams::new(server_names(names)).map_err(failed)?;
-    server
-        .distinguished_name
-        .push(DnType::CommonName, "localhost");
+    server.distinguished_name.push(DnType::CommonName, "localhost");
     server.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     server.use_authority_key_identifier_extension = true;
@@ -96,44 +82,18 @@ fn make(names: &[String], now: OffsetDateTime) -> Result<[NewFile; 4], Error> {
     server.not_after = now + Duration::days(SERVER_DAYS - 1);
     let certificate = server.signed_by(&key, &ca).map_err(failed)?;
     Ok([
-        NewFile {
-            name: "ca.pem",
-            content: ca.pem(),
-            readers: Readers::All,
-        },
-        NewFile {
-            name: "ca.key",
-            content: ca_key_pem,
-            readers: Readers::Owner,
-        },
-        NewFile {
-            name: "server.pem",
-            content: certificate.pem(),
-            readers: Readers::All,
-        },
-        NewFile {
-            name: "server.key",
-            content: key.serialize_pem(),
-            readers: Readers::Owner,
-        },
+        NewFile { name: "ca.pem", content: ca.pem(), readers: Readers::All },
+        NewFile { name: "ca.key", content: ca_key_pem, readers: Readers::Owner },
+        NewFile { name: "server.pem", content: certificate.pem(), readers: Readers::All },
+        NewFile { name: "server.key", content: key.serialize_pem(), readers: Readers::Owner },
     ])
 }
 
 /// The demo instance's host name stands there by itself, too: OpenSSL and rustls take no wildcard right under a top-level name.
 fn server_names(more: &[String]) -> Vec<String> {
-    let fixed = [
-        "localhost".to_owned(),
-        "*.localhost".to_owned(),
-        format!("{}.localhost", demo::instance_id()),
-    ];
-    let loopback = [
-        IpAddr::from(Ipv4Addr::LOCALHOST),
-        IpAddr::from(Ipv6Addr::LOCALHOST),
-    ];
-    let mut names: Vec<_> = fixed
-        .into_iter()
-        .chain(loopback.map(|ip| ip.to_string()))
-        .collect();
+    let fixed = ["localhost".to_owned(), "*.localhost".to_owned(), format!("{}.localhost", demo::instance_id())];
+    let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
+    let mut names: Vec<_> = fixed.into_iter().chain(loopback.map(|ip| ip.to_string())).collect();
     for name in more {
         if !names.contains(name) {
             names.push(name.clone());

@@ -16,22 +16,8 @@ use crate::{
 
 const INSTANCE: &str = "mqtt-cn-demo0001";
 /// The group ids and parent topics that the product's documents use.
-const GROUPS: [&str; 6] = [
-    "GID_Test",
-    "GID_AAA",
-    "GID_XXX",
-    "GID_mqttdelay3",
-    "GID_teacher",
-    "GID_student",
-];
-const TOPICS: [&str; 6] = [
-    "TopicA",
-    "TopicB",
-    "Topic",
-    "MQTTTestTopic",
-    "room",
-    "roomSend",
-];
+const GROUPS: [&str; 6] = ["GID_Test", "GID_AAA", "GID_XXX", "GID_mqttdelay3", "GID_teacher", "GID_student"];
+const TOPICS: [&str; 6] = ["TopicA", "TopicB", "Topic", "MQTTTestTopic", "room", "roomSend"];
 /// Why a listener is refused.
 pub(crate) const LOOPBACK_ONLY: &str =
     "the demo instance is served on loopback only; configure an [[instance]] to listen here";
@@ -40,47 +26,24 @@ const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /// The id of the demo instance.
 pub(crate) fn instance_id() -> InstanceId {
-    INSTANCE
-        .parse()
-        .expect("the constant is an instance id, as a test shows")
+    INSTANCE.parse().expect("the constant is an instance id, as a test shows")
 }
 
 /// The demo instance with the credentials of `storage`; they are made on first use.
 pub(crate) fn load(storage: &Storage, listeners: &[BoundListener]) -> Result<Instance, Error> {
     // Addresses written as such were refused with the configuration; these are what names resolved to.
-    if let Some(open) = listeners
-        .iter()
-        .find(|listener| !is_loopback(listener.local_addr))
-    {
-        return Err(Error::new(format_args!(
-            "{} {}: {LOOPBACK_ONLY}",
-            open.kind,
-            open.local_addr.ip()
-        )));
+    if let Some(open) = listeners.iter().find(|listener| !is_loopback(listener.local_addr)) {
+        return Err(Error::new(format_args!("{} {}: {LOOPBACK_ONLY}", open.kind, open.local_addr.ip())));
     }
     let keys = match storage {
         Storage::Memory => Keys::random()?,
         Storage::Data(folder) => Keys::of_folder(folder)?,
     };
     let name = "the constants are names, as a test shows";
-    let groups = GROUPS
-        .iter()
-        .map(|group| group.parse().expect(name))
-        .collect();
-    let account = Account {
-        access_key: keys.access_key,
-        secret_key: keys.secret_key,
-        groups,
-    };
-    let topics = TOPICS
-        .iter()
-        .map(|topic| topic.parse().expect(name))
-        .collect();
-    Ok(Instance {
-        id: instance_id(),
-        topics,
-        accounts: vec![account],
-    })
+    let groups = GROUPS.iter().map(|group| group.parse().expect(name)).collect();
+    let account = Account { access_key: keys.access_key, secret_key: keys.secret_key, groups };
+    let topics = TOPICS.iter().map(|topic| topic.parse().expect(name)).collect();
+    Ok(Instance { id: instance_id(), topics, accounts: vec![account] })
 }
 
 struct Keys {
@@ -91,17 +54,13 @@ struct Keys {
 impl Keys {
     fn random() -> Result<Self, Error> {
         let secret_key = random_text(30)?.parse().map_err(Error::new)?;
-        Ok(Self {
-            access_key: format!("DEMO{}", random_text(16)?),
-            secret_key,
-        })
+        Ok(Self { access_key: format!("DEMO{}", random_text(16)?), secret_key })
     }
 
     fn of_folder(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(FILE);
         if !path.exists() {
-            let failed =
-                |e: io::Error| Error::io(format_args!("cannot write {}", path.display()), &e);
+            let failed = |e: io::Error| Error::io(format_args!("cannot write {}", path.display()), &e);
             files::create_private_folder(folder).map_err(failed)?;
             match Self::random()?.write(folder, &path) {
                 // Another gateway was faster: its credentials are those of the folder.
@@ -133,8 +92,7 @@ impl Keys {
         let text = files::read_text(path)?;
         #[cfg(unix)]
         {
-            let failed =
-                |e: io::Error| Error::io(format_args!("cannot read {}", path.display()), &e);
+            let failed = |e: io::Error| Error::io(format_args!("cannot read {}", path.display()), &e);
             let metadata = fs::metadata(path).map_err(failed)?;
             let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
             if mode & 0o077 != 0 {
@@ -144,28 +102,18 @@ impl Keys {
                 )));
             }
         }
-        let damaged = || {
-            Error::new(format_args!(
-                "{} is damaged; delete it to get new credentials",
-                path.display()
-            ))
-        };
+        let damaged = || Error::new(format_args!("{} is damaged; delete it to get new credentials", path.display()));
         let table = DeTable::parse(&text).map_err(|_| damaged())?.into_inner();
         let value = |key: &str| table.get(key).and_then(|value| value.get_ref().as_str());
-        let (Some(access_key), Some(secret_key)) = (value("access-key"), value("secret-key"))
-        else {
+        let (Some(access_key), Some(secret_key)) = (value("access-key"), value("secret-key")) else {
             return Err(damaged());
         };
-        let is_plain =
-            |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
+        let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric());
         if !is_plain(access_key) || !is_plain(secret_key) {
             return Err(damaged());
         }
         let secret_key = secret_key.parse().map_err(|_| damaged())?;
-        Ok(Self {
-            access_key: access_key.to_owned(),
-            secret_key,
-        })
+        Ok(Self { access_key: access_key.to_owned(), secret_key })
     }
 }
 
@@ -174,8 +122,7 @@ fn random_text(len: usize) -> Result<String, Error> {
     let mut text = String::with_capacity(len);
     let mut bytes = [0; 64];
     while text.len() < len {
-        getrandom::fill(&mut bytes)
-            .map_err(|e| Error::new(format_args!("the system has no randomness: {e}")))?;
+        getrandom::fill(&mut bytes).map_err(|e| Error::new(format_args!("the system has no randomness: {e}")))?;
         // 248 = 4 x 62: what lies above would make the first letters more likely.
         let fair = bytes.iter().filter(|byte| **byte < 248);
         let letters = fair.map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
@@ -212,11 +159,7 @@ mod tests {
         for letter in ALPHABET {
             // 161 expected; the chance of fewer than 80 is below 1e-12.
             let count = text.bytes().filter(|byte| byte == letter).count();
-            assert!(
-                count > 80,
-                "{} stands there {count} times",
-                char::from(*letter)
-            );
+            assert!(count > 80, "{} stands there {count} times", char::from(*letter));
         }
     }
 }

@@ -9,11 +9,7 @@ impl Error {
     pub(crate) fn new(text: impl fmt::Display) -> Self {
         let text = text.to_string();
         let escape = |c: char| {
-            if c.is_control() {
-                c.escape_default().to_string()
-            } else {
-                c.to_string()
-            }
+            if c.is_control() { c.escape_default().to_string() } else { c.to_string() }
         };
         Self(text.chars().map(escape).collect())
     }
@@ -49,9 +45,6 @@ mod tests {
     #[test]
     fn one_line_in_plain_words() {
         let error = std::io::Error::from_raw_os_error(2);
-        assert_eq!(
-            Error::io("cannot read a\nb", &error).to_string(),
-            "cannot read a\\nb: no such file or directory"
-        );
+        assert_eq!(Error::io("cannot read a\nb", &error).to_string(), "cannot read a\\nb: no such file or directory");
     }
 }

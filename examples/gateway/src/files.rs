@@ -24,14 +24,9 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     let failed = |e: io::Error| Error::io(format_args!("cannot read {}", path.display()), &e);
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(failed)?;
-    file.take(FILE_BYTES_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > FILE_BYTES_MAX {
-        return Err(Error::new(format_args!(
-            "cannot read {}: more than {FILE_BYTES_MAX} bytes",
-            path.display()
-        )));
+        return Err(Error::new(format_args!("cannot read {}: more than {FILE_BYTES_MAX} bytes", path.display())));
     }
     Ok(bytes)
 }

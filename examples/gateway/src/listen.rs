@@ -44,14 +44,7 @@ pub(crate) struct BoundListener {
 pub(crate) struct Address(String);
 
 impl ListenerKind {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Mqtt,
-        Self::Mqtts,
-        Self::Ws,
-        Self::Wss,
-        Self::Http,
-        Self::Https,
-    ];
+    pub(crate) const ALL: [Self; 6] = [Self::Mqtt, Self::Mqtts, Self::Ws, Self::Wss, Self::Http, Self::Https];
 
     /// The name of its flag, key and variable.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -84,25 +77,14 @@ impl FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = || {
-            format!(
-                "{text:?} is not an address; write HOST:PORT, such as 127.0.0.1:1883 or [::1]:1883"
-            )
-        };
+        let wrong = || format!("{text:?} is not an address; write HOST:PORT, such as 127.0.0.1:1883 or [::1]:1883");
         let (host, port) = text.rsplit_once(':').ok_or_else(wrong)?;
         let host_is_fine = match host.strip_prefix('[') {
             Some(_) => text.parse::<SocketAddr>().is_ok(),
-            None => {
-                !host.is_empty()
-                    && !host.contains(|c: char| c == ':' || c.is_whitespace() || c.is_control())
-            }
+            None => !host.is_empty() && !host.contains(|c: char| c == ':' || c.is_whitespace() || c.is_control()),
         };
         let port_is_fine = port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok();
-        if host_is_fine && port_is_fine {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(wrong())
-        }
+        if host_is_fine && port_is_fine { Ok(Self(text.to_owned())) } else { Err(wrong()) }
     }
 }
 
@@ -120,16 +102,12 @@ impl Address {
 
     /// Written as an IP address that other machines can reach, or at least not as loopback.
     pub(crate) fn is_openly_remote(&self) -> bool {
-        self.0
-            .parse::<SocketAddr>()
-            .is_ok_and(|addr| !is_loopback(addr))
+        self.0.parse::<SocketAddr>().is_ok_and(|addr| !is_loopback(addr))
     }
 
     pub(crate) fn resolve(&self) -> std::io::Result<SocketAddr> {
         let mut found = self.0.to_socket_addrs()?;
-        found.next().ok_or_else(|| {
-            std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address")
-        })
+        found.next().ok_or_else(|| std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address"))
     }
 }
 
@@ -147,18 +125,11 @@ pub(crate) fn is_loopback(addr: SocketAddr) -> bool {
 /// A socket that listens on `address`.
 pub(crate) fn bind(kind: ListenerKind, address: &Address) -> Result<BoundListener, Error> {
     let doing = || format!("cannot listen on {kind} {address}");
-    let socket = address
-        .resolve()
-        .and_then(TcpListener::bind)
-        .map_err(|e| Error::io(doing(), &e))?;
+    let socket = address.resolve().and_then(TcpListener::bind).map_err(|e| Error::io(doing(), &e))?;
     // The standard library asks for 128, which a fleet that comes back at once overruns.
     rustix::net::listen(&socket, BACKLOG).map_err(|e| Error::io(doing(), &e.into()))?;
     let local_addr = socket.local_addr().map_err(|e| Error::io(doing(), &e))?;
-    Ok(BoundListener {
-        kind,
-        local_addr,
-        socket,
-    })
+    Ok(BoundListener { kind, local_addr, socket })
 }
 
 #[cfg(test)]
@@ -177,46 +148,19 @@ mod tests {
             ("192.0.2.1:1", true),
             ("[::ffff:192.0.2.1]:1", true),
         ] {
-            assert_eq!(
-                text.parse::<Address>().unwrap().is_openly_remote(),
-                remote,
-                "{text}"
-            );
+            assert_eq!(text.parse::<Address>().unwrap().is_openly_remote(), remote, "{text}");
         }
     }
 
     #[test]
     fn addresses() {
-        for good in [
-            "127.0.0.1:1883",
-            "0.0.0.0:0",
-            "[::1]:1883",
-            "localhost:65535",
-            "a-b.example:1",
-        ] {
-            assert_eq!(
-                good.parse::<Address>().map(|a| a.to_string()),
-                Ok(good.to_owned())
-            );
+        for good in ["127.0.0.1:1883", "0.0.0.0:0", "[::1]:1883", "localhost:65535", "a-b.example:1"] {
+            assert_eq!(good.parse::<Address>().map(|a| a.to_string()), Ok(good.to_owned()));
         }
-        for bad in [
-            "",
-            "1883",
-            ":1883",
-            "::1:1883",
-            "[::1]",
-            "[::1:1883",
-            "[x]:1",
-            "h:65536",
-            "h:+1",
-            "h:",
-            "a b:1",
-        ] {
+        for bad in ["", "1883", ":1883", "::1:1883", "[::1]", "[::1:1883", "[x]:1", "h:65536", "h:+1", "h:", "a b:1"] {
             assert_eq!(
                 bad.parse::<Address>(),
-                Err(format!(
-                    "{bad:?} is not an address; write HOST:PORT, such as 127.0.0.1:1883 or [::1]:1883"
-                ))
+                Err(format!("{bad:?} is not an address; write HOST:PORT, such as 127.0.0.1:1883 or [::1]:1883"))
             );
         }
     }

@@ -66,23 +66,14 @@ fn print(text: String) -> Result<ExitCode, Vec<Error>> {
 
 /// Help and version as they are; an error as one line.
 fn usage(error: &clap::Error) -> ExitCode {
-    if matches!(
-        error.kind(),
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
-    ) {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         drop(error.print());
         return ExitCode::SUCCESS;
     }
     let text = error.to_string();
     let first = text.split("\n\n").next().unwrap_or_default();
-    let words: Vec<_> = first
-        .trim_start_matches("error: ")
-        .split_whitespace()
-        .collect();
-    complain(&format!(
-        "{}; `gateway --help` shows what there is",
-        words.join(" ")
-    ));
+    let words: Vec<_> = first.trim_start_matches("error: ").split_whitespace().collect();
+    complain(&format!("{}; `gateway --help` shows what there is", words.join(" ")));
     ExitCode::from(REFUSED)
 }
 

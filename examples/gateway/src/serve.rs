@@ -39,41 +39,22 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
         warn!(name, "this variable means nothing to the gateway");
     }
     let tls = config.tls.as_ref().map(tls::load).transpose()?;
-    let listeners: Vec<_> = config
-        .listeners
-        .iter()
-        .map(|(kind, address)| listen::bind(*kind, address))
-        .collect::<Result<_, _>>()?;
-    let addresses: Vec<_> = listeners
-        .iter()
-        .map(|listener| (listener.kind, listener.local_addr))
-        .collect();
-    let demo = if config.wants_demo() {
-        Some(demo::load(&config.storage, &listeners)?)
-    } else {
-        None
-    };
+    let listeners: Vec<_> =
+        config.listeners.iter().map(|(kind, address)| listen::bind(*kind, address)).collect::<Result<_, _>>()?;
+    let addresses: Vec<_> = listeners.iter().map(|listener| (listener.kind, listener.local_addr)).collect();
+    let demo = if config.wants_demo() { Some(demo::load(&config.storage, &listeners)?) } else { None };
     config.instances.extend(demo.clone());
     raise_open_files();
 
     let signals = signals()?;
     let config = Arc::new(config);
-    let (for_http, for_net) = listeners
-        .into_iter()
-        .partition(|listener| listener.kind.is_http());
+    let (for_http, for_net) = listeners.into_iter().partition(|listener| listener.kind.is_http());
     let running = Arc::new(net::start(&config, tls.clone(), for_net)?);
     let draining = Arc::new(AtomicBool::new(false));
-    let state = http::State {
-        draining: Arc::clone(&draining),
-        report: report_of(&running),
-    };
+    let state = http::State { draining: Arc::clone(&draining), report: report_of(&running) };
     let http = http::start(for_http, tls, config.limits.http_connections_max(), state)?;
     log_start(&config);
-    let banner = Banner {
-        config: &config,
-        listeners: &addresses,
-        demo: demo.as_ref(),
-    };
+    let banner = Banner { config: &config, listeners: &addresses, demo: demo.as_ref() };
     // A closed stdout is no reason to stop serving.
     drop(io::stdout().write_all(banner.text().as_bytes()));
     drop(demo);
@@ -82,10 +63,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
     let grace = config.limits.drain_grace();
     match signal {
         Some(signal) => info!(signal, grace_ms = grace.as_millis() as u64, "draining"),
-        None => error!(
-            grace_ms = grace.as_millis() as u64,
-            "a thread has ended by itself; draining the others"
-        ),
+        None => error!(grace_ms = grace.as_millis() as u64, "a thread has ended by itself; draining the others"),
     }
     draining.store(true, Ordering::Relaxed);
     running.drain(grace);
@@ -95,11 +73,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
         error!(%error, "failed");
     }
     info!("stopped");
-    Ok(if ended.is_ok() && signal.is_some() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if ended.is_ok() && signal.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn report_of(running: &Arc<net::Running>) -> Box<dyn Fn() -> net::Report + Send + Sync> {
@@ -136,10 +110,7 @@ fn signals() -> Result<Receiver<i32>, Error> {
             first = false;
         }
     };
-    thread::Builder::new()
-        .name("signals".to_owned())
-        .spawn(watch)
-        .map_err(failed)?;
+    thread::Builder::new().name("signals".to_owned()).spawn(watch).map_err(failed)?;
     Ok(receiver)
 }
 
@@ -159,14 +130,8 @@ fn wait(signals: &Receiver<i32>, running: &net::Running) -> Option<&'static str>
 fn raise_open_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let raised = Rlimit {
-        current: limit.maximum,
-        maximum: limit.maximum,
-    };
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     if limit.current != limit.maximum && setrlimit(Resource::Nofile, raised).is_err() {
-        warn!(
-            files = limit.current,
-            "cannot raise the limit of open files"
-        );
+        warn!(files = limit.current, "cannot raise the limit of open files");
     }
 }

@@ -24,17 +24,9 @@ pub(crate) fn of(config: &Config) -> Settings {
 }
 
 fn instance(instance: &config::Instance) -> Instance {
-    let mut parent_topics: Vec<Box<str>> = instance
-        .topics
-        .iter()
-        .map(|topic| topic.as_str().into())
-        .collect();
+    let mut parent_topics: Vec<Box<str>> = instance.topics.iter().map(|topic| topic.as_str().into()).collect();
     parent_topics.sort_unstable();
-    Instance {
-        name: instance.id.as_str().into(),
-        parent_topics,
-        uplink: false,
-    }
+    Instance { name: instance.id.as_str().into(), parent_topics, uplink: false }
 }
 
 fn limits(config: &Config) -> Limits {
@@ -53,9 +45,7 @@ fn limits(config: &Config) -> Limits {
         packet_bytes_max: asked.packet_bytes_max.unwrap_or(packet_bytes_max),
         subscriptions_max: asked.subscriptions_max.unwrap_or(default.subscriptions_max),
         inflight_max: asked.inflight_max.unwrap_or(default.inflight_max),
-        queue_messages_max: asked
-            .queue_messages_max
-            .unwrap_or(default.queue_messages_max),
+        queue_messages_max: asked.queue_messages_max.unwrap_or(default.queue_messages_max),
         queue_bytes_max: asked.queue_bytes_max.unwrap_or(default.queue_bytes_max),
         outbox_bytes_max: asked.outbox_bytes_max.unwrap_or(default.outbox_bytes_max),
         stall_max: asked.stall_max.unwrap_or(default.stall_max),

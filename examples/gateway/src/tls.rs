@@ -23,18 +23,13 @@ pub(crate) fn load(from: &TlsFiles) -> Result<Arc<ServerConfig>, Error> {
             from.key.display(),
             from.cert.display()
         )),
-        rustls::Error::InvalidCertificate(e) => Error::new(format_args!(
-            "the certificate in {} is of no use: {e:?}",
-            from.cert.display()
-        )),
-        rustls::Error::General(text) => Error::new(format_args!(
-            "the key in {} is of no use: {text}",
-            from.key.display()
-        )),
-        other => Error::new(format_args!(
-            "the key in {} is of no use: {other}",
-            from.key.display()
-        )),
+        rustls::Error::InvalidCertificate(e) => {
+            Error::new(format_args!("the certificate in {} is of no use: {e:?}", from.cert.display()))
+        }
+        rustls::Error::General(text) => {
+            Error::new(format_args!("the key in {} is of no use: {text}", from.key.display()))
+        }
+        other => Error::new(format_args!("the key in {} is of no use: {other}", from.key.display())),
     };
     let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
@@ -51,9 +46,7 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
     let bytes = files::read(path)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     match chain {
-        Ok(chain) if chain.is_empty() => {
-            Err(no_use(path, "certificate", &pem::Error::NoItemsFound))
-        }
+        Ok(chain) if chain.is_empty() => Err(no_use(path, "certificate", &pem::Error::NoItemsFound)),
         Ok(chain) => Ok(chain),
         Err(error) => Err(no_use(path, "certificate", &error)),
     }
@@ -69,8 +62,6 @@ fn no_use(path: &Path, what: &str, error: &pem::Error) -> Error {
     let path = path.display();
     match error {
         pem::Error::NoItemsFound => Error::new(format_args!("{path} holds no {what} in PEM form")),
-        _ => Error::new(format_args!(
-            "{path} is not whole: the PEM form of its {what} is damaged"
-        )),
+        _ => Error::new(format_args!("{path} is not whole: the PEM form of its {what} is damaged")),
     }
 }

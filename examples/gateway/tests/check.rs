@@ -35,10 +35,7 @@ fn problems(content: &str, expected: &[&str]) {
     let place = Place::new();
     place.file("gateway.toml", content);
     let output = place.run(["check", "--config", "gateway.toml"]);
-    let expected: String = expected
-        .iter()
-        .map(|line| format!("gateway: gateway.toml:{line}\n"))
-        .collect();
+    let expected: String = expected.iter().map(|line| format!("gateway: gateway.toml:{line}\n")).collect();
     assert_eq!(text(&output.stderr), expected);
     assert_eq!((text(&output.stdout), output.status.code()), ("", Some(2)));
 }
@@ -50,16 +47,9 @@ fn a_good_file() {
     place.file("conf/secret", "SK\n");
     let output = place.run(["check", "--config", "conf/gateway.toml"]);
     assert_eq!(text(&output.stderr), "");
-    assert_eq!(
-        text(&output.stdout),
-        "conf/gateway.toml: no problem found\n"
-    );
+    assert_eq!(text(&output.stdout), "conf/gateway.toml: no problem found\n");
     assert_eq!(output.status.code(), Some(0));
-    let by_variable = common::output(
-        place
-            .command(["check"])
-            .env("LMQ_CONFIG", "conf/gateway.toml"),
-    );
+    let by_variable = common::output(place.command(["check"]).env("LMQ_CONFIG", "conf/gateway.toml"));
     assert_eq!(by_variable.status.code(), Some(0));
 }
 
@@ -68,10 +58,7 @@ fn the_example_file() {
     let place = Place::new();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("gateway.example.toml");
     place.file("gateway.toml", &std::fs::read_to_string(example).unwrap());
-    place.refused(
-        ["check", "--config", "gateway.toml"],
-        "cannot read tls/server.pem: no such file or directory",
-    );
+    place.refused(["check", "--config", "gateway.toml"], "cannot read tls/server.pem: no such file or directory");
     assert!(place.run(["cert", "--out", "tls"]).status.success());
     let output = place.run(["check", "--config", "gateway.toml"]);
     assert_eq!((text(&output.stderr), output.status.code()), ("", Some(0)));
@@ -107,19 +94,10 @@ fn unknown_keys_with_their_lines() {
 
 #[test]
 fn grammar() {
-    problems(
-        "profile = \"lmq\"\nprofile = \"mqtt\"\n",
-        &["2: duplicate key"],
-    );
-    problems(
-        "threads = \n",
-        &["1: string values must be quoted, expected literal string"],
-    );
+    problems("profile = \"lmq\"\nprofile = \"mqtt\"\n", &["2: duplicate key"]);
+    problems("threads = \n", &["1: string values must be quoted, expected literal string"]);
     // What the rest of a broken file means is not guessed at.
-    problems(
-        "x = \"y\nthreads = 0\n",
-        &["1: invalid basic string, expected `\"`"],
-    );
+    problems("x = \"y\nthreads = 0\n", &["1: invalid basic string, expected `\"`"]);
 }
 
 #[test]
@@ -213,10 +191,7 @@ fn what_does_not_fit_together() {
     );
     problems(
         "[listeners]\nmqtt = \"off\"\nws = \"off\"\nhttp = \"off\"\n[tls]\nkey = \"k\"\n",
-        &[
-            "2: every listener is off; leave one on",
-            "6: a key needs its certificate; give tls-cert, too",
-        ],
+        &["2: every listener is off; leave one on", "6: a key needs its certificate; give tls-cert, too"],
     );
 }
 
@@ -224,17 +199,13 @@ fn what_does_not_fit_together() {
 fn secrets_are_not_quoted() {
     for secret in ["hunter2\u{1}", "4711", "[\"hunter2\"]", "\"hunter2"] {
         let place = Place::new();
-        let content = format!(
-            "[[instance]]\nid = \"a\"\n[[instance.account]]\naccess-key = \"A\"\nsecret-key = {secret}\n"
-        );
+        let content =
+            format!("[[instance]]\nid = \"a\"\n[[instance.account]]\naccess-key = \"A\"\nsecret-key = {secret}\n");
         place.file("gateway.toml", &content);
         let output = place.run(["check", "--config", "gateway.toml"]);
         let stderr = text(&output.stderr);
         assert!(stderr.starts_with("gateway: gateway.toml:5: "), "{stderr}");
-        assert!(
-            !stderr.contains("hunter2") && !stderr.contains("4711"),
-            "{stderr}"
-        );
+        assert!(!stderr.contains("hunter2") && !stderr.contains("4711"), "{stderr}");
         assert_eq!(output.status.code(), Some(2));
     }
 }
@@ -243,8 +214,5 @@ fn secrets_are_not_quoted() {
 fn serving_stops_at_the_first_problem() {
     let place = Place::new();
     place.file("gateway.toml", "threads = 0\n[log]\nlevel = \"loud\"\n");
-    place.refused(
-        ["--config", "gateway.toml"],
-        "gateway.toml:1: threads: 0 is out of range; from 1 to 64 is allowed",
-    );
+    place.refused(["--config", "gateway.toml"], "gateway.toml:1: threads: 0 is out of range; from 1 to 64 is allowed");
 }

@@ -25,18 +25,10 @@ impl Demo {
         let (status, stdout, stderr) = gateway.stop();
         assert_eq!(status.code(), Some(0), "{stderr}");
         let value = |name: &str| {
-            let line = stdout
-                .lines()
-                .find_map(|line| line.trim_start().strip_prefix(name));
-            line.unwrap_or_else(|| panic!("no {name} in {stdout}"))
-                .trim()
-                .to_owned()
+            let line = stdout.lines().find_map(|line| line.trim_start().strip_prefix(name));
+            line.unwrap_or_else(|| panic!("no {name} in {stdout}")).trim().to_owned()
         };
-        Self {
-            access_key: value("access key"),
-            secret_key: value("secret key"),
-            stdout,
-        }
+        Self { access_key: value("access key"), secret_key: value("secret key"), stdout }
     }
 }
 
@@ -47,19 +39,11 @@ fn what_is_printed() {
     let port = gateway.addr("mqtt").port();
     let demo = Demo::of(gateway);
     let sign = |client_id: &str| {
-        let keys = [
-            "--access-key",
-            &demo.access_key,
-            "--secret-key",
-            &demo.secret_key,
-        ];
+        let keys = ["--access-key", &demo.access_key, "--secret-key", &demo.secret_key];
         let output = place.run(["sign", "--client-id", client_id].iter().chain(&keys));
         let printed = text(&output.stdout).to_owned();
         let (username, password) = printed.trim_end().split_once("\npassword ").unwrap();
-        format!(
-            "-u '{}' -P '{password}'",
-            username.strip_prefix("username ").unwrap()
-        )
+        format!("-u '{}' -P '{password}'", username.strip_prefix("username ").unwrap())
     };
     let (subscriber, publisher) = (sign("GID_Test@@@0001"), sign("GID_Test@@@0002"));
     assert_eq!(
@@ -76,11 +60,7 @@ fn what_is_printed() {
             demo.access_key, demo.secret_key
         )
     );
-    assert!(
-        demo.access_key.starts_with("DEMO") && demo.access_key.len() == 20,
-        "{}",
-        demo.access_key
-    );
+    assert!(demo.access_key.starts_with("DEMO") && demo.access_key.len() == 20, "{}", demo.access_key);
     assert_eq!(demo.secret_key.len(), 30);
 }
 
@@ -89,10 +69,7 @@ fn random_for_each_directory_and_stable_in_it() {
     let place = Place::new();
     let of = |dir: &str| Demo::of(place.start(PORT.iter().chain(&["--data", dir])));
     let (first, again, other) = (of("a"), of("a"), of("b"));
-    assert_eq!(
-        (&first.access_key, &first.secret_key),
-        (&again.access_key, &again.secret_key)
-    );
+    assert_eq!((&first.access_key, &first.secret_key), (&again.access_key, &again.secret_key));
     assert_ne!(first.access_key, other.access_key);
     assert_ne!(first.secret_key, other.secret_key);
 }
@@ -103,62 +80,33 @@ fn in_memory_they_are_new_at_every_start() {
     let of = || Demo::of(place.start(PORT.iter().chain(&["--memory"])));
     let (first, second) = (of(), of());
     assert_ne!(first.secret_key, second.secret_key);
-    assert!(
-        first
-            .stdout
-            .contains("credentials until this process ends:"),
-        "{}",
-        first.stdout
-    );
-    assert_eq!(
-        fs::read_dir(place.path()).unwrap().count(),
-        0,
-        "nothing is written"
-    );
+    assert!(first.stdout.contains("credentials until this process ends:"), "{}", first.stdout);
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0, "nothing is written");
 }
 
 #[test]
 fn gateways_that_start_together_agree() {
     let place = Place::new();
-    let starts = (0..8)
-        .map(|_| place.command(PORT))
-        .map(|command| thread::spawn(|| Demo::of(Gateway::start(command))));
-    let demos: Vec<_> = starts
-        .collect::<Vec<_>>()
-        .into_iter()
-        .map(|start| start.join().unwrap())
-        .collect();
+    let starts = (0..8).map(|_| place.command(PORT)).map(|command| thread::spawn(|| Demo::of(Gateway::start(command))));
+    let demos: Vec<_> = starts.collect::<Vec<_>>().into_iter().map(|start| start.join().unwrap()).collect();
     for demo in &demos {
         assert_eq!(demo.secret_key, demos[0].secret_key);
     }
-    assert_eq!(
-        fs::read_dir(place.path().join("lmq-data")).unwrap().count(),
-        1,
-        "no other file is left behind"
-    );
+    assert_eq!(fs::read_dir(place.path().join("lmq-data")).unwrap().count(), 1, "no other file is left behind");
 }
 
 #[test]
 fn never_in_logs() {
     let place = Place::new();
     for format in ["text", "json"] {
-        let mut gateway =
-            place.start(
-                PORT.iter()
-                    .chain(&["--log-level", "trace", "--log-format", format]),
-            );
+        let mut gateway = place.start(PORT.iter().chain(&["--log-level", "trace", "--log-format", format]));
         let line = gateway.line("mosquitto_sub");
         let quoted: Vec<_> = line.split('\'').collect();
         let (username, password) = (quoted[1], quoted[3]);
         let addr = gateway.addr("mqtt");
-        let code =
-            |client_id, password| mqtt_connect(addr, client_id, Some((username, password))).1;
+        let code = |client_id, password| mqtt_connect(addr, client_id, Some((username, password))).1;
         assert_eq!(code("GID_Test@@@0001", password), 0);
-        assert_eq!(
-            code("GID_Test@@@0002", password),
-            4,
-            "the password is that of another client"
-        );
+        assert_eq!(code("GID_Test@@@0002", password), 4, "the password is that of another client");
         let (_, _, stderr) = gateway.stop();
         assert!(stderr.contains("started"), "{stderr}");
         let keys = fs::read_to_string(place.path().join("lmq-data/demo.toml")).unwrap();
@@ -175,17 +123,11 @@ fn the_file_is_for_its_owner() {
     use std::os::unix::fs::PermissionsExt;
     let place = Place::new();
     Demo::of(place.start(PORT));
-    let (folder, file) = (
-        place.path().join("lmq-data"),
-        place.path().join("lmq-data/demo.toml"),
-    );
+    let (folder, file) = (place.path().join("lmq-data"), place.path().join("lmq-data/demo.toml"));
     let mode = |path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&folder), mode(&file)), (0o700, 0o600));
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    place.refused(
-        PORT,
-        "./lmq-data/demo.toml has mode 0644 and must have 0600; delete it to get new credentials",
-    );
+    place.refused(PORT, "./lmq-data/demo.toml has mode 0644 and must have 0600; delete it to get new credentials");
 }
 
 #[test]
@@ -195,59 +137,28 @@ fn a_damaged_file() {
     let path = place.path().join("lmq-data/demo.toml");
     let good = fs::read_to_string(&path).unwrap();
     let quoted = good.replace("DEMO", "DE'MO");
-    for content in [
-        "",
-        "access-key = 1\nsecret-key = 2\n",
-        &good[..good.len() / 2],
-        &quoted,
-    ] {
+    for content in ["", "access-key = 1\nsecret-key = 2\n", &good[..good.len() / 2], &quoted] {
         fs::write(&path, content).unwrap();
-        place.refused(
-            PORT,
-            "./lmq-data/demo.toml is damaged; delete it to get new credentials",
-        );
+        place.refused(PORT, "./lmq-data/demo.toml is damaged; delete it to get new credentials");
     }
 }
 
 #[test]
 fn refused_off_loopback() {
     let place = Place::new();
-    let why =
-        "the demo instance is served on loopback only; configure an [[instance]] to listen here";
+    let why = "the demo instance is served on loopback only; configure an [[instance]] to listen here";
     place.refused(["--mqtt", "0.0.0.0:0"], &format!("--mqtt: {why}"));
-    place.refused(
-        ["--mqtt", "127.0.0.1:0", "--ws", "[::]:0"],
-        &format!("--ws: {why}"),
-    );
-    place.refused(
-        ["--http", "0.0.0.0:0", "--memory"],
-        &format!("--http: {why}"),
-    );
-    place.refused(
-        ["--profile", "mqtt", "--mqtt", "0.0.0.0:0"],
-        &format!("--mqtt: {why}"),
-    );
+    place.refused(["--mqtt", "127.0.0.1:0", "--ws", "[::]:0"], &format!("--ws: {why}"));
+    place.refused(["--http", "0.0.0.0:0", "--memory"], &format!("--http: {why}"));
+    place.refused(["--profile", "mqtt", "--mqtt", "0.0.0.0:0"], &format!("--mqtt: {why}"));
     assert_refused(
-        &output(
-            place
-                .command([""; 0])
-                .env("LMQ_MQTT", "127.0.0.1:0,192.0.2.1:1883"),
-        ),
+        &output(place.command([""; 0]).env("LMQ_MQTT", "127.0.0.1:0,192.0.2.1:1883")),
         &format!("LMQ_MQTT: {why}"),
     );
     place.file("gateway.toml", "[listeners]\nmqtt = \"0.0.0.0:1883\"\n");
-    place.refused(
-        ["--config", "gateway.toml"],
-        &format!("gateway.toml:2: {why}"),
-    );
-    place.refused(
-        ["check", "--config", "gateway.toml"],
-        &format!("gateway.toml:2: {why}"),
-    );
-    assert!(
-        !place.path().join("lmq-data").exists(),
-        "no credentials are made"
-    );
+    place.refused(["--config", "gateway.toml"], &format!("gateway.toml:2: {why}"));
+    place.refused(["check", "--config", "gateway.toml"], &format!("gateway.toml:2: {why}"));
+    assert!(!place.path().join("lmq-data").exists(), "no credentials are made");
 }
 
 #[test]
@@ -259,13 +170,7 @@ fn a_configured_instance_or_anonymous_clients_have_no_demo() {
     );
     let configured = place.start(["--mqtt", "0.0.0.0:0", "--config", "gateway.toml"]);
     assert_eq!(configured.stop().1, "");
-    let anonymous = place.start([
-        "--mqtt",
-        "0.0.0.0:0",
-        "--profile",
-        "mqtt",
-        "--allow-anonymous",
-    ]);
+    let anonymous = place.start(["--mqtt", "0.0.0.0:0", "--profile", "mqtt", "--allow-anonymous"]);
     assert!(!anonymous.stop().1.contains("Demo"));
     assert!(!place.path().join("lmq-data").exists());
 }
@@ -277,21 +182,12 @@ fn the_printed_lines_work_when_pasted() {
         let ports = ["--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0", "--memory"];
         let mut gateway = place.start(ports.iter().chain(base));
         let (subscribe, publish) = (gateway.line("mosquitto_sub"), gateway.line("mosquitto_pub"));
-        if !Command::new("sh")
-            .args(["-c", "command -v mosquitto_sub mosquitto_pub"])
-            .status()
-            .unwrap()
-            .success()
-        {
+        if !Command::new("sh").args(["-c", "command -v mosquitto_sub mosquitto_pub"]).status().unwrap().success() {
             return skip_without("the mosquitto clients");
         }
         let shell = |line: &str| {
             let mut command = Command::new("sh");
-            command
-                .args(["-c", line])
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped());
+            command.args(["-c", line]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
             command.spawn().unwrap()
         };
         let subscriber = shell(&format!("{subscribe} -C 1 -W 30"));
@@ -302,11 +198,6 @@ fn the_printed_lines_work_when_pasted() {
         let published = shell(&publish).wait_with_output().unwrap();
         assert!(published.status.success(), "{}", text(&published.stderr));
         let received = subscriber.wait_with_output().unwrap();
-        assert_eq!(
-            text(&received.stdout),
-            "TopicA/notice hello\n",
-            "{}",
-            text(&received.stderr)
-        );
+        assert_eq!(text(&received.stdout), "TopicA/notice hello\n", "{}", text(&received.stderr));
     }
 }

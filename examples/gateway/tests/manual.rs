@@ -11,8 +11,7 @@ fn file(name: &str) -> String {
 }
 
 fn words(text: &str) -> Vec<&str> {
-    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-')
-        .collect()
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-').collect()
 }
 
 #[test]
@@ -22,24 +21,13 @@ fn every_flag_and_variable() {
     for command in ["serve", "sign", "check", "cert"] {
         let output = place.run([command, "--help"]);
         let help = text(&output.stdout);
-        let flags = help
-            .split_whitespace()
-            .filter(|word| word.starts_with("--") && *word != "--help");
+        let flags = help.split_whitespace().filter(|word| word.starts_with("--") && *word != "--help");
         for flag in flags.map(|flag| flag.split(['=', '[', '.']).next().unwrap()) {
-            assert!(
-                readme.contains(&format!("| `{flag}")),
-                "{flag} is not in the table of settings"
-            );
+            assert!(readme.contains(&format!("| `{flag}")), "{flag} is not in the table of settings");
         }
-        let variables = help
-            .split("[env: ")
-            .skip(1)
-            .map(|rest| rest.split(']').next().unwrap());
+        let variables = help.split("[env: ").skip(1).map(|rest| rest.split(']').next().unwrap());
         for variable in variables {
-            assert!(
-                readme.contains(&format!("`{variable}`")),
-                "{variable} is not in README.md"
-            );
+            assert!(readme.contains(&format!("`{variable}`")), "{variable} is not in README.md");
         }
     }
 }
@@ -55,20 +43,12 @@ fn every_key() {
     );
     let output = place.run(["check", "--config", "gateway.toml"]);
     let (readme, example) = (file("README.md"), file("gateway.example.toml"));
-    let quoted: String = readme
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(|part| format!("{part} "))
-        .collect();
+    let quoted: String = readme.split('`').skip(1).step_by(2).map(|part| format!("{part} ")).collect();
     let mut sections = 0;
     for line in text(&output.stderr).lines() {
         sections += 1;
         for key in line.split("known here: ").nth(1).unwrap().split(", ") {
-            assert!(
-                words(&example).contains(&key),
-                "{key} is not in gateway.example.toml"
-            );
+            assert!(words(&example).contains(&key), "{key} is not in gateway.example.toml");
             assert!(words(&quoted).contains(&key), "{key} is not in README.md");
         }
     }
@@ -81,15 +61,9 @@ fn every_metric() {
     let gateway = place.start(["--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0", "--memory"]);
     let answer = http_get(gateway.addr("http"), "/metrics");
     let readme = file("README.md");
-    let names: Vec<_> = answer
-        .lines()
-        .filter_map(|line| line.strip_prefix("# TYPE "))
-        .collect();
+    let names: Vec<_> = answer.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();
     assert!(names.len() > 10, "{answer}");
     for name in names.iter().map(|line| line.split(' ').next().unwrap()) {
-        assert!(
-            readme.contains(&format!("`{name}`")),
-            "{name} is not in README.md"
-        );
+        assert!(readme.contains(&format!("`{name}`")), "{name} is not in README.md");
     }
 }

@@ -6,15 +6,9 @@ use lmq_auth::Username;
 use lmq_codec::{Connect, Frame, Packet, Version};
 
 pub(super) use crate::handoff::ConnectRequest as Request;
-use crate::{
-    ClientIds, ClientKey, CloseReason, InstanceIndex, Password, Refusal, Settings, random::Random,
-};
+use crate::{ClientIds, ClientKey, CloseReason, InstanceIndex, Password, Refusal, Settings, random::Random};
 
-pub(super) fn read(
-    frame: Frame<'_>,
-    settings: &Settings,
-    random: &mut Random,
-) -> Result<Request, CloseReason> {
+pub(super) fn read(frame: Frame<'_>, settings: &Settings, random: &mut Random) -> Result<Request, CloseReason> {
     let connect = match Packet::decode(frame, Version::V3_1_1) {
         Ok(Packet::Connect(connect)) => connect,
         Ok(_) => return Err(CloseReason::NotConnect),
@@ -26,10 +20,7 @@ pub(super) fn read(
     let instance = instance(&connect, settings)?;
     let client_id = client_id(&connect, settings, random)?;
     Ok(Request {
-        client: ClientKey {
-            instance,
-            client_id,
-        },
+        client: ClientKey { instance, client_id },
         version: connect.version,
         clean_start: connect.clean_start,
         keep_alive_secs: keep_alive_secs(connect.keep_alive, settings),
@@ -42,37 +33,23 @@ fn instance(connect: &Connect<'_>, settings: &Settings) -> Result<InstanceIndex,
     if !settings.profile.instance_in_username {
         return Ok(InstanceIndex(0));
     }
-    let named = connect
-        .username
-        .and_then(|username| Username::parse(username).ok())
-        .and_then(|username| username.instance());
+    let named =
+        connect.username.and_then(|username| Username::parse(username).ok()).and_then(|username| username.instance());
     match named {
-        Some(name) => settings
-            .instance(name)
-            .ok_or(CloseReason::Refused(Refusal::NotAuthorized)),
+        Some(name) => settings.instance(name).ok_or(CloseReason::Refused(Refusal::NotAuthorized)),
         None => Ok(InstanceIndex(0)),
     }
 }
 
-fn client_id(
-    connect: &Connect<'_>,
-    settings: &Settings,
-    random: &mut Random,
-) -> Result<Arc<str>, CloseReason> {
+fn client_id(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Result<Arc<str>, CloseReason> {
     const REFUSED: CloseReason = CloseReason::Refused(Refusal::Identifier);
     if connect.client_id.is_empty() {
         // [MQTT-3.1.3-6] [MQTT-3.1.3-8]
         let may = settings.profile.client_id_assigned && connect.clean_start;
-        return if may {
-            Ok(random.client_id())
-        } else {
-            Err(REFUSED)
-        };
+        return if may { Ok(random.client_id()) } else { Err(REFUSED) };
     }
     match settings.profile.client_ids {
-        ClientIds::GroupAndDevice if lmq_id::ClientId::check(connect.client_id).is_err() => {
-            Err(REFUSED)
-        }
+        ClientIds::GroupAndDevice if lmq_id::ClientId::check(connect.client_id).is_err() => Err(REFUSED),
         _ => Ok(connect.client_id.into()),
     }
 }

@@ -9,8 +9,8 @@ use bytes::Buf;
 use lmq_codec::{Split, split};
 
 use crate::{
-    CloseReason, ConnId, Handoff, Instant, Now, Peer, Refusal, Settings, TlsInfo, random::Random,
-    slab::Slab, timers::Timers,
+    CloseReason, ConnId, Handoff, Instant, Now, Peer, Refusal, Settings, TlsInfo, random::Random, slab::Slab,
+    timers::Timers,
 };
 
 /// The first of the two machines: it holds a connection until its CONNECT is complete and knows which shard it belongs to.
@@ -128,11 +128,7 @@ impl Front {
             phase: Phase::Waiting,
         };
         let key = self.handshakes.insert(handshake);
-        self.timers.arm(
-            self.now
-                .saturating_add(self.settings.limits.connect_timeout),
-            key,
-        );
+        self.timers.arm(self.now.saturating_add(self.settings.limits.connect_timeout), key);
         Ok(ConnId(key))
     }
 
@@ -163,22 +159,16 @@ impl Front {
         }
         match split(whole, self.settings.limits.connect_bytes_max) {
             Ok(Split::Need(_)) => {
-                let kept = if received.is_empty() {
-                    input.to_vec()
-                } else {
-                    received
-                };
+                let kept = if received.is_empty() { input.to_vec() } else { received };
                 if let Some(handshake) = self.handshakes.get_mut(conn.0) {
                     handshake.received = kept;
                 }
                 Flow::Continue
             }
-            Ok(Split::Frame { frame, rest }) => {
-                match connect::read(frame, &self.settings, &mut self.random) {
-                    Ok(request) => self.leave(conn, request, rest.to_vec()),
-                    Err(reason) => self.close(conn, reason),
-                }
-            }
+            Ok(Split::Frame { frame, rest }) => match connect::read(frame, &self.settings, &mut self.random) {
+                Ok(request) => self.leave(conn, request, rest.to_vec()),
+                Err(reason) => self.close(conn, reason),
+            },
             Err(error) => self.close(conn, CloseReason::Malformed(error)),
         }
     }
@@ -199,11 +189,7 @@ impl Front {
     pub fn handle_timeout(&mut self, now: Now) {
         self.now = self.now.max(now.monotonic);
         while let Some((_, key)) = self.timers.pop_due(self.now) {
-            if self
-                .handshakes
-                .get(key)
-                .is_some_and(|handshake| matches!(handshake.phase, Phase::Waiting))
-            {
+            if self.handshakes.get(key).is_some_and(|handshake| matches!(handshake.phase, Phase::Waiting)) {
                 let _ = self.close(ConnId(key), CloseReason::ConnectTimeout);
             }
         }
@@ -228,11 +214,9 @@ impl Front {
                     None => continue,
                 },
                 Pending::Transmit(conn) => FrontOutput::Transmit(conn),
-                Pending::Close(conn, reason) => FrontOutput::Close {
-                    conn,
-                    reason,
-                    linger: self.settings.limits.linger,
-                },
+                Pending::Close(conn, reason) => {
+                    FrontOutput::Close { conn, reason, linger: self.settings.limits.linger }
+                }
             });
         }
     }
@@ -272,25 +256,12 @@ impl Front {
         if !matches!(self.handshakes.get(conn.0)?.phase, Phase::Leaving(_)) {
             return None;
         }
-        let Handshake {
-            peer,
-            received: leftover,
-            phase,
-            ..
-        } = self.handshakes.remove(conn.0)?;
+        let Handshake { peer, received: leftover, phase, .. } = self.handshakes.remove(conn.0)?;
         let Phase::Leaving(request) = phase else {
             return None;
         };
-        let shard = self
-            .settings
-            .shard_of(request.client.instance, &request.client.client_id);
-        Some(Box::new(Handoff {
-            conn,
-            shard,
-            peer,
-            request,
-            leftover,
-        }))
+        let shard = self.settings.shard_of(request.client.instance, &request.client.client_id);
+        Some(Box::new(Handoff { conn, shard, peer, request, leftover }))
     }
 
     fn close(&mut self, conn: ConnId, reason: CloseReason) -> Flow {
@@ -328,18 +299,11 @@ impl Buf for FrontOutgoing<'_> {
 
     fn chunk(&self) -> &[u8] {
         let Some(handshake) = &self.0 else { return &[] };
-        handshake
-            .answer
-            .as_ref()
-            .map_or(&[], |answer| &answer[handshake.answer_sent..])
+        handshake.answer.as_ref().map_or(&[], |answer| &answer[handshake.answer_sent..])
     }
 
     fn advance(&mut self, count: usize) {
-        assert!(
-            count <= self.remaining(),
-            "advanced by {count} of {} bytes",
-            self.remaining()
-        );
+        assert!(count <= self.remaining(), "advanced by {count} of {} bytes", self.remaining());
         if let Some(handshake) = &mut self.0 {
             handshake.answer_sent += count;
         }

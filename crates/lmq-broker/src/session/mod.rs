@@ -63,11 +63,7 @@ impl Session {
     /// Whether something waits for room in window or outbox.
     #[inline]
     pub(crate) fn waits(&self) -> bool {
-        self.queue.len() > 0
-            || self
-                .stored
-                .as_ref()
-                .is_some_and(|stored| stored.waiting() > 0)
+        self.queue.len() > 0 || self.stored.as_ref().is_some_and(|stored| stored.waiting() > 0)
     }
 
     /// The connection is gone; what only it needed is forgotten.

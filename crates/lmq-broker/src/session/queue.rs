@@ -31,20 +31,13 @@ impl MemoryQueue {
     }
 
     /// Puts a QoS 1 or 2 message in, if there is room once QoS 0 has given way; says how many messages were lost.
-    pub(crate) fn push_confirmed(
-        &mut self,
-        message: Arc<Message>,
-        qos: QoS,
-        limits: &Limits,
-    ) -> u32 {
+    pub(crate) fn push_confirmed(&mut self, message: Arc<Message>, qos: QoS, limits: &Limits) -> u32 {
         self.bytes += message.weight();
         self.confirmed.push_back((message, qos));
         let mut dropped = 0;
         while self.over(limits) {
-            let given_up = self
-                .at_most_once
-                .pop_front()
-                .or_else(|| self.confirmed.pop_back().map(|(message, _)| message));
+            let given_up =
+                self.at_most_once.pop_front().or_else(|| self.confirmed.pop_back().map(|(message, _)| message));
             let Some(message) = given_up else { break };
             self.bytes -= message.weight();
             dropped += 1;
@@ -79,8 +72,7 @@ impl MemoryQueue {
     }
 
     fn over(&self, limits: &Limits) -> bool {
-        self.len() > limits.queue_messages_max as usize
-            || self.bytes > limits.queue_bytes_max as usize
+        self.len() > limits.queue_messages_max as usize || self.bytes > limits.queue_bytes_max as usize
     }
 }
 
@@ -105,27 +97,12 @@ mod tests {
 
     #[test]
     fn qos_0_drops_the_oldest_and_qos_1_the_newest() {
-        let limits = Limits {
-            queue_messages_max: 2,
-            ..Limits::default()
-        };
+        let limits = Limits { queue_messages_max: 2, ..Limits::default() };
         let mut queue = MemoryQueue::default();
-        assert_eq!(
-            ["a", "b", "c"].map(|m| queue.push_at_most_once(message(m), &limits)),
-            [0, 0, 1]
-        );
-        assert_eq!(
-            queue.push_confirmed(message("d"), QoS::AtLeastOnce, &limits),
-            1
-        );
-        assert_eq!(
-            queue.push_confirmed(message("e"), QoS::AtLeastOnce, &limits),
-            1
-        );
-        assert_eq!(
-            queue.push_confirmed(message("f"), QoS::AtLeastOnce, &limits),
-            1
-        );
+        assert_eq!(["a", "b", "c"].map(|m| queue.push_at_most_once(message(m), &limits)), [0, 0, 1]);
+        assert_eq!(queue.push_confirmed(message("d"), QoS::AtLeastOnce, &limits), 1);
+        assert_eq!(queue.push_confirmed(message("e"), QoS::AtLeastOnce, &limits), 1);
+        assert_eq!(queue.push_confirmed(message("f"), QoS::AtLeastOnce, &limits), 1);
         assert!(queue.pop_at_most_once().is_none());
         let left = core::iter::from_fn(|| queue.pop_confirmed()).map(|(m, _)| m.payload.clone());
         assert_eq!(left.collect::<alloc::vec::Vec<_>>(), ["d", "e"]);
@@ -134,10 +111,7 @@ mod tests {
 
     #[test]
     fn bytes_are_limited_too() {
-        let limits = Limits {
-            queue_bytes_max: 10,
-            ..Limits::default()
-        };
+        let limits = Limits { queue_bytes_max: 10, ..Limits::default() };
         let mut queue = MemoryQueue::default();
         assert_eq!(queue.push_at_most_once(message("12345"), &limits), 0);
         assert_eq!(queue.push_at_most_once(message("12345"), &limits), 1);

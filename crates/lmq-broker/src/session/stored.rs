@@ -38,10 +38,8 @@ impl StoredQueue {
 
     /// A message is stored; it is kept at hand if everything before it is.
     pub(crate) fn appended(&mut self, stored: StoredMessage, online: bool) {
-        let at_hand = online
-            && self.fetching.is_none()
-            && self.ready_end == self.durable_end
-            && self.ready.len() < READY_MAX;
+        let at_hand =
+            online && self.fetching.is_none() && self.ready_end == self.durable_end && self.ready.len() < READY_MAX;
         self.durable_end = self.durable_end.max(stored.seq + 1);
         if at_hand {
             self.ready_end = self.durable_end;
@@ -51,16 +49,10 @@ impl StoredQueue {
 
     /// A client came: everything that is in `window`, or was never sent, is read again.
     pub(crate) fn attach(&mut self, window: &Window) {
-        let unfinished = || {
-            window
-                .iter()
-                .filter(|entry| entry.stage != Stage::AwaitPubComp)
-                .filter_map(|entry| entry.seq)
-        };
+        let unfinished =
+            || window.iter().filter(|entry| entry.stage != Stage::AwaitPubComp).filter_map(|entry| entry.seq);
         self.ready.clear();
-        self.ready_end = unfinished()
-            .min()
-            .map_or(self.sent_end, |first| first.min(self.sent_end));
+        self.ready_end = unfinished().min().map_or(self.sent_end, |first| first.min(self.sent_end));
         self.resume_end = unfinished().max().map_or(0, |last| last + 1);
         self.fetching = None;
     }
@@ -97,11 +89,7 @@ impl StoredQueue {
 
     /// The answer to a fetch of the positions up to `end`; nothing in it means that nothing is left there. Returns the positions
     /// that were read; those that are not in `messages` are gone.
-    pub(crate) fn fetched(
-        &mut self,
-        messages: impl IntoIterator<Item = StoredMessage>,
-        end: u64,
-    ) -> Range<u64> {
+    pub(crate) fn fetched(&mut self, messages: impl IntoIterator<Item = StoredMessage>, end: u64) -> Range<u64> {
         self.fetching = None;
         let before = self.ready_end;
         for stored in messages {

@@ -50,12 +50,7 @@ impl Window {
     pub(crate) fn open(&mut self, stage: Stage, seq: Option<u64>) -> PacketId {
         let id = self.next_id();
         self.opened += 1;
-        self.entries.push_back(Inflight {
-            id,
-            stage,
-            seq,
-            ordinal: self.opened,
-        });
+        self.entries.push_back(Inflight { id, stage, seq, ordinal: self.opened });
         id
     }
 
@@ -63,12 +58,7 @@ impl Window {
     pub(crate) fn restore(&mut self, id: PacketId, stage: Stage, seq: u64) {
         self.restored = true;
         self.last_id = self.last_id.max(id.value());
-        self.entries.push_back(Inflight {
-            id,
-            stage,
-            seq: Some(seq),
-            ordinal: self.opened,
-        });
+        self.entries.push_back(Inflight { id, stage, seq: Some(seq), ordinal: self.opened });
     }
 
     /// Ends the exchange `id` if it is at `stage`.
@@ -110,16 +100,11 @@ impl Window {
     }
 
     pub(crate) fn stage(&self, id: PacketId) -> Option<Stage> {
-        self.position(id)
-            .and_then(|at| self.entries.get(at))
-            .map(|entry| entry.stage)
+        self.position(id).and_then(|at| self.entries.get(at)).map(|entry| entry.stage)
     }
 
     pub(crate) fn with_seq(&self, seq: u64) -> Option<Inflight> {
-        self.entries
-            .iter()
-            .find(|entry| entry.seq == Some(seq))
-            .copied()
+        self.entries.iter().find(|entry| entry.seq == Some(seq)).copied()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Inflight> {
@@ -193,11 +178,7 @@ mod tests {
         let first = window.open(Stage::AwaitPubRec, None);
         assert!(window.finish(first, Stage::AwaitPubAck).is_none());
         assert!(window.finish(first, Stage::AwaitPubComp).is_none());
-        assert!(
-            window
-                .advance(first, Stage::AwaitPubRec, Stage::AwaitPubComp)
-                .is_some()
-        );
+        assert!(window.advance(first, Stage::AwaitPubRec, Stage::AwaitPubComp).is_some());
         assert_eq!(window.stage(first), Some(Stage::AwaitPubComp));
         assert!(window.finish(first, Stage::AwaitPubComp).is_some());
         assert_eq!(window.len(), 0);
@@ -206,10 +187,7 @@ mod tests {
     #[test]
     fn acknowledgements_may_come_in_any_order() {
         let mut window = Window::default();
-        let ids = [
-            window.open(Stage::AwaitPubAck, None),
-            window.open(Stage::AwaitPubAck, Some(4)),
-        ];
+        let ids = [window.open(Stage::AwaitPubAck, None), window.open(Stage::AwaitPubAck, Some(4))];
         assert_eq!(window.with_seq(4).map(|entry| entry.id), Some(ids[1]));
         assert!(window.finish(ids[1], Stage::AwaitPubAck).is_some());
         assert!(window.finish(ids[1], Stage::AwaitPubAck).is_none());

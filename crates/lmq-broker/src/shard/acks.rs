@@ -27,10 +27,7 @@ impl Shard {
             return;
         };
         if let Some(seq) = finished.seq {
-            let op = StoreOp::Remove {
-                client: session.client.clone(),
-                seqs: alloc::vec![seq],
-            };
+            let op = StoreOp::Remove { client: session.client.clone(), seqs: alloc::vec![seq] };
             self.ask_store(op, Question::Unattended);
         }
         self.pump_if_waiting(key);
@@ -49,31 +46,15 @@ impl Shard {
             Some(Stage::AwaitPubComp) => return self.write_pubrel(conn, id),
             _ => return,
         }
-        let stored = session
-            .window
-            .advance(id, Stage::AwaitPubRec, Stage::Releasing)
-            .and_then(|entry| entry.seq);
+        let stored = session.window.advance(id, Stage::AwaitPubRec, Stage::Releasing).and_then(|entry| entry.seq);
         match stored {
             Some(seq) => {
                 let client = session.client.clone();
-                let op = StoreOp::SetInflight {
-                    client,
-                    packet_id: id,
-                    state: Some(StoredInflight::Released(seq)),
-                };
-                self.ask_store(
-                    op,
-                    Question::Release {
-                        session: key,
-                        conn,
-                        packet_id: id,
-                    },
-                );
+                let op = StoreOp::SetInflight { client, packet_id: id, state: Some(StoredInflight::Released(seq)) };
+                self.ask_store(op, Question::Release { session: key, conn, packet_id: id });
             }
             None => {
-                session
-                    .window
-                    .advance(id, Stage::Releasing, Stage::AwaitPubComp);
+                session.window.advance(id, Stage::Releasing, Stage::AwaitPubComp);
                 self.write_pubrel(conn, id);
             }
         }
@@ -83,12 +64,7 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if session
-            .window
-            .advance(id, Stage::Releasing, Stage::AwaitPubComp)
-            .is_none()
-            || session.conn != Some(conn)
-        {
+        if session.window.advance(id, Stage::Releasing, Stage::AwaitPubComp).is_none() || session.conn != Some(conn) {
             return;
         }
         if ok {
@@ -109,11 +85,7 @@ impl Shard {
             return;
         };
         if finished.seq.is_some() {
-            let op = StoreOp::SetInflight {
-                client: session.client.clone(),
-                packet_id: id,
-                state: None,
-            };
+            let op = StoreOp::SetInflight { client: session.client.clone(), packet_id: id, state: None };
             self.ask_store(op, Question::Unattended);
         }
         self.pump_if_waiting(key);
@@ -132,10 +104,7 @@ impl Shard {
             return;
         }
         session.inbound.remove(id);
-        let stored = session.stores(
-            lmq_codec::QoS::ExactlyOnce,
-            self.settings.profile.stored_qos_max,
-        );
+        let stored = session.stores(lmq_codec::QoS::ExactlyOnce, self.settings.profile.stored_qos_max);
         // An unknown id is released as well: an earlier try may have failed.
         if !stored {
             self.reply(conn, Answer::PubComp(id));
@@ -145,16 +114,8 @@ impl Shard {
         let Some(reply) = self.wait_reply(conn, Answer::PubComp(id)) else {
             return;
         };
-        let op = self
-            .ops
-            .insert(Op::waited_by(Waiter::Reply { conn, reply }));
-        self.ask_store(
-            StoreOp::ReleaseInbound {
-                client,
-                packet_id: id,
-            },
-            Question::Op(op),
-        );
+        let op = self.ops.insert(Op::waited_by(Waiter::Reply { conn, reply }));
+        self.ask_store(StoreOp::ReleaseInbound { client, packet_id: id }, Question::Op(op));
     }
 
     pub(super) fn session_of(&self, conn: Key) -> Option<Key> {
@@ -163,37 +124,23 @@ impl Shard {
 
     #[inline]
     fn pump_if_waiting(&mut self, key: Key) {
-        if self
-            .sessions
-            .get(key)
-            .is_some_and(|session| session.waits())
-        {
+        if self.sessions.get(key).is_some_and(|session| session.waits()) {
             self.pump(key);
         }
     }
 
     /// Puts an answer at the end that waits for effects.
     pub(super) fn wait_reply(&mut self, conn: Key, answer: Answer) -> Option<ReplyId> {
-        self.conns
-            .get_mut(conn)
-            .map(|state| state.replies.wait(answer))
+        self.conns.get_mut(conn).map(|state| state.replies.wait(answer))
     }
 
     /// Writes the answers that have become ready, in order.
     pub(super) fn flush_replies(&mut self, conn: Key) {
-        while let Some(answer) = self
-            .conns
-            .get_mut(conn)
-            .and_then(|state| state.replies.pop())
-        {
+        while let Some(answer) = self.conns.get_mut(conn).and_then(|state| state.replies.pop()) {
             self.write_answer(conn, answer);
         }
         let low = self.settings.limits.replies_max as usize / 2;
-        if self
-            .conns
-            .get(conn)
-            .is_some_and(|state| state.replies.len() <= low)
-        {
+        if self.conns.get(conn).is_some_and(|state| state.replies.len() <= low) {
             self.unpause(conn, PauseCause::Replies);
         }
     }
@@ -214,12 +161,7 @@ impl Shard {
 
     #[inline]
     pub(super) fn write(&mut self, conn: Key, bytes: &[u8]) {
-        let Self {
-            conns,
-            pool,
-            outputs,
-            ..
-        } = self;
+        let Self { conns, pool, outputs, .. } = self;
         if let Some(state) = conns.get_mut(conn) {
             state.outbox.push(pool, bytes);
             announce(conn, state, outputs);

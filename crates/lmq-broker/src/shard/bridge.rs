@@ -27,13 +27,7 @@ impl Shard {
     /// delivered or stored, and everything of the source before it is, [`Output::Consumed`] says so. A message whose effects failed is
     /// never counted as consumed: the source offers it again after a restart. The topic must be a topic name; one that is not is
     /// counted as consumed and dropped, because offering it again would not help.
-    pub fn handle_downlink(
-        &mut self,
-        now: Now,
-        source: SourceId,
-        position: u64,
-        message: &Arc<Message>,
-    ) {
+    pub fn handle_downlink(&mut self, now: Now, source: SourceId, position: u64, message: &Arc<Message>) {
         self.advance_clock(now);
         self.source(source).open.push_back((position, false));
         match self.deliver_downlink(message) {
@@ -64,12 +58,7 @@ impl Shard {
     }
 
     /// Sends a copy of a published message up, where the instance wants that; its acknowledgement then waits for the answer.
-    pub(super) fn copy_up(
-        &mut self,
-        origin: &Origin,
-        fan: &mut Fan<'_>,
-        op: Option<Key>,
-    ) -> Option<Key> {
+    pub(super) fn copy_up(&mut self, origin: &Origin, fan: &mut Fan<'_>, op: Option<Key>) -> Option<Key> {
         let instance = self.settings.instances.get(usize::from(origin.instance.0));
         if !instance.is_some_and(|instance| instance.uplink) {
             return op;
@@ -97,17 +86,10 @@ impl Shard {
     }
 
     fn source(&mut self, id: SourceId) -> &mut Source {
-        let at = self
-            .sources
-            .iter()
-            .position(|source| source.id == id)
-            .unwrap_or_else(|| {
-                self.sources.push(Source {
-                    id,
-                    open: VecDeque::new(),
-                });
-                self.sources.len() - 1
-            });
+        let at = self.sources.iter().position(|source| source.id == id).unwrap_or_else(|| {
+            self.sources.push(Source { id, open: VecDeque::new() });
+            self.sources.len() - 1
+        });
         &mut self.sources[at]
     }
 }

@@ -19,11 +19,7 @@ impl Shard {
             let Some((at, key)) = self.timers.pop_due(self.now.monotonic) else {
                 break;
             };
-            if self
-                .conns
-                .get(key)
-                .is_some_and(|state| state.timer_at == at)
-            {
+            if self.conns.get(key).is_some_and(|state| state.timer_at == at) {
                 self.check(key);
             }
         }
@@ -65,9 +61,7 @@ impl Shard {
         let Some(state) = self.conns.get_mut(key) else {
             return;
         };
-        let next = deadlines(state, &self.settings.limits)
-            .map(|(at, _)| at)
-            .min();
+        let next = deadlines(state, &self.settings.limits).map(|(at, _)| at).min();
         if let Some(next) = next.filter(|next| *next < state.timer_at) {
             state.timer_at = next;
             self.timers.arm(next, key);
@@ -88,9 +82,7 @@ impl Shard {
 }
 
 fn overdue(conn: &Conn, now: Instant, limits: &crate::Limits) -> Option<CloseReason> {
-    deadlines(conn, limits)
-        .find(|(at, _)| *at <= now)
-        .map(|(_, reason)| reason)
+    deadlines(conn, limits).find(|(at, _)| *at <= now).map(|(_, reason)| reason)
 }
 
 /// What a live connection will be closed for, and when, if nothing happens before.
@@ -98,20 +90,13 @@ fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Insta
     let live = conn.phase == Phase::Live;
     // [MQTT-3.1.2-24]; while we do not read, silence is no fault of the client.
     let silent = live && conn.paused.is_none() && !conn.silence_max.is_zero();
-    let silence = silent.then(|| {
-        (
-            conn.seen_at.saturating_add(conn.silence_max),
-            CloseReason::KeepAlive,
-        )
-    });
+    let silence = silent.then(|| (conn.seen_at.saturating_add(conn.silence_max), CloseReason::KeepAlive));
     // A peer that does not take its answers has until it stalls.
     let ours = |(cause, _): &(PauseCause, Instant)| live && *cause != PauseCause::Outbox;
-    let pause = conn.paused.filter(ours).map(|(_, since)| {
-        (
-            since.saturating_add(conn.pause_max(limits.pause_max)),
-            CloseReason::PausedTooLong,
-        )
-    });
+    let pause = conn
+        .paused
+        .filter(ours)
+        .map(|(_, since)| (since.saturating_add(conn.pause_max(limits.pause_max)), CloseReason::PausedTooLong));
     let stalled = conn.stalled_since.filter(|_| live);
     let stall = stalled.map(|since| (since.saturating_add(limits.stall_max), CloseReason::Stalled));
     [silence, pause, stall].into_iter().flatten()

@@ -8,8 +8,8 @@ use lmq_model::status::{ChannelId, EventType};
 
 use super::{Shard, ShardPhase, effects::Question, question};
 use crate::{
-    AuthRequest, ClientKey, CloseReason, ConnId, Done, Failed, Handoff, InstanceIndex, Now, Output,
-    Refusal, StoreOp, StoredInflight, StoredSession, Ticket, Verdict,
+    AuthRequest, ClientKey, CloseReason, ConnId, Done, Failed, Handoff, InstanceIndex, Now, Output, Refusal, StoreOp,
+    StoredInflight, StoredSession, Ticket, Verdict,
     conn::{Conn, PauseCause, Phase},
     replies::Answer,
     session::{InboundStage, Session, Stage},
@@ -20,12 +20,7 @@ impl Shard {
     /// Takes a connection over from a front. Do not read from it before [`Output::Resume`].
     pub fn adopt(&mut self, now: Now, handoff: Handoff) -> ConnId {
         self.advance_clock(now);
-        let Handoff {
-            peer,
-            mut request,
-            leftover,
-            ..
-        } = handoff;
+        let Handoff { peer, mut request, leftover, .. } = handoff;
         let auth = AuthRequest {
             client: request.client.clone(),
             username: request.username.take(),
@@ -34,21 +29,12 @@ impl Shard {
         };
         let channel = ChannelId::new(u128::from_be_bytes(self.random.bytes16()));
         let full = self.conns.len() >= self.settings.limits.connections_max as usize;
-        let conn = self.conns.insert(Conn::new(
-            request,
-            peer,
-            leftover,
-            channel,
-            self.now.monotonic,
-        ));
+        let conn = self.conns.insert(Conn::new(request, peer, leftover, channel, self.now.monotonic));
         if full || self.phase != ShardPhase::Serving {
             self.refuse(conn, Refusal::Unavailable);
         } else {
             let ticket = self.ask(Question::Verdict { conn });
-            self.outputs.push_back(Output::Authenticate {
-                ticket,
-                request: Box::new(auth),
-            });
+            self.outputs.push_back(Output::Authenticate { ticket, request: Box::new(auth) });
         }
         ConnId(conn)
     }
@@ -62,11 +48,7 @@ impl Shard {
         };
         let conn = *conn;
         self.questions.remove(key);
-        if self
-            .conns
-            .get(conn)
-            .is_none_or(|state| state.phase != Phase::Verdict)
-        {
+        if self.conns.get(conn).is_none_or(|state| state.phase != Phase::Verdict) {
             return;
         }
         match verdict {
@@ -85,20 +67,13 @@ impl Shard {
         let Some(state) = self.conns.get_mut(conn) else {
             return;
         };
-        let Some((client, clean)) = state
-            .request
-            .as_ref()
-            .map(|request| (request.client.clone(), request.clean_start))
+        let Some((client, clean)) = state.request.as_ref().map(|request| (request.client.clone(), request.clean_start))
         else {
             return;
         };
         state.phase = Phase::Opening;
         // [MQTT-3.1.4-2]
-        if let Some(old) = self
-            .find(&client)
-            .and_then(|key| self.sessions.get(key))
-            .and_then(|session| session.conn)
-        {
+        if let Some(old) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|session| session.conn) {
             self.stats.takeovers += 1;
             self.close(old, CloseReason::TakenOver);
         }
@@ -111,25 +86,12 @@ impl Shard {
             (None, true) => (self.add_session(client, false), None),
             (Some(old), true) => {
                 self.remove_session(old);
-                (
-                    self.add_session(client.clone(), false),
-                    Some(StoreOp::DropSession { client }),
-                )
+                (self.add_session(client.clone(), false), Some(StoreOp::DropSession { client }))
             }
-            (None, false) => (
-                self.add_session(client.clone(), true),
-                Some(StoreOp::OpenSession {
-                    client,
-                    clean: false,
-                }),
-            ),
-            (Some(old), false) => (
-                old,
-                Some(StoreOp::OpenSession {
-                    client,
-                    clean: false,
-                }),
-            ),
+            (None, false) => {
+                (self.add_session(client.clone(), true), Some(StoreOp::OpenSession { client, clean: false }))
+            }
+            (Some(old), false) => (old, Some(StoreOp::OpenSession { client, clean: false })),
         };
         self.bind(conn, session);
         match op {
@@ -151,11 +113,7 @@ impl Shard {
 
     /// The store has loaded or dropped the session of a connection.
     pub(super) fn opened(&mut self, conn: Key, session: Key, result: Result<Done, Failed>) {
-        if self
-            .conns
-            .get(conn)
-            .is_none_or(|state| state.phase != Phase::Opening)
-        {
+        if self.conns.get(conn).is_none_or(|state| state.phase != Phase::Opening) {
             return;
         }
         match result {
@@ -183,14 +141,8 @@ impl Shard {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
-        let unused =
-            session.subscriptions.is_empty() && !session.unopened && session.conn.is_none();
-        if unused
-            && session
-                .stored
-                .as_ref()
-                .is_none_or(|stored| stored.next_seq == 0)
-        {
+        let unused = session.subscriptions.is_empty() && !session.unopened && session.conn.is_none();
+        if unused && session.stored.as_ref().is_none_or(|stored| stored.next_seq == 0) {
             self.remove_session(key);
         }
     }
@@ -204,9 +156,7 @@ impl Shard {
         for (id, state) in &stored.inflight {
             match state {
                 StoredInflight::Sent(seq) => session.window.restore(*id, Stage::AwaitPubRec, *seq),
-                StoredInflight::Released(seq) => {
-                    session.window.restore(*id, Stage::AwaitPubComp, *seq)
-                }
+                StoredInflight::Released(seq) => session.window.restore(*id, Stage::AwaitPubComp, *seq),
             }
         }
         for id in &stored.inbound {
@@ -245,10 +195,7 @@ impl Shard {
         };
         let Some(conn) = session.conn else { return };
         session.window.settle();
-        let released = session
-            .window
-            .iter()
-            .filter(|entry| entry.stage == Stage::AwaitPubComp);
+        let released = session.window.iter().filter(|entry| entry.stage == Stage::AwaitPubComp);
         let released: alloc::vec::Vec<PacketId> = released.map(|entry| entry.id).collect();
         if let Some(queue) = &mut session.stored {
             queue.attach(&session.window);
@@ -260,11 +207,7 @@ impl Shard {
     }
 
     pub(super) fn refuse(&mut self, conn: Key, refusal: Refusal) {
-        if self
-            .conns
-            .get(conn)
-            .is_none_or(|state| state.phase == Phase::Closing)
-        {
+        if self.conns.get(conn).is_none_or(|state| state.phase == Phase::Closing) {
             return;
         }
         self.stats.connects_refused[usize::from(refusal.return_code()) - 1] += 1;
@@ -288,11 +231,7 @@ impl Shard {
             if let Some(session) = self.sessions.get_mut(key) {
                 session.unopened = true;
             }
-            if let Some(session) = self
-                .sessions
-                .get_mut(key)
-                .and_then(|session| session.stored.as_mut())
-            {
+            if let Some(session) = self.sessions.get_mut(key).and_then(|session| session.stored.as_mut()) {
                 session.load(stored.first_seq, stored.next_seq);
             }
             for (filter, qos) in stored.subscriptions {
@@ -311,25 +250,17 @@ impl Shard {
     }
 
     pub(super) fn find_client(&self, instance: InstanceIndex, client_id: &str) -> Option<Key> {
-        let slot = self.clients.find(self.hash(instance, client_id), |slot| {
-            self.is_client(*slot, instance, client_id)
-        })?;
+        let slot =
+            self.clients.find(self.hash(instance, client_id), |slot| self.is_client(*slot, instance, client_id))?;
         self.sessions.key(*slot)
     }
 
     fn add_session(&mut self, client: ClientKey, persistent: bool) -> Key {
         let hash = self.hash(client.instance, &client.client_id);
         let key = self.sessions.insert(Session::new(client, persistent));
-        let Self {
-            clients,
-            sessions,
-            hasher,
-            ..
-        } = self;
+        let Self { clients, sessions, hasher, .. } = self;
         let rehash = |slot: &u32| {
-            sessions.at(*slot).map_or(0, |session| {
-                hash_of(hasher, session.client.instance, &session.client.client_id)
-            })
+            sessions.at(*slot).map_or(0, |session| hash_of(hasher, session.client.instance, &session.client.client_id))
         };
         clients.insert_unique(hash, key.slot, rehash);
         key
@@ -342,16 +273,9 @@ impl Shard {
             return;
         };
         let hash = self.hash(session.client.instance, &session.client.client_id);
-        let Self {
-            clients,
-            sessions,
-            hasher,
-            ..
-        } = self;
+        let Self { clients, sessions, hasher, .. } = self;
         let rehash = |slot: &u32| {
-            sessions.at(*slot).map_or(0, |session| {
-                hash_of(hasher, session.client.instance, &session.client.client_id)
-            })
+            sessions.at(*slot).map_or(0, |session| hash_of(hasher, session.client.instance, &session.client.client_id))
         };
         if let Entry::Occupied(entry) = clients.entry(hash, |slot| *slot == key.slot, rehash) {
             entry.remove();
@@ -380,11 +304,7 @@ impl Shard {
     }
 }
 
-fn hash_of(
-    hasher: &foldhash::fast::SeedableRandomState,
-    instance: InstanceIndex,
-    client_id: &str,
-) -> u64 {
+fn hash_of(hasher: &foldhash::fast::SeedableRandomState, instance: InstanceIndex, client_id: &str) -> u64 {
     use core::hash::BuildHasher;
     hasher.hash_one((instance, client_id))
 }

@@ -9,9 +9,7 @@ use super::{
     Shard,
     publish::{Arrival, Origin},
 };
-use crate::{
-    ConnId, DropReason, Message, Output, conn::Conn, outbox::BlockPool, session::Stage, slab::Key,
-};
+use crate::{ConnId, DropReason, Message, Output, conn::Conn, outbox::BlockPool, session::Stage, slab::Key};
 
 /// A message on its way to any number of receivers: what they share is made at most once.
 pub(super) struct Fan<'a> {
@@ -31,11 +29,7 @@ pub(super) struct Frames([Vec<u8>; 2]);
 
 impl<'a> Fan<'a> {
     pub(super) fn new(arrival: Arrival<'a>, shared_bytes_min: u32) -> Self {
-        let Arrival {
-            topic,
-            payload,
-            qos,
-        } = arrival;
+        let Arrival { topic, payload, qos } = arrival;
         let shared = payload.len() >= shared_bytes_min as usize;
         Self {
             topic,
@@ -61,21 +55,13 @@ impl<'a> Fan<'a> {
     }
 
     pub(super) fn payload(&self) -> Bytes {
-        self.shared
-            .clone()
-            .unwrap_or_else(|| Bytes::copy_from_slice(self.payload))
+        self.shared.clone().unwrap_or_else(|| Bytes::copy_from_slice(self.payload))
     }
 
     /// Appends the PUBLISH for one receiver to its outbox. False if it cannot be encoded, which the size of the message it came in
     /// rules out.
     #[inline]
-    fn write(
-        &mut self,
-        frames: &mut Frames,
-        pool: &mut BlockPool,
-        conn: &mut Conn,
-        delivery: Delivery,
-    ) -> bool {
+    fn write(&mut self, frames: &mut Frames, pool: &mut BlockPool, conn: &mut Conn, delivery: Delivery) -> bool {
         let shape = usize::from(delivery.qos() != QoS::AtMostOnce);
         let frame = &mut frames.0[shape];
         let template = match self.encoded[shape] {
@@ -136,8 +122,7 @@ impl Shard {
         if self.sessions.get(session).is_none() {
             return;
         }
-        let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min)
-        else {
+        let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min) else {
             return;
         };
         if !self.send_now(session.slot, qos, &mut fan) {
@@ -148,16 +133,7 @@ impl Shard {
     /// Writes to the outbox, unless something waits already or there is no room in outbox or window.
     #[inline]
     fn send_now(&mut self, slot: u32, qos: QoS, fan: &mut Fan<'_>) -> bool {
-        let Self {
-            sessions,
-            conns,
-            scratch,
-            pool,
-            outputs,
-            settings,
-            stats,
-            ..
-        } = self;
+        let Self { sessions, conns, scratch, pool, outputs, settings, stats, .. } = self;
         let limits = &settings.limits;
         let Some(session) = sessions.at_mut(slot) else {
             return true;
@@ -177,16 +153,10 @@ impl Shard {
             }
             Delivery::AtMostOnce
         } else {
-            if session.queue.has_confirmed()
-                || session.window.len() >= usize::from(limits.inflight_max)
-            {
+            if session.queue.has_confirmed() || session.window.len() >= usize::from(limits.inflight_max) {
                 return false;
             }
-            let stage = if qos == QoS::AtLeastOnce {
-                Stage::AwaitPubAck
-            } else {
-                Stage::AwaitPubRec
-            };
+            let stage = if qos == QoS::AtLeastOnce { Stage::AwaitPubAck } else { Stage::AwaitPubRec };
             delivery(qos, session.window.open(stage, None), false)
         };
         if fan.write(&mut scratch.frames, pool, conn, delivery) {
@@ -230,9 +200,7 @@ impl Shard {
 
     fn pump_memory(&mut self, key: Key) {
         while let Some((message, qos)) = self.next_queued(key) {
-            let Some(mut fan) =
-                Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min)
-            else {
+            let Some(mut fan) = Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min) else {
                 continue;
             };
             self.write_queued(key, qos, &mut fan);
@@ -269,23 +237,14 @@ impl Shard {
     }
 
     pub(super) fn write_message(&mut self, key: Key, message: &Arc<Message>, delivery: Delivery) {
-        let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min)
-        else {
+        let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min) else {
             return;
         };
         self.write_to(key, &mut fan, delivery);
     }
 
     fn write_to(&mut self, key: Key, fan: &mut Fan<'_>, delivery: Delivery) {
-        let Self {
-            sessions,
-            conns,
-            scratch,
-            pool,
-            outputs,
-            stats,
-            ..
-        } = self;
+        let Self { sessions, conns, scratch, pool, outputs, stats, .. } = self;
         let Some(conn_key) = sessions.get(key).and_then(|session| session.conn) else {
             return;
         };
@@ -317,11 +276,7 @@ impl Shard {
 
 /// Says `Transmit` for an outbox that was empty.
 #[inline]
-pub(super) fn announce(
-    key: Key,
-    conn: &mut Conn,
-    outputs: &mut alloc::collections::VecDeque<Output>,
-) {
+pub(super) fn announce(key: Key, conn: &mut Conn, outputs: &mut alloc::collections::VecDeque<Output>) {
     if !conn.announced {
         conn.announced = true;
         outputs.push_back(Output::Transmit(ConnId(key)));

@@ -6,9 +6,8 @@ use lmq_codec::{PacketId, QoS};
 
 use super::{Shard, question, ticket};
 use crate::{
-    CloseReason, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output,
-    RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId,
-    session::InboundStage, slab::Key,
+    CloseReason, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket,
+    ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId, session::InboundStage, slab::Key,
 };
 
 /// What an answer is for.
@@ -23,27 +22,13 @@ pub(super) enum Question {
     /// The one that stores the message an operation forwards.
     Append(Key),
     /// A sibling enters a filter of ours.
-    Interest {
-        op: Option<Key>,
-        instance: InstanceIndex,
-        filter: Box<str>,
-        epoch: u32,
-    },
+    Interest { op: Option<Key>, instance: InstanceIndex, filter: Box<str>, epoch: u32 },
     /// Messages of a queue, up to this position.
     Fetch { session: Key, end: u64 },
     /// An outbound QoS 2 exchange is recorded; then its PUBLISH may leave.
-    Send {
-        session: Key,
-        conn: Key,
-        packet_id: PacketId,
-        message: Arc<Message>,
-    },
+    Send { session: Key, conn: Key, packet_id: PacketId, message: Arc<Message> },
     /// The PUBREC of an exchange is recorded; then PUBREL may leave.
-    Release {
-        session: Key,
-        conn: Key,
-        packet_id: PacketId,
-    },
+    Release { session: Key, conn: Key, packet_id: PacketId },
     /// Nobody waits.
     Unattended,
     /// Sessions of an earlier start.
@@ -107,12 +92,7 @@ pub(super) struct Forward {
 impl Op {
     /// An operation whose effects are counted in as they are asked for.
     pub(super) const fn waited_by(waiter: Waiter) -> Self {
-        Self {
-            waiting: 0,
-            failed: false,
-            waiter,
-            forward: None,
-        }
+        Self { waiting: 0, failed: false, waiter, forward: None }
     }
 }
 
@@ -138,21 +118,12 @@ impl Shard {
     }
 
     pub(super) fn ask(&mut self, asked: Question) -> Ticket {
-        while self
-            .deadlines
-            .front()
-            .is_some_and(|(_, key)| self.questions.get(*key).is_none())
-        {
+        while self.deadlines.front().is_some_and(|(_, key)| self.questions.get(*key).is_none()) {
             self.deadlines.pop_front();
         }
         self.count_in(&asked);
         let key = self.questions.insert(asked);
-        self.deadlines.push_back((
-            self.now
-                .monotonic
-                .saturating_add(self.settings.limits.effect_timeout),
-            key,
-        ));
+        self.deadlines.push_back((self.now.monotonic.saturating_add(self.settings.limits.effect_timeout), key));
         ticket(key)
     }
 
@@ -204,31 +175,19 @@ impl Shard {
                 self.stored(op, result.is_ok());
                 self.settle(op, result.is_ok());
             }
-            Question::Interest {
-                op,
-                instance,
-                filter,
-                epoch,
-            } => {
+            Question::Interest { op, instance, filter, epoch } => {
                 self.confirm(instance, &filter, epoch);
                 if let Some(op) = op {
                     self.settle(op, result.is_ok());
                 }
             }
             Question::Fetch { session, end } => self.fetched(ticket, session, end, result),
-            Question::Send {
-                session,
-                conn,
-                packet_id,
-                message,
-            } => {
+            Question::Send { session, conn, packet_id, message } => {
                 self.send_saved(session, conn, packet_id, message, result.is_ok());
             }
-            Question::Release {
-                session,
-                conn,
-                packet_id,
-            } => self.release_saved(session, conn, packet_id, result.is_ok()),
+            Question::Release { session, conn, packet_id } => {
+                self.release_saved(session, conn, packet_id, result.is_ok())
+            }
             Question::Unattended => {}
             Question::Restore => self.restored(result),
         }
@@ -262,21 +221,10 @@ impl Shard {
     }
 
     fn forward(&mut self, op: Key, forward: Forward) {
-        let Forward {
-            message,
-            receivers,
-            shards,
-        } = forward;
+        let Forward { message, receivers, shards } = forward;
         for Receiver { session, qos, seq } in receivers {
             match seq {
-                Some(seq) => self.deliver_stored(
-                    session,
-                    StoredMessage {
-                        seq,
-                        qos,
-                        message: message.clone(),
-                    },
-                ),
+                Some(seq) => self.deliver_stored(session, StoredMessage { seq, qos, message: message.clone() }),
                 None => self.deliver_message(session, qos, &message),
             }
         }
@@ -287,20 +235,12 @@ impl Shard {
         match waiter {
             Waiter::Nobody => {}
             Waiter::Sibling { to, ticket } => {
-                self.outputs.push_back(Output::Route {
-                    to,
-                    message: RouteMessage::Done { ticket, ok },
-                });
+                self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
             }
             Waiter::Source { source, position } if ok => self.consumed(source, position),
             Waiter::Source { .. } => {}
             Waiter::Reply { conn, reply } => self.reply_ready(conn, reply, ok),
-            Waiter::Received {
-                conn,
-                reply,
-                session,
-                packet_id,
-            } => {
+            Waiter::Received { conn, reply, session, packet_id } => {
                 if let Some(session) = self.sessions.get_mut(session) {
                     if ok {
                         session.inbound.set(packet_id, InboundStage::Received);
@@ -314,11 +254,7 @@ impl Shard {
     }
 
     fn note_unstored(&mut self, forward: &Forward) {
-        for receiver in forward
-            .receivers
-            .iter()
-            .filter(|receiver| receiver.seq.is_some())
-        {
+        for receiver in forward.receivers.iter().filter(|receiver| receiver.seq.is_some()) {
             self.stats.dropped_store_failed += 1;
             self.note_dropped(receiver.session, DropReason::StoreFailed, 1);
         }

@@ -110,11 +110,7 @@ impl Shard {
 
     /// A connection that is being closed keeps nothing.
     fn keep(&mut self, conn: Key, change: impl FnOnce(&mut Vec<u8>)) {
-        if let Some(state) = self
-            .conns
-            .get_mut(conn)
-            .filter(|state| state.phase != Phase::Closing)
-        {
+        if let Some(state) = self.conns.get_mut(conn).filter(|state| state.phase != Phase::Closing) {
             change(&mut state.assembly);
         }
     }
@@ -183,23 +179,14 @@ impl Shard {
 
     /// The cause of a pause is gone; the connection goes on with the next drain.
     pub(super) fn unpause(&mut self, conn: Key, cause: PauseCause) {
-        if self
-            .conns
-            .get(conn)
-            .and_then(|state| state.paused)
-            .is_some_and(|(paused_by, _)| paused_by == cause)
-        {
+        if self.conns.get(conn).and_then(|state| state.paused).is_some_and(|(paused_by, _)| paused_by == cause) {
             self.resumable.push_back(conn);
         }
     }
 
     /// Serves what came during a pause, and lets the driver read on if that does not pause again.
     fn resume(&mut self, conn: Key) {
-        let Some(state) = self
-            .conns
-            .get_mut(conn)
-            .filter(|state| state.phase == Phase::Live)
-        else {
+        let Some(state) = self.conns.get_mut(conn).filter(|state| state.phase == Phase::Live) else {
             return;
         };
         if state.paused.take().is_none() {
@@ -236,11 +223,7 @@ impl Shard {
             };
             if let Some((reason, count)) = session.dropped.take() {
                 let client = session.client.clone();
-                self.outputs.push_back(Output::Dropped {
-                    client,
-                    reason,
-                    count,
-                });
+                self.outputs.push_back(Output::Dropped { client, reason, count });
             }
         }
     }

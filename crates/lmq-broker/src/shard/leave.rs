@@ -18,11 +18,7 @@ impl Shard {
     /// Ends a connection from our side.
     pub(super) fn close(&mut self, conn: Key, reason: CloseReason) {
         if self.end(conn, &reason) {
-            self.outputs.push_back(Output::Close {
-                conn: ConnId(conn),
-                reason,
-                linger: self.settings.limits.linger,
-            });
+            self.outputs.push_back(Output::Close { conn: ConnId(conn), reason, linger: self.settings.limits.linger });
         }
     }
 
@@ -74,9 +70,7 @@ impl Shard {
             | CloseReason::NotConnect
             | CloseReason::Unexpected(_)
             | CloseReason::InvalidTopic(_) => self.stats.protocol_errors += 1,
-            CloseReason::KeepAlive | CloseReason::PausedTooLong | CloseReason::Stalled => {
-                self.stats.timeouts += 1
-            }
+            CloseReason::KeepAlive | CloseReason::PausedTooLong | CloseReason::Stalled => self.stats.timeouts += 1,
             _ => {}
         }
     }
@@ -104,9 +98,6 @@ impl Shard {
             time: self.now.wall,
         };
         let ticket = self.ask(Question::Unattended);
-        self.outputs.push_back(Output::Status {
-            ticket,
-            event: event.into(),
-        });
+        self.outputs.push_back(Output::Status { ticket, event: event.into() });
     }
 }

@@ -29,8 +29,8 @@ use self::{
     siblings::{Interests, Link},
 };
 use crate::{
-    ClientKey, Command, ConnId, InstanceIndex, Instant, MessageId, Now, Output, Settings, ShardId,
-    Stats, StoreOp, Ticket,
+    ClientKey, Command, ConnId, InstanceIndex, Instant, MessageId, Now, Output, Settings, ShardId, Stats, StoreOp,
+    Ticket,
     conn::Conn,
     outbox::{BlockPool, Outgoing},
     random::Random,
@@ -127,27 +127,11 @@ impl Shard {
     ///
     /// If `settings` name no instance, not 1 to 64 shards, or not this one: mistakes of the caller.
     pub fn new(id: ShardId, settings: Arc<Settings>, seed: [u8; 32]) -> Self {
-        assert!(
-            (1..=64).contains(&settings.shards),
-            "a broker has 1 to 64 shards, not {}",
-            settings.shards
-        );
-        assert!(
-            id.0 < settings.shards,
-            "shard {} of {}",
-            id.0,
-            settings.shards
-        );
-        assert!(
-            !settings.instances.is_empty(),
-            "a broker has at least one instance"
-        );
+        assert!((1..=64).contains(&settings.shards), "a broker has 1 to 64 shards, not {}", settings.shards);
+        assert!(id.0 < settings.shards, "shard {} of {}", id.0, settings.shards);
+        assert!(!settings.instances.is_empty(), "a broker has at least one instance");
         let mut random = Random::new(seed);
-        let tenants = settings
-            .instances
-            .iter()
-            .map(|_| Tenant::new(&mut random))
-            .collect();
+        let tenants = settings.instances.iter().map(|_| Tenant::new(&mut random)).collect();
         let mut shard = Self {
             id,
             now: Now::default(),
@@ -188,11 +172,7 @@ impl Shard {
         self.advance_clock(now);
         match command {
             Command::Kick(client) => {
-                if let Some(conn) = self
-                    .find(&client)
-                    .and_then(|key| self.sessions.get(key))
-                    .and_then(|s| s.conn)
-                {
+                if let Some(conn) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|s| s.conn) {
                     self.close(conn, crate::CloseReason::Kicked);
                 }
             }
@@ -211,10 +191,7 @@ impl Shard {
     /// What a connection has to send. Empty for one that is not known.
     pub fn outgoing(&mut self, conn: ConnId) -> Outgoing<'_> {
         let outbox = self.conns.get_mut(conn.0).map(|conn| &mut conn.outbox);
-        Outgoing {
-            outbox,
-            pool: &mut self.pool,
-        }
+        Outgoing { outbox, pool: &mut self.pool }
     }
 
     /// The driver wrote `count` bytes of [`outgoing`](Self::outgoing), possibly none: call it once after every write.
@@ -226,10 +203,7 @@ impl Shard {
             return true;
         };
         let remaining = state.outbox.len();
-        if state
-            .session
-            .and_then(|key| self.sessions.get(key))
-            .is_some_and(|session| session.waits())
+        if state.session.and_then(|key| self.sessions.get(key)).is_some_and(|session| session.waits())
             && remaining <= self.settings.limits.outbox_bytes_max as usize / 4
         {
             self.room.push(conn.0);
@@ -286,10 +260,7 @@ impl Shard {
     }
 
     fn advance_clock(&mut self, now: Now) {
-        self.now = Now {
-            monotonic: self.now.monotonic.max(now.monotonic),
-            wall: now.wall,
-        };
+        self.now = Now { monotonic: self.now.monotonic.max(now.monotonic), wall: now.wall };
     }
 
     fn next_message_id(&mut self) -> MessageId {
@@ -305,19 +276,13 @@ impl Shard {
 
 impl fmt::Debug for Shard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Shard")
-            .field("id", &self.id)
-            .field("phase", &self.phase)
-            .finish_non_exhaustive()
+        f.debug_struct("Shard").field("id", &self.id).field("phase", &self.phase).finish_non_exhaustive()
     }
 }
 
 impl Tenant {
     fn new(random: &mut Random) -> Self {
-        Self {
-            index: lmq_route::Subscriptions::new(random.next_u64()),
-            interests: Interests::new(random.next_u64()),
-        }
+        Self { index: lmq_route::Subscriptions::new(random.next_u64()), interests: Interests::new(random.next_u64()) }
     }
 }
 
@@ -327,8 +292,5 @@ fn ticket(key: Key) -> Ticket {
 }
 
 fn question(ticket: Ticket) -> Key {
-    Key {
-        slot: ticket.0 as u32,
-        generation: (ticket.0 >> 32) as u32,
-    }
+    Key { slot: ticket.0 as u32, generation: (ticket.0 >> 32) as u32 }
 }

@@ -13,8 +13,8 @@ use super::{
     siblings::{SIBLING, shard_bit},
 };
 use crate::{
-    ClientKey, CloseReason, Denied, InstanceIndex, Message, Profile, QueueSlot, StoreOp,
-    replies::Answer, session::InboundStage, slab::Key,
+    ClientKey, CloseReason, Denied, InstanceIndex, Message, Profile, QueueSlot, StoreOp, replies::Answer,
+    session::InboundStage, slab::Key,
 };
 
 /// A session with a matching subscription, by slot.
@@ -58,20 +58,12 @@ enum Judgement<'a> {
 }
 
 impl Shard {
-    pub(super) fn on_publish(
-        &mut self,
-        conn: Key,
-        publish: Publish<'_>,
-    ) -> Result<(), CloseReason> {
+    pub(super) fn on_publish(&mut self, conn: Key, publish: Publish<'_>) -> Result<(), CloseReason> {
         // Only MQTT 5.0 has a PUBLISH without topic name.
         let Some(topic) = publish.topic else {
             return Err(CloseReason::Unexpected("PUBLISH without topic name"));
         };
-        let arrival = Arrival {
-            topic,
-            payload: publish.payload,
-            qos: publish.delivery.qos(),
-        };
+        let arrival = Arrival { topic, payload: publish.payload, qos: publish.delivery.qos() };
         self.stats.received[usize::from(u8::from(arrival.qos))] += 1;
         self.stats.payload_bytes_received += publish.payload.len() as u64;
         match publish.delivery {
@@ -81,10 +73,7 @@ impl Shard {
             }
             Delivery::AtLeastOnce { id, .. } => {
                 let op = self.accept(conn, arrival, None)?;
-                self.answer_publish(conn, Answer::PubAck(id), op, |conn, reply| Waiter::Reply {
-                    conn,
-                    reply,
-                });
+                self.answer_publish(conn, Answer::PubAck(id), op, |conn, reply| Waiter::Reply { conn, reply });
                 Ok(())
             }
             Delivery::ExactlyOnce { id, .. } => self.on_exactly_once(conn, id, arrival),
@@ -92,33 +81,19 @@ impl Shard {
     }
 
     /// The first PUBLISH of an id is forwarded; a later one, before PUBREL, is only answered [MQTT-4.3.3-2].
-    fn on_exactly_once(
-        &mut self,
-        conn: Key,
-        id: PacketId,
-        arrival: Arrival<'_>,
-    ) -> Result<(), CloseReason> {
+    fn on_exactly_once(&mut self, conn: Key, id: PacketId, arrival: Arrival<'_>) -> Result<(), CloseReason> {
         let Some(session_key) = self.conns.get(conn).and_then(|state| state.session) else {
             return Ok(());
         };
         let Some(session) = self.sessions.get(session_key) else {
             return Ok(());
         };
-        let received = |conn, reply| Waiter::Received {
-            conn,
-            reply,
-            session: session_key,
-            packet_id: id,
-        };
+        let received = |conn, reply| Waiter::Received { conn, reply, session: session_key, packet_id: id };
         match session.inbound.stage(id) {
-            Some(InboundStage::Received) => {
-                self.answer_publish(conn, Answer::PubRec(id), None, received)
-            }
+            Some(InboundStage::Received) => self.answer_publish(conn, Answer::PubRec(id), None, received),
             // On the connection that waits already, one PUBREC answers both.
             Some(InboundStage::Pending(op)) if self.waits_for(op, conn) => {}
-            Some(InboundStage::Pending(op)) => {
-                self.answer_publish(conn, Answer::PubRec(id), Some(op), received)
-            }
+            Some(InboundStage::Pending(op)) => self.answer_publish(conn, Answer::PubRec(id), Some(op), received),
             None => {
                 let stored = session.stores(QoS::ExactlyOnce, self.settings.profile.stored_qos_max);
                 let dedup = stored.then(|| (session.client.clone(), id));
@@ -191,20 +166,14 @@ impl Shard {
         let Some(state) = self.conns.get(conn) else {
             return Ok(Judgement::Discard);
         };
-        let allowed = state
-            .permissions
-            .as_ref()
-            .is_some_and(|permissions| permissions.allows_publish(topic));
+        let allowed = state.permissions.as_ref().is_some_and(|permissions| permissions.allows_publish(topic));
         if !allowed || !self.parent_exists(conn, topic) {
             return match profile.denied {
                 Denied::Close => Err(CloseReason::NotAuthorized),
                 Denied::Refuse => Ok(Judgement::Discard),
             };
         }
-        if profile
-            .payload_bytes_max
-            .is_some_and(|max| arrival.payload.len() > max.get() as usize)
-        {
+        if profile.payload_bytes_max.is_some_and(|max| arrival.payload.len() > max.get() as usize) {
             return Ok(Judgement::Discard);
         }
         if !point_to_point {
@@ -212,9 +181,7 @@ impl Shard {
         }
         match P2pTopic::split(topic) {
             Ok((_, target)) => Ok(Judgement::PointToPoint(target.as_str())),
-            Err(_) => Err(CloseReason::InvalidTopic(
-                "a P2P topic is <parent>/p2p/<client id>",
-            )),
+            Err(_) => Err(CloseReason::InvalidTopic("a P2P topic is <parent>/p2p/<client id>")),
         }
     }
 
@@ -224,23 +191,10 @@ impl Shard {
             return true;
         }
         let parent = ParentTopic::level_of(topic);
-        let session = self
-            .conns
-            .get(conn)
-            .and_then(|state| state.session)
-            .and_then(|key| self.sessions.get(key));
+        let session = self.conns.get(conn).and_then(|state| state.session).and_then(|key| self.sessions.get(key));
         session
-            .and_then(|session| {
-                self.settings
-                    .instances
-                    .get(usize::from(session.client.instance.0))
-            })
-            .is_some_and(|instance| {
-                instance
-                    .parent_topics
-                    .binary_search_by(|known| (**known).cmp(parent))
-                    .is_ok()
-            })
+            .and_then(|session| self.settings.instances.get(usize::from(session.client.instance.0)))
+            .is_some_and(|instance| instance.parent_topics.binary_search_by(|known| (**known).cmp(parent)).is_ok())
     }
 
     fn origin(&self, conn: Key) -> Option<Origin> {
@@ -255,12 +209,7 @@ impl Shard {
     }
 
     /// Delivers to the subscribers of every shard.
-    fn publish(
-        &mut self,
-        origin: &Origin,
-        arrival: Arrival<'_>,
-        dedup: Option<(ClientKey, PacketId)>,
-    ) -> Option<Key> {
+    fn publish(&mut self, origin: &Origin, arrival: Arrival<'_>, dedup: Option<(ClientKey, PacketId)>) -> Option<Key> {
         let shards = self.match_topic(origin.instance, arrival.topic);
         let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min);
         let op = self.fan_out(origin, &mut fan, shards, dedup);
@@ -268,19 +217,11 @@ impl Shard {
     }
 
     /// Delivers to one client, which needs no subscription.
-    fn point_to_point(
-        &mut self,
-        origin: &Origin,
-        target: &str,
-        arrival: Arrival<'_>,
-    ) -> Option<Key> {
+    fn point_to_point(&mut self, origin: &Origin, target: &str, arrival: Arrival<'_>) -> Option<Key> {
         let owner = self.settings.shard_of(origin.instance, target);
         let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min);
         if owner == self.id {
-            let origin = Origin {
-                may_store: origin.persistent,
-                ..*origin
-            };
+            let origin = Origin { may_store: origin.persistent, ..*origin };
             self.match_client(&origin, target, arrival.qos);
             let op = self.fan_out(&origin, &mut fan, 0, None);
             return self.copy_up(&origin, &mut fan, op);
@@ -318,11 +259,7 @@ impl Shard {
                 let Some(session) = self.sessions.key(target.session) else {
                     continue;
                 };
-                receivers.push(Receiver {
-                    session,
-                    qos,
-                    seq: None,
-                });
+                receivers.push(Receiver { session, qos, seq: None });
             } else {
                 self.deliver(target.session, qos, fan, origin);
             }
@@ -349,36 +286,14 @@ impl Shard {
         let message = self.message(origin, fan);
         let slot = |receiver: &Receiver| {
             let client = self.sessions.get(receiver.session)?.client.clone();
-            Some(QueueSlot {
-                client,
-                seq: receiver.seq?,
-                qos: receiver.qos,
-            })
+            Some(QueueSlot { client, seq: receiver.seq?, qos: receiver.qos })
         };
         let queues = receivers.iter().filter_map(slot).collect();
         // A QoS 2 message leaves for the siblings only once it is recorded; others need not wait for our store.
-        let (later, at_once) = if fan.qos == QoS::ExactlyOnce {
-            (shards, 0)
-        } else {
-            (0, shards)
-        };
-        let forward = Forward {
-            message: message.clone(),
-            receivers,
-            shards: later,
-        };
-        let op = self.ops.insert(Op {
-            forward: Some(Box::new(forward)),
-            ..Op::waited_by(Waiter::Nobody)
-        });
-        self.ask_store(
-            StoreOp::Append {
-                message: message.clone(),
-                queues,
-                dedup,
-            },
-            Question::Append(op),
-        );
+        let (later, at_once) = if fan.qos == QoS::ExactlyOnce { (shards, 0) } else { (0, shards) };
+        let forward = Forward { message: message.clone(), receivers, shards: later };
+        let op = self.ops.insert(Op { forward: Some(Box::new(forward)), ..Op::waited_by(Waiter::Nobody) });
+        self.ask_store(StoreOp::Append { message: message.clone(), queues, dedup }, Question::Append(op));
         self.route_to(at_once, &message, Some(op));
         op
     }
@@ -387,14 +302,8 @@ impl Shard {
     /// subscriptions [MQTT-3.3.5-1]; returns the siblings that have subscribers.
     pub(super) fn match_topic(&mut self, instance: InstanceIndex, topic: TopicName<'_>) -> u64 {
         let ignore_slash = self.settings.profile.trailing_slash_ignored;
-        let topic = if ignore_slash {
-            without_trailing_slash(topic)
-        } else {
-            topic
-        };
-        let Self {
-            tenants, scratch, ..
-        } = self;
+        let topic = if ignore_slash { without_trailing_slash(topic) } else { topic };
+        let Self { tenants, scratch, .. } = self;
         let targets = &mut scratch.targets;
         targets.clear();
         let (mut shards, mut last, mut sorted) = (0, None, true);
@@ -428,17 +337,10 @@ impl Shard {
     /// Whether the message may wait for a session that is away is decided by the sender.
     pub(super) fn match_client(&mut self, origin: &Origin, target: &str, qos: QoS) {
         self.scratch.targets.clear();
-        let found = self
-            .find_client(origin.instance, target)
-            .and_then(|key| Some((key, self.sessions.get(key)?)));
+        let found = self.find_client(origin.instance, target).and_then(|key| Some((key, self.sessions.get(key)?)));
         match found {
-            Some((key, session))
-                if session.conn.is_some() || (origin.may_store && session.stored.is_some()) =>
-            {
-                self.scratch.targets.push(Target {
-                    session: key.slot,
-                    qos,
-                });
+            Some((key, session)) if session.conn.is_some() || (origin.may_store && session.stored.is_some()) => {
+                self.scratch.targets.push(Target { session: key.slot, qos });
             }
             _ => self.stats.p2p_without_target += 1,
         }
@@ -449,10 +351,8 @@ impl Shard {
         if let Some(message) = &fan.message {
             return message.clone();
         }
-        let publisher = origin
-            .session
-            .and_then(|key| self.sessions.get(key))
-            .map(|session| session.client.client_id.clone());
+        let publisher =
+            origin.session.and_then(|key| self.sessions.get(key)).map(|session| session.client.client_id.clone());
         let message = Arc::new(Message {
             id: self.next_message_id(),
             instance: origin.instance,

@@ -17,10 +17,7 @@ use super::{
     publish::Origin,
     question,
 };
-use crate::{
-    InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, conn::PauseCause,
-    slab::Key,
-};
+use crate::{InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, conn::PauseCause, slab::Key};
 
 /// Set in the index keys that mean a sibling instead of a session.
 pub(super) const SIBLING: u32 = 1 << 31;
@@ -73,21 +70,12 @@ impl Shard {
                 self.match_topic(message.instance, topic);
                 self.take_from(from, ticket, &message, true);
             }
-            RouteMessage::PointToPoint {
-                ticket,
-                target,
-                message,
-            } => {
+            RouteMessage::PointToPoint { ticket, target, message } => {
                 let origin = Origin::of_message(&message, message.publisher_persistent);
                 self.match_client(&origin, &target, message.qos);
                 self.take_from(from, ticket, &message, origin.may_store);
             }
-            RouteMessage::Interest {
-                ticket,
-                instance,
-                filter,
-                wanted,
-            } => {
+            RouteMessage::Interest { ticket, instance, filter, wanted } => {
                 self.set_interest(from, instance, &filter, wanted);
                 self.done(from, Some(ticket));
             }
@@ -95,11 +83,7 @@ impl Shard {
                 self.credit(from, 1);
                 let key = question(crate::Ticket(ticket.0));
                 if self.questions.get(key).is_some() {
-                    let result = if ok {
-                        Ok(crate::Done::Stored)
-                    } else {
-                        Err(crate::Failed::Unavailable)
-                    };
+                    let result = if ok { Ok(crate::Done::Stored) } else { Err(crate::Failed::Unavailable) };
                     self.handle_done(now, crate::Ticket(ticket.0), result);
                 }
             }
@@ -108,13 +92,7 @@ impl Shard {
     }
 
     /// Delivers a message of a sibling to the sessions in the scratch list, and answers it.
-    fn take_from(
-        &mut self,
-        from: ShardId,
-        ticket: Option<RouteTicket>,
-        message: &Arc<Message>,
-        may_store: bool,
-    ) {
+    fn take_from(&mut self, from: ShardId, ticket: Option<RouteTicket>, message: &Arc<Message>, may_store: bool) {
         let origin = Origin::of_message(message, may_store);
         let fan = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min);
         let op = fan.and_then(|mut fan| self.fan_out(&origin, &mut fan, 0, None));
@@ -127,10 +105,9 @@ impl Shard {
 
     fn done(&mut self, to: ShardId, ticket: Option<RouteTicket>) {
         match ticket {
-            Some(ticket) => self.outputs.push_back(Output::Route {
-                to,
-                message: RouteMessage::Done { ticket, ok: true },
-            }),
+            Some(ticket) => {
+                self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok: true } })
+            }
             None => {
                 if let Some(link) = self.links.get_mut(usize::from(to.0)) {
                     link.owed += 1;
@@ -146,34 +123,15 @@ impl Shard {
             let to = ShardId(rest.trailing_zeros() as u16);
             rest &= rest - 1;
             let ticket = op.map(|op| RouteTicket(self.ask(Question::Op(op)).0));
-            self.send(
-                to,
-                RouteMessage::Publish {
-                    ticket,
-                    message: message.clone(),
-                },
-            );
+            self.send(to, RouteMessage::Publish { ticket, message: message.clone() });
         }
     }
 
     /// Sends a message for one client to the shard that owns it.
-    pub(super) fn route_point_to_point(
-        &mut self,
-        to: ShardId,
-        target: &str,
-        message: &Arc<Message>,
-    ) -> Option<Key> {
-        let op = (message.qos != QoS::AtMostOnce)
-            .then(|| self.ops.insert(super::Op::waited_by(Waiter::Nobody)));
+    pub(super) fn route_point_to_point(&mut self, to: ShardId, target: &str, message: &Arc<Message>) -> Option<Key> {
+        let op = (message.qos != QoS::AtMostOnce).then(|| self.ops.insert(super::Op::waited_by(Waiter::Nobody)));
         let ticket = op.map(|op| RouteTicket(self.ask(Question::Op(op)).0));
-        self.send(
-            to,
-            RouteMessage::PointToPoint {
-                ticket,
-                target: target.into(),
-                message: message.clone(),
-            },
-        );
+        self.send(to, RouteMessage::PointToPoint { ticket, target: target.into(), message: message.clone() });
         op
     }
 
@@ -207,10 +165,7 @@ impl Shard {
         for (to, link) in self.links.iter_mut().enumerate() {
             let owed = core::mem::take(&mut link.owed);
             if owed > 0 {
-                self.outputs.push_back(Output::Route {
-                    to: ShardId(to as u16),
-                    message: RouteMessage::Credit(owed),
-                });
+                self.outputs.push_back(Output::Route { to: ShardId(to as u16), message: RouteMessage::Credit(owed) });
             }
         }
     }
@@ -231,13 +186,7 @@ impl Shard {
     }
 
     /// A session of ours has a filter; the operation waits until every sibling knows.
-    pub(super) fn want(
-        &mut self,
-        instance: InstanceIndex,
-        filter: &str,
-        new: bool,
-        op: Option<Key>,
-    ) {
+    pub(super) fn want(&mut self, instance: InstanceIndex, filter: &str, new: bool, op: Option<Key>) {
         if self.links.len() <= 1 {
             return;
         }
@@ -248,14 +197,11 @@ impl Shard {
         let interests = &mut tenant.interests;
         interests.epoch = interests.epoch.wrapping_add(1);
         let epoch = interests.epoch;
-        let interest = interests
-            .filters
-            .entry_ref(filter)
-            .or_insert_with(|| Interest {
-                sessions: 0,
-                unconfirmed: u32::MAX,
-                epoch,
-            });
+        let interest = interests.filters.entry_ref(filter).or_insert_with(|| Interest {
+            sessions: 0,
+            unconfirmed: u32::MAX,
+            epoch,
+        });
         interest.sessions += u32::from(new);
         if interest.unconfirmed == 0 {
             return;
@@ -264,19 +210,9 @@ impl Shard {
         interest.unconfirmed = siblings;
         interest.epoch = epoch;
         self.tell_siblings(|shard| {
-            let asked = Question::Interest {
-                op,
-                instance,
-                filter: filter.into(),
-                epoch,
-            };
+            let asked = Question::Interest { op, instance, filter: filter.into(), epoch };
             let ticket = RouteTicket(shard.ask(asked).0);
-            RouteMessage::Interest {
-                ticket,
-                instance,
-                filter: filter.into(),
-                wanted: true,
-            }
+            RouteMessage::Interest { ticket, instance, filter: filter.into(), wanted: true }
         });
     }
 
@@ -299,12 +235,7 @@ impl Shard {
         self.tell_siblings(|shard| {
             let asked = op.map_or(Question::Unattended, Question::Op);
             let ticket = RouteTicket(shard.ask(asked).0);
-            RouteMessage::Interest {
-                ticket,
-                instance,
-                filter: filter.into(),
-                wanted: false,
-            }
+            RouteMessage::Interest { ticket, instance, filter: filter.into(), wanted: false }
         });
     }
 
@@ -313,21 +244,13 @@ impl Shard {
         let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) else {
             return;
         };
-        if let Some(interest) = tenant
-            .interests
-            .filters
-            .get_mut(filter)
-            .filter(|interest| interest.epoch == epoch)
-        {
+        if let Some(interest) = tenant.interests.filters.get_mut(filter).filter(|interest| interest.epoch == epoch) {
             interest.unconfirmed -= 1;
         }
     }
 
     fn tell_siblings(&mut self, message: impl Fn(&mut Self) -> RouteMessage) {
-        for to in (0..self.links.len() as u16)
-            .map(ShardId)
-            .filter(|to| *to != self.id)
-            .collect::<alloc::vec::Vec<_>>()
+        for to in (0..self.links.len() as u16).map(ShardId).filter(|to| *to != self.id).collect::<alloc::vec::Vec<_>>()
         {
             let message = message(self);
             self.send(to, message);
@@ -337,11 +260,6 @@ impl Shard {
 
 impl Origin {
     pub(super) fn of_message(message: &Message, may_store: bool) -> Self {
-        Self {
-            instance: message.instance,
-            session: None,
-            persistent: message.publisher_persistent,
-            may_store,
-        }
+        Self { instance: message.instance, session: None, persistent: message.publisher_persistent, may_store }
     }
 }

@@ -28,13 +28,7 @@ impl Shard {
         }
     }
 
-    pub(super) fn fetched(
-        &mut self,
-        ticket: Ticket,
-        key: Key,
-        end: u64,
-        result: Result<Done, Failed>,
-    ) {
+    pub(super) fn fetched(&mut self, ticket: Ticket, key: Key, end: u64, result: Result<Done, Failed>) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -129,9 +123,7 @@ impl Shard {
     /// Sends a message of an earlier connection again, under its packet id [MQTT-4.4.0-1] with DUP [MQTT-3.3.1-1].
     fn resend(&mut self, key: Key, id: PacketId, stage: Stage, qos: QoS, message: &Arc<Message>) {
         match stage {
-            Stage::AwaitPubAck | Stage::AwaitPubRec => {
-                self.write_message(key, message, delivery(qos, id, true))
-            }
+            Stage::AwaitPubAck | Stage::AwaitPubRec => self.write_message(key, message, delivery(qos, id, true)),
             Stage::Saving | Stage::Releasing | Stage::AwaitPubComp => {}
         }
     }
@@ -143,38 +135,16 @@ impl Shard {
         };
         let Some(conn) = session.conn else { return };
         let packet_id = session.window.open(Stage::Saving, Some(seq));
-        let op = StoreOp::SetInflight {
-            client: session.client.clone(),
-            packet_id,
-            state: Some(StoredInflight::Sent(seq)),
-        };
-        self.ask_store(
-            op,
-            Question::Send {
-                session: key,
-                conn,
-                packet_id,
-                message,
-            },
-        );
+        let op =
+            StoreOp::SetInflight { client: session.client.clone(), packet_id, state: Some(StoredInflight::Sent(seq)) };
+        self.ask_store(op, Question::Send { session: key, conn, packet_id, message });
     }
 
-    pub(super) fn send_saved(
-        &mut self,
-        key: Key,
-        conn: Key,
-        id: PacketId,
-        message: Arc<Message>,
-        ok: bool,
-    ) {
+    pub(super) fn send_saved(&mut self, key: Key, conn: Key, id: PacketId, message: Arc<Message>, ok: bool) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if session
-            .window
-            .advance(id, Stage::Saving, Stage::AwaitPubRec)
-            .is_none()
-        {
+        if session.window.advance(id, Stage::Saving, Stage::AwaitPubRec).is_none() {
             return;
         }
         // A connection that came in between has sent it already, or will.
@@ -194,11 +164,7 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if !session
-            .conn
-            .and_then(|conn| self.conns.get(conn))
-            .is_some_and(Conn::is_live)
-        {
+        if !session.conn.and_then(|conn| self.conns.get(conn)).is_some_and(Conn::is_live) {
             return;
         }
         let Some(queue) = &session.stored else { return };
@@ -206,18 +172,9 @@ impl Shard {
             return;
         };
         let count_max = StoredQueue::batch();
-        let op = StoreOp::Fetch {
-            client: session.client.clone(),
-            from,
-            count_max,
-            bytes_max: FETCH_BYTES_MAX,
-        };
+        let op = StoreOp::Fetch { client: session.client.clone(), from, count_max, bytes_max: FETCH_BYTES_MAX };
         let ticket = self.ask_store(op, Question::Fetch { session: key, end });
-        if let Some(queue) = self
-            .sessions
-            .get_mut(key)
-            .and_then(|session| session.stored.as_mut())
-        {
+        if let Some(queue) = self.sessions.get_mut(key).and_then(|session| session.stored.as_mut()) {
             queue.fetch_begun(ticket);
         }
     }

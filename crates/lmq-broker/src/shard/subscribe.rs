@@ -3,8 +3,8 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use lmq_codec::{
-    Packet, PacketId, Properties, QoS, ReasonCode, ReasonCodes, SubAck, Subscribe, TopicFilter,
-    UnsubAck, Unsubscribe, Version,
+    Packet, PacketId, Properties, QoS, ReasonCode, ReasonCodes, SubAck, Subscribe, TopicFilter, UnsubAck, Unsubscribe,
+    Version,
 };
 
 use super::{
@@ -19,19 +19,13 @@ const REFUSED: ReasonCode = ReasonCode::UnspecifiedError;
 
 impl Shard {
     /// Filters are taken in their order [MQTT-3.8.4-4]; each gets a code of its own [MQTT-3.8.4-5].
-    pub(super) fn on_subscribe(
-        &mut self,
-        conn: Key,
-        subscribe: Subscribe<'_>,
-    ) -> Result<(), CloseReason> {
+    pub(super) fn on_subscribe(&mut self, conn: Key, subscribe: Subscribe<'_>) -> Result<(), CloseReason> {
         let Some(key) = self.session_of(conn) else {
             return Ok(());
         };
         // Before anything is entered: a filter that is denied may close the connection.
-        let allowed = subscribe
-            .filters
-            .map(|(filter, _)| self.may_receive(conn, filter))
-            .collect::<Result<Vec<bool>, _>>()?;
+        let allowed =
+            subscribe.filters.map(|(filter, _)| self.may_receive(conn, filter)).collect::<Result<Vec<bool>, _>>()?;
         let (mut codes, mut granted) = (Vec::new(), Vec::new());
         let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
         for ((filter, options), allowed) in subscribe.filters.zip(allowed) {
@@ -74,10 +68,8 @@ impl Shard {
         let Some(state) = self.conns.get(conn) else {
             return Ok(false);
         };
-        let allowed = state
-            .permissions
-            .as_ref()
-            .is_some_and(|permissions| permissions.allows_subscribe(filter.as_str()));
+        let allowed =
+            state.permissions.as_ref().is_some_and(|permissions| permissions.allows_subscribe(filter.as_str()));
         if !allowed || !self.parent_exists(conn, filter.as_str()) {
             return match profile.denied {
                 Denied::Close => Err(CloseReason::NotAuthorized),
@@ -92,37 +84,21 @@ impl Shard {
             return false;
         };
         let limit = self.settings.limits.subscriptions_max;
-        let max = self
-            .settings
-            .profile
-            .subscriptions_max
-            .map_or(limit, |max| max.get().min(limit));
-        let known = session
-            .subscriptions
-            .contains_key(self.indexed(filter.as_str()));
+        let max = self.settings.profile.subscriptions_max.map_or(limit, |max| max.get().min(limit));
+        let known = session.subscriptions.contains_key(self.indexed(filter.as_str()));
         known || session.subscriptions.len() < max as usize
     }
 
     /// The text of a filter as the index has it.
     fn indexed<'a>(&self, filter: &'a str) -> &'a str {
         match filter.strip_suffix('/') {
-            Some(shorter)
-                if self.settings.profile.trailing_slash_ignored && !shorter.is_empty() =>
-            {
-                shorter
-            }
+            Some(shorter) if self.settings.profile.trailing_slash_ignored && !shorter.is_empty() => shorter,
             _ => filter,
         }
     }
 
     /// Enters a subscription, replacing the one with the same filter [MQTT-3.8.4-3]. With an operation, it waits for the siblings.
-    pub(super) fn add_subscription(
-        &mut self,
-        key: Key,
-        filter: Box<str>,
-        qos: QoS,
-        op: Option<Key>,
-    ) {
+    pub(super) fn add_subscription(&mut self, key: Key, filter: Box<str>, qos: QoS, op: Option<Key>) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -172,13 +148,7 @@ impl Shard {
     }
 
     /// The subscriptions of a session that outlives its connection are durable before they are acknowledged.
-    fn save(
-        &mut self,
-        key: Key,
-        op: Key,
-        subscribed: Vec<(Box<str>, QoS)>,
-        unsubscribed: Vec<Box<str>>,
-    ) {
+    fn save(&mut self, key: Key, op: Key, subscribed: Vec<(Box<str>, QoS)>, unsubscribed: Vec<Box<str>>) {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
@@ -186,14 +156,7 @@ impl Shard {
             return;
         }
         let client = session.client.clone();
-        self.ask_store(
-            StoreOp::SaveSession {
-                client,
-                subscribed,
-                unsubscribed,
-            },
-            Question::Op(op),
-        );
+        self.ask_store(StoreOp::SaveSession { client, subscribed, unsubscribed }, Question::Op(op));
     }
 
     fn answer_when_done(&mut self, conn: Key, op: Key, answer: Answer) {
@@ -212,26 +175,12 @@ impl Shard {
 
     pub(super) fn write_suback(&mut self, conn: Key, id: PacketId, codes: &[ReasonCode]) {
         let reasons = ReasonCodes::new(codes);
-        self.write_packet(
-            conn,
-            &Packet::SubAck(SubAck {
-                id,
-                properties: Properties::EMPTY,
-                reasons,
-            }),
-        );
+        self.write_packet(conn, &Packet::SubAck(SubAck { id, properties: Properties::EMPTY, reasons }));
     }
 
     pub(super) fn write_unsuback(&mut self, conn: Key, id: PacketId) {
         let reasons = ReasonCodes::EMPTY;
-        self.write_packet(
-            conn,
-            &Packet::UnsubAck(UnsubAck {
-                id,
-                properties: Properties::EMPTY,
-                reasons,
-            }),
-        );
+        self.write_packet(conn, &Packet::UnsubAck(UnsubAck { id, properties: Properties::EMPTY, reasons }));
     }
 
     fn write_packet(&mut self, conn: Key, packet: &Packet<'_>) {

@@ -3,9 +3,7 @@ use core::ops::Bound;
 
 use lmq_codec::{PacketId, QoS};
 
-use super::{
-    Done, Evicted, Failed, QueueSlot, StoreOp, StoredInflight, StoredMessage, StoredSession,
-};
+use super::{Done, Evicted, Failed, QueueSlot, StoreOp, StoredInflight, StoredMessage, StoredSession};
 use crate::{ClientKey, Message};
 
 /// A store that keeps everything in memory: for tests, for brokers that may forget, and to show what each operation means.
@@ -41,20 +39,14 @@ struct Record {
 
 impl Default for Quota {
     fn default() -> Self {
-        Self {
-            messages_max: 100_000,
-            bytes_max: 64 * 1024 * 1024,
-        }
+        Self { messages_max: 100_000, bytes_max: 64 * 1024 * 1024 }
     }
 }
 
 impl MemoryStore {
     /// An empty store.
     pub fn new(quota: Quota) -> Self {
-        Self {
-            sessions: BTreeMap::new(),
-            quota,
-        }
+        Self { sessions: BTreeMap::new(), quota }
     }
 
     /// Carries an operation out. The second value is what had to be given up for it: hand it to
@@ -64,11 +56,7 @@ impl MemoryStore {
         let done = match op {
             StoreOp::Restore { after } => self.restore(after),
             StoreOp::OpenSession { client, clean } => self.open(client, clean),
-            StoreOp::SaveSession {
-                client,
-                subscribed,
-                unsubscribed,
-            } => {
+            StoreOp::SaveSession { client, subscribed, unsubscribed } => {
                 self.with(&client, |record| {
                     for filter in &unsubscribed {
                         record.subscriptions.remove(filter);
@@ -81,45 +69,26 @@ impl MemoryStore {
                 self.sessions.remove(&client);
                 Done::Stored
             }
-            StoreOp::Append {
-                message,
-                queues,
-                dedup,
-            } => {
-                evicted.extend(
-                    queues
-                        .into_iter()
-                        .filter_map(|slot| self.append(&message, slot)),
-                );
+            StoreOp::Append { message, queues, dedup } => {
+                evicted.extend(queues.into_iter().filter_map(|slot| self.append(&message, slot)));
                 if let Some((client, packet_id)) = dedup {
                     self.with(&client, |record| record.inbound.push(packet_id));
                 }
                 Done::Stored
             }
-            StoreOp::Fetch {
-                client,
-                from,
-                count_max,
-                bytes_max,
-            } => Done::Fetched(self.fetch(&client, from, count_max as usize, bytes_max as usize)),
+            StoreOp::Fetch { client, from, count_max, bytes_max } => {
+                Done::Fetched(self.fetch(&client, from, count_max as usize, bytes_max as usize))
+            }
             StoreOp::Remove { client, seqs } => {
-                self.with(&client, |record| {
-                    seqs.iter().for_each(|seq| record.remove(*seq))
-                });
+                self.with(&client, |record| seqs.iter().for_each(|seq| record.remove(*seq)));
                 Done::Stored
             }
-            StoreOp::SetInflight {
-                client,
-                packet_id,
-                state,
-            } => {
+            StoreOp::SetInflight { client, packet_id, state } => {
                 self.with(&client, |record| record.set_inflight(packet_id, state));
                 Done::Stored
             }
             StoreOp::ReleaseInbound { client, packet_id } => {
-                self.with(&client, |record| {
-                    record.inbound.retain(|id| *id != packet_id)
-                });
+                self.with(&client, |record| record.inbound.retain(|id| *id != packet_id));
                 Done::Stored
             }
         };
@@ -140,25 +109,15 @@ impl MemoryStore {
     fn restore(&self, after: Option<ClientKey>) -> Done {
         let start = after.map_or(Bound::Unbounded, Bound::Excluded);
         let mut page = self.sessions.range((start, Bound::Unbounded));
-        let sessions = page
-            .by_ref()
-            .take(PAGE)
-            .map(|(client, record)| (client.clone(), record.session()))
-            .collect();
-        Done::Restored {
-            sessions,
-            more: page.next().is_some(),
-        }
+        let sessions = page.by_ref().take(PAGE).map(|(client, record)| (client.clone(), record.session())).collect();
+        Done::Restored { sessions, more: page.next().is_some() }
     }
 
     fn open(&mut self, client: ClientKey, clean: bool) -> Done {
         if clean {
             self.sessions.remove(&client);
         }
-        let known = self
-            .sessions
-            .get(&client)
-            .map(|record| Box::new(record.session()));
+        let known = self.sessions.get(&client).map(|record| Box::new(record.session()));
         if known.is_none() {
             self.sessions.insert(client, Record::default());
         }
@@ -179,19 +138,10 @@ impl MemoryStore {
             record.bytes -= oldest.weight();
             seqs.push(seq);
         }
-        (!seqs.is_empty()).then_some(Evicted {
-            client: slot.client,
-            seqs,
-        })
+        (!seqs.is_empty()).then_some(Evicted { client: slot.client, seqs })
     }
 
-    fn fetch(
-        &self,
-        client: &ClientKey,
-        from: u64,
-        count_max: usize,
-        bytes_max: usize,
-    ) -> Vec<StoredMessage> {
+    fn fetch(&self, client: &ClientKey, from: u64, count_max: usize, bytes_max: usize) -> Vec<StoredMessage> {
         let Some(record) = self.sessions.get(client) else {
             return Vec::new();
         };
@@ -203,11 +153,7 @@ impl MemoryStore {
         };
         let stored = record.queue.range(from..).take(count_max);
         stored
-            .map(|(seq, (qos, message))| StoredMessage {
-                seq: *seq,
-                qos: *qos,
-                message: message.clone(),
-            })
+            .map(|(seq, (qos, message))| StoredMessage { seq: *seq, qos: *qos, message: message.clone() })
             .take_while(within)
             .collect()
     }
@@ -237,11 +183,7 @@ impl Record {
 
     fn session(&self) -> StoredSession {
         StoredSession {
-            subscriptions: self
-                .subscriptions
-                .iter()
-                .map(|(filter, qos)| (filter.clone(), *qos))
-                .collect(),
+            subscriptions: self.subscriptions.iter().map(|(filter, qos)| (filter.clone(), *qos)).collect(),
             inflight: self.inflight.clone(),
             inbound: self.inbound.clone(),
             first_seq: self.queue.keys().next().copied().unwrap_or(self.next_seq),

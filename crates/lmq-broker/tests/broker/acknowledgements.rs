@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use crate::common::{Connect, PINGREQ, World, mqtt, puback, pubcomp, publish, publish_again, pubrec, pubrel, subscribe, unsubscribe};
+use crate::common::{
+    Connect, PINGREQ, World, mqtt, puback, pubcomp, publish, publish_again, pubrec, pubrel, subscribe, unsubscribe,
+};
 
 fn kept_subscriber(qos: u8) -> World {
     let mut world = World::new(mqtt(1));
@@ -51,7 +53,15 @@ fn answers_leave_in_the_order_of_their_packets() {
     world.send("p", PINGREQ);
     world.expect(["p: PINGRESP"]);
     world.release_store();
-    let answers = ["p: PUBACK 1", "p: PUBACK 2", "p: PUBREC 3", "p: PUBCOMP 3", "p: SUBACK 4 [0]", "p: UNSUBACK 5", "s: q1 #1 t slow"];
+    let answers = [
+        "p: PUBACK 1",
+        "p: PUBACK 2",
+        "p: PUBREC 3",
+        "p: PUBCOMP 3",
+        "p: SUBACK 4 [0]",
+        "p: UNSUBACK 5",
+        "s: q1 #1 t slow",
+    ];
     world.expect(answers);
 }
 

@@ -258,7 +258,10 @@ fn a_flood_to_many_subscribers_is_served_over_several_calls_and_completely() {
     let got = world.take_log();
     for name in ["a", "b", "c", "d"] {
         let mine: Vec<&String> = got.iter().filter(|line| line.starts_with(&format!("{name}: q0"))).collect();
-        assert_eq!(mine, (1..=20).map(|n| format!("{name}: q0 t {n:08}")).collect::<Vec<_>>().iter().collect::<Vec<_>>());
+        assert_eq!(
+            mine,
+            (1..=20).map(|n| format!("{name}: q0 t {n:08}")).collect::<Vec<_>>().iter().collect::<Vec<_>>()
+        );
     }
     assert!(world.stats().pauses > 0);
 }

@@ -120,10 +120,13 @@ fn a_downlink_p2p_message_goes_to_its_client_alone() {
         world.expect([format!("status tcpclean {s}"), "consumed 1@2".into()]);
         world.connect_with(s, &Connect::kept(s));
         let lines = world.take_log();
-        assert_eq!(lines[1..], [
-            format!("{s}: CONNACK 0 present"),
-            format!("{s}: q1 #1 dup {topic} x"),
-            format!("{s}: q1 #2 {topic} kept"),
-        ]);
+        assert_eq!(
+            lines[1..],
+            [
+                format!("{s}: CONNACK 0 present"),
+                format!("{s}: q1 #1 dup {topic} x"),
+                format!("{s}: q1 #2 {topic} kept"),
+            ]
+        );
     }
 }

@@ -53,10 +53,7 @@ fn a_client_id_that_the_profile_does_not_know_is_refused_with_code_2() {
     world.connect_with("c", &Connect::new(&long));
     world.expect(["c: CONNACK 2", "c: closed refused"]);
     world.connect_with("d", &Connect::new(&long[..64]));
-    world.expect([
-        format!("status connect {}", &long[..64]),
-        "d: CONNACK 0".into(),
-    ]);
+    world.expect([format!("status connect {}", &long[..64]), "d: CONNACK 0".into()]);
 }
 
 #[test]
@@ -74,20 +71,10 @@ fn every_refusal_of_the_authenticator_has_its_return_code() {
         world.authenticate_by(move |_| Verdict::Deny(refusal));
         world.connect_with(name, &Connect::kept(name));
         assert_eq!(world.transcript(name), [0x20, 2, 0, code]);
-        world.expect([
-            format!("{name}: CONNACK {code}"),
-            format!("{name}: closed refused"),
-        ]);
+        world.expect([format!("{name}: CONNACK {code}"), format!("{name}: closed refused")]);
     }
     assert_eq!(world.stats().connects_refused, [1; 5]);
-    assert_eq!(
-        (
-            world.stats().connects_accepted,
-            world.stats().sessions,
-            world.stats().connections
-        ),
-        (0, 0, 0)
-    );
+    assert_eq!((world.stats().connects_accepted, world.stats().sessions, world.stats().connections), (0, 0, 0));
 }
 
 #[test]
@@ -95,34 +82,19 @@ fn the_authenticator_sees_who_asks_and_a_password_is_not_printed() {
     let mut world = World::new(lmq(1));
     world.authenticate_by(|request| {
         assert_eq!(&*request.client.client_id, "GID_Test@@@1");
-        assert_eq!(
-            request.username.as_deref(),
-            Some("Signature|AK|mqtt-cn-test0001")
-        );
-        assert_eq!(
-            request
-                .password
-                .as_ref()
-                .map(|password| password.as_bytes()),
-            Some(&b"top-secret"[..])
-        );
+        assert_eq!(request.username.as_deref(), Some("Signature|AK|mqtt-cn-test0001"));
+        assert_eq!(request.password.as_ref().map(|password| password.as_bytes()), Some(&b"top-secret"[..]));
         assert!(!format!("{request:?}").contains("top-secret"));
         Verdict::Deny(Refusal::Credentials)
     });
-    world.connect_with(
-        "a",
-        &Connect::new("GID_Test@@@1").credentials("Signature|AK|mqtt-cn-test0001", "top-secret"),
-    );
+    world.connect_with("a", &Connect::new("GID_Test@@@1").credentials("Signature|AK|mqtt-cn-test0001", "top-secret"));
     world.expect(["a: CONNACK 4", "a: closed refused"]);
 }
 
 #[test]
 fn a_user_name_that_asks_for_an_unknown_instance_is_refused_with_code_5() {
     let mut world = World::new(lmq(1));
-    world.connect_with(
-        "a",
-        &Connect::new("GID_Test@@@1").credentials("Signature|AK|mqtt-cn-other", "x"),
-    );
+    world.connect_with("a", &Connect::new("GID_Test@@@1").credentials("Signature|AK|mqtt-cn-other", "x"));
     world.expect(["a: CONNACK 5", "a: closed refused"]);
 }
 
@@ -156,12 +128,9 @@ fn an_empty_client_id_is_refused_where_the_profile_assigns_none() {
 fn a_first_packet_that_is_not_connect_is_closed_in_silence() {
     let mut world = World::new(mqtt(1));
     // [MQTT-3.1.0-1]
-    for (name, bytes) in [
-        ("a", PINGREQ.to_vec()),
-        ("b", publish("t", "x", 0, 0)),
-        ("c", vec![0x00]),
-        ("d", vec![0xff; 100]),
-    ] {
+    for (name, bytes) in
+        [("a", PINGREQ.to_vec()), ("b", publish("t", "x", 0, 0)), ("c", vec![0x00]), ("d", vec![0xff; 100])]
+    {
         world.open(name);
         world.send(name, bytes);
         assert_eq!(world.transcript(name), []);
@@ -180,10 +149,7 @@ fn a_malformed_connect_is_closed_in_silence() {
         // [MQTT-3.1.2-22]: a password without user name.
         ("c", "10 10 0004 4d515454 04 42 0000 0001 61 0001 70"),
         // [MQTT-3.1.2-14]: will QoS 3.
-        (
-            "d",
-            "10 13 0004 4d515454 04 1e 0000 0001 61 0001 77 0001 78",
-        ),
+        ("d", "10 13 0004 4d515454 04 1e 0000 0001 61 0001 77 0001 78"),
         // [MQTT-1.5.3-1]: a client id that is not UTF-8.
         ("e", "10 0d 0004 4d515454 04 02 0000 0001 ff"),
         // [MQTT-1.5.3-2]: U+0000.
@@ -225,10 +191,7 @@ fn a_second_connect_closes_the_connection() {
     world.expect(["b: CONNACK 0"]);
     world.send("b", Connect::new("c").bytes());
     world.expect(["b: closed unexpected_packet"]);
-    assert_eq!(
-        (world.stats().protocol_errors, world.stats().sessions),
-        (2, 0)
-    );
+    assert_eq!((world.stats().protocol_errors, world.stats().sessions), (2, 0));
 }
 
 #[test]
@@ -242,13 +205,7 @@ fn a_connection_without_connect_is_closed_after_ten_seconds() {
     world.advance(Duration::from_millis(1));
     let mut lines = world.take_log();
     lines.sort();
-    assert_eq!(
-        lines,
-        [
-            "silent: closed connect_timeout",
-            "slow: closed connect_timeout"
-        ]
-    );
+    assert_eq!(lines, ["silent: closed connect_timeout", "slow: closed connect_timeout"]);
     assert!(world.front(0).is_empty());
 }
 
@@ -278,16 +235,7 @@ fn packets_behind_the_connect_wait_for_the_verdict_and_are_then_served_in_order(
     // [MQTT-3.1.4-5]: a client need not wait for CONNACK.
     let mut lines = world.take_log();
     lines.retain(|line| !line.ends_with("resumed") && !line.ends_with("paused"));
-    assert_eq!(
-        lines,
-        [
-            "a: CONNACK 0",
-            "a: SUBACK 1 [1]",
-            "a: q1 #1 t hello",
-            "a: PUBACK 7",
-            "a: PINGRESP"
-        ]
-    );
+    assert_eq!(lines, ["a: CONNACK 0", "a: SUBACK 1 [1]", "a: q1 #1 t hello", "a: PUBACK 7", "a: PINGRESP"]);
 }
 
 #[test]
@@ -307,10 +255,7 @@ fn a_denied_client_gets_nothing_of_what_it_sent_behind_its_connect() {
 #[test]
 fn a_connection_over_the_limit_is_refused_with_code_3() {
     let mut settings = mqtt(1);
-    settings.limits = Limits {
-        connections_max: 1,
-        ..Limits::default()
-    };
+    settings.limits = Limits { connections_max: 1, ..Limits::default() };
     let mut world = World::new(settings);
     world.connect("a");
     world.connect_with("b", &Connect::new("b"));
@@ -346,10 +291,7 @@ fn handshakes_over_the_limit_are_not_accepted() {
         tls: None,
     };
     let full = world.front(0).accept(now, peer.clone()).unwrap_err();
-    assert_eq!(
-        full.to_string(),
-        "no room for another connection without CONNECT"
-    );
+    assert_eq!(full.to_string(), "no room for another connection without CONNECT");
     world.send("a", Connect::new("a").bytes());
     world.expect(["a: CONNACK 0"]);
     assert!(world.front(0).accept(now, peer).is_ok());
@@ -358,12 +300,7 @@ fn handshakes_over_the_limit_are_not_accepted() {
 #[test]
 fn a_packet_that_only_a_server_sends_closes_the_connection() {
     let mut world = World::new(mqtt(1));
-    for (name, bytes) in [
-        ("a", "20020000"),
-        ("b", "9003000100"),
-        ("c", "b0020001"),
-        ("d", "d000"),
-    ] {
+    for (name, bytes) in [("a", "20020000"), ("b", "9003000100"), ("c", "b0020001"), ("d", "d000")] {
         world.connect(name);
         world.send(name, hex(bytes));
         world.expect([format!("{name}: closed unexpected_packet")]);
@@ -450,14 +387,7 @@ fn a_verdict_for_a_client_that_is_gone_changes_nothing() {
     world.cut("a");
     world.release_verdicts();
     world.expect_nothing();
-    assert_eq!(
-        (
-            world.stats().connections,
-            world.stats().sessions,
-            world.stats().effects_pending
-        ),
-        (0, 0, 0)
-    );
+    assert_eq!((world.stats().connections, world.stats().sessions, world.stats().effects_pending), (0, 0, 0));
 }
 
 #[test]

@@ -13,18 +13,37 @@ const FILTERS: [&str; 5] = ["t/1", "t/+", "t/#", "#", "u"];
 /// What one client does next.
 #[derive(Clone, Debug)]
 enum Act {
-    Publish { topic: usize, qos: u8 },
-    Subscribe { filter: usize, qos: u8 },
-    Unsubscribe { filter: usize },
+    Publish {
+        topic: usize,
+        qos: u8,
+    },
+    Subscribe {
+        filter: usize,
+        qos: u8,
+    },
+    Unsubscribe {
+        filter: usize,
+    },
     /// Acknowledges everything it has received and not acknowledged.
     Acknowledge,
-    Leave { politely: bool },
+    Leave {
+        politely: bool,
+    },
     Block,
     Unblock,
     HoldStore,
     ReleaseStore,
     HoldRoutes,
     ReleaseRoutes,
+    /// What the store holds back is lost, and those who waited for it are told.
+    FailStore,
+    /// What the store holds back is lost with everything in memory.
+    Restart,
+}
+
+/// The same with failures.
+fn rough_act() -> impl Strategy<Value = Act> {
+    prop_oneof![16 => act(), 1 => Just(Act::FailStore), 1 => Just(Act::Restart)]
 }
 
 fn act() -> impl Strategy<Value = Act> {
@@ -58,13 +77,8 @@ impl Play {
     fn new(shards: u16, kept: [bool; 4]) -> Self {
         let mut settings = mqtt(shards);
         settings.limits.inflight_max = 8;
-        let mut play = Self {
-            world: World::new(settings),
-            kept,
-            received: BTreeMap::new(),
-            owed: BTreeMap::new(),
-            published: 0,
-        };
+        let mut play =
+            Self { world: World::new(settings), kept, received: BTreeMap::new(), owed: BTreeMap::new(), published: 0 };
         for at in 0..NAMES.len() {
             play.enter(at);
         }
@@ -116,6 +130,14 @@ impl Play {
             Act::ReleaseStore => self.world.release_store(),
             Act::HoldRoutes => self.world.hold_routes(),
             Act::ReleaseRoutes => self.world.release_routes(),
+            Act::FailStore => self.world.fail_held(),
+            Act::Restart => {
+                // The new shards have told each other their filters before anybody comes.
+                self.world.release_routes();
+                self.world.mend_store();
+                self.world.restart();
+                (0..NAMES.len()).for_each(|at| self.enter(at));
+            }
         }
         self.collect();
     }
@@ -160,7 +182,10 @@ impl Play {
 /// Topics and payloads of one QoS in the order they came, resent ones left out.
 fn messages<'a>(lines: &'a [String], qos: &str) -> Vec<(&'a str, &'a str)> {
     let of_qos = lines.iter().filter(|line| line.starts_with(qos) && !line.contains(" dup "));
-    of_qos.filter_map(|line| line.rsplit_once(' ')).filter_map(|(head, payload)| Some((head.rsplit(' ').next()?, payload))).collect()
+    of_qos
+        .filter_map(|line| line.rsplit_once(' '))
+        .filter_map(|(head, payload)| Some((head.rsplit(' ').next()?, payload)))
+        .collect()
 }
 
 fn number(payload: &str) -> u32 {
@@ -228,6 +253,43 @@ proptest! {
         let mut got: Vec<u32> = ["q1", "q2"].iter().flat_map(|qos| messages(lines, qos)).map(|(_, payload)| number(payload)).collect();
         got.sort_unstable();
         prop_assert_eq!(got, expected);
+    }
+
+    /// Whatever was acknowledged reaches a kept subscriber, through reconnections, failures of the store and restarts.
+    #[test]
+    fn what_is_acknowledged_is_never_lost(
+        shards in 1..=3_u16,
+        qos in 1..=2_u8,
+        acts in vec((0..NAMES.len(), rough_act()), 1..120),
+    ) {
+        let mut play = Play::new(shards, [true; 4]);
+        play.send(0, &subscribe(1, &[("#", qos)]));
+        for (at, act) in &acts {
+            let disturbs = matches!(act, Act::Unsubscribe { .. } | Act::Subscribe { .. });
+            if !(disturbs && *at == 0) {
+                play.play(*at, act);
+            }
+        }
+        play.settle();
+        for at in 0..NAMES.len() {
+            if play.world.is_gone(NAMES[at]) {
+                play.enter(at);
+            }
+        }
+        play.settle();
+        let acknowledged = play.received.values().flatten().filter_map(|line| {
+            let id = line.strip_prefix("PUBACK ").or_else(|| line.strip_prefix("PUBREC "))?;
+            id.parse::<u32>().ok()
+        });
+        let lines = &play.received["a"];
+        let got: Vec<u32> = lines.iter().filter(|line| line.starts_with('q')).filter_map(|line| line.rsplit(' ').next()).map(number).collect();
+        for id in acknowledged {
+            prop_assert!(got.contains(&id), "{} of {:?}", id, got);
+        }
+        // [MQTT-4.3.3-1]: exactly once. One that was sent before says so.
+        let mut twice: Vec<u32> = messages(lines, "q2").iter().map(|(_, payload)| number(payload)).collect();
+        twice.sort_unstable();
+        prop_assert!(twice.windows(2).all(|pair| pair[0] != pair[1]), "{:?}", twice);
     }
 
     /// However many shards there are, every client receives the same.

@@ -1,6 +1,8 @@
 //! A message from one client to another, at every QoS, in both directions.
 
-use crate::common::{World, hex, lmq, mqtt, puback, pubcomp, publish, publish_again, publish_flags, pubrec, pubrel, subscribe};
+use crate::common::{
+    World, hex, lmq, mqtt, puback, pubcomp, publish, publish_again, publish_flags, pubrec, pubrel, subscribe,
+};
 
 fn pair(qos: u8) -> World {
     let mut world = World::new(mqtt(1));

@@ -211,7 +211,10 @@ fn a_trailing_slash_makes_no_difference_and_is_delivered_as_published() {
     world.connect(P);
     world.connect(S);
     world.subscribe(S, "T/notice/", 0);
-    world.send(P, [publish("T/notice", "a", 0, 0), publish("T/notice/", "b", 0, 0), publish("T/notice//", "c", 0, 0)].concat());
+    world.send(
+        P,
+        [publish("T/notice", "a", 0, 0), publish("T/notice/", "b", 0, 0), publish("T/notice//", "c", 0, 0)].concat(),
+    );
     world.expect([format!("{S}: q0 T/notice a"), format!("{S}: q0 T/notice/ b")]);
     // The other spelling is the same subscription.
     world.subscribe(S, "T/notice", 1);
@@ -258,7 +261,9 @@ fn what_is_not_allowed_is_refused_in_standard_mqtt() {
 fn what_is_not_allowed_closes_in_profile_lmq() {
     let mut world = World::new(lmq(1));
     world.authenticate_by(only(Access::Write, "T/#"));
-    for bytes in [subscribe(1, &[("T/x", 0)]), publish("room/x", "x", 0, 0), publish("room/p2p/GID_Test@@@s", "x", 0, 0)] {
+    for bytes in
+        [subscribe(1, &[("T/x", 0)]), publish("room/x", "x", 0, 0), publish("room/p2p/GID_Test@@@s", "x", 0, 0)]
+    {
         world.connect(S);
         world.send(S, bytes);
         world.expect([format!("status tcpclean {S}"), format!("{S}: closed not_authorized")]);

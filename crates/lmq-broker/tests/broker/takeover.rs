@@ -30,7 +30,9 @@ fn a_kept_session_moves_to_the_new_connection_and_what_was_open_comes_again() {
 
 #[test]
 fn every_combination_of_clean_and_kept_hands_over_as_the_standard_says() {
-    for (first, second, present) in [(false, false, true), (false, true, false), (true, false, false), (true, true, false)] {
+    for (first, second, present) in
+        [(false, false, true), (false, true, false), (true, false, false), (true, true, false)]
+    {
         let connect = |clean| Connect { clean, ..Connect::new("s") };
         let mut world = World::new(mqtt(1));
         world.connect_with("s", &connect(first));

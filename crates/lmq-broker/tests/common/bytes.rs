@@ -4,14 +4,8 @@ use lmq_codec::{Delivery, Packet, Split, Version, split};
 
 /// Bytes from hexadecimal text; spaces are for the reader.
 pub fn hex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text
-        .bytes()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
-    digits
-        .chunks(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
+    let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+    digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
 /// What a CONNECT asks for.
@@ -27,22 +21,12 @@ pub struct Connect {
 
 impl Connect {
     pub fn new(client_id: &str) -> Self {
-        Self {
-            client_id: client_id.into(),
-            clean: true,
-            keep_alive: 0,
-            username: None,
-            password: None,
-            level: 4,
-        }
+        Self { client_id: client_id.into(), clean: true, keep_alive: 0, username: None, password: None, level: 4 }
     }
 
     /// Clean session 0.
     pub fn kept(client_id: &str) -> Self {
-        Self {
-            clean: false,
-            ..Self::new(client_id)
-        }
+        Self { clean: false, ..Self::new(client_id) }
     }
 
     pub fn keep_alive(self, keep_alive: u16) -> Self {
@@ -50,11 +34,7 @@ impl Connect {
     }
 
     pub fn credentials(self, username: &str, password: &str) -> Self {
-        Self {
-            username: Some(username.into()),
-            password: Some(password.into()),
-            ..self
-        }
+        Self { username: Some(username.into()), password: Some(password.into()), ..self }
     }
 
     pub fn level(self, level: u8) -> Self {
@@ -62,20 +42,12 @@ impl Connect {
     }
 
     pub fn bytes(&self) -> Vec<u8> {
-        let flags = u8::from(self.clean) << 1
-            | u8::from(self.password.is_some()) << 6
-            | u8::from(self.username.is_some()) << 7;
+        let flags =
+            u8::from(self.clean) << 1 | u8::from(self.password.is_some()) << 6 | u8::from(self.username.is_some()) << 7;
         let mut body = text(if self.level == 3 { "MQIsdp" } else { "MQTT" });
         body.extend([self.level, flags]);
         body.extend(self.keep_alive.to_be_bytes());
-        for field in [
-            Some(&self.client_id),
-            self.username.as_ref(),
-            self.password.as_ref(),
-        ]
-        .into_iter()
-        .flatten()
-        {
+        for field in [Some(&self.client_id), self.username.as_ref(), self.password.as_ref()].into_iter().flatten() {
             body.extend(text(field));
         }
         packet(0x10, &body)
@@ -158,13 +130,10 @@ fn text(text: &str) -> Vec<u8> {
 pub fn take_packets(received: &mut Vec<u8>) -> Vec<String> {
     let mut lines = Vec::new();
     loop {
-        let Split::Frame { frame, rest } =
-            split(received, u32::MAX).expect("the server sends frames")
-        else {
+        let Split::Frame { frame, rest } = split(received, u32::MAX).expect("the server sends frames") else {
             return lines;
         };
-        let packet =
-            Packet::decode(frame, Version::V3_1_1).expect("the server sends packets of MQTT 3.1.1");
+        let packet = Packet::decode(frame, Version::V3_1_1).expect("the server sends packets of MQTT 3.1.1");
         lines.push(line(&packet));
         let left = rest.len();
         received.drain(..received.len() - left);
@@ -187,11 +156,7 @@ fn line(packet: &Packet<'_>) -> String {
     let mut bytes = Vec::new();
     encoder.write(&mut bytes);
     match packet {
-        Packet::ConnAck(_) => format!(
-            "CONNACK {}{}",
-            bytes[3],
-            if bytes[2] == 1 { " present" } else { "" }
-        ),
+        Packet::ConnAck(_) => format!("CONNACK {}{}", bytes[3], if bytes[2] == 1 { " present" } else { "" }),
         Packet::SubAck(ack) => format!("SUBACK {} {:?}", ack.id.value(), &bytes[4..]),
         Packet::Publish(publish) => {
             let delivery = match publish.delivery {

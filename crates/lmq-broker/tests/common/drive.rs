@@ -1,9 +1,7 @@
 //! The driver: carries out what the machines want, in their order, until they want nothing.
 
 use bytes::Buf;
-use lmq_broker::{
-    CloseReason, ConnId, Done, Flow, FrontOutput, Output, RouteMessage, ShardId, StoreOp, Ticket,
-};
+use lmq_broker::{CloseReason, ConnId, Done, Flow, FrontOutput, Output, RouteMessage, ShardId, StoreOp, Ticket};
 
 use super::{Client, Place, StoreMode, World, take_packets};
 
@@ -55,10 +53,7 @@ impl World {
 
     pub(super) fn set_clock(&mut self, at: lmq_broker::Instant) {
         let span = at.saturating_since(self.now.monotonic);
-        self.now = lmq_broker::Now {
-            monotonic: at,
-            wall: self.now.wall.plus(span.as_millis() as u64),
-        };
+        self.now = lmq_broker::Now { monotonic: at, wall: self.now.wall.plus(span.as_millis() as u64) };
     }
 
     /// Hands bytes to the machine that has the connection, or keeps them while it does not read.
@@ -133,47 +128,30 @@ impl World {
                 let verdict = (self.auth)(&request);
                 match &mut self.auth_held {
                     Some(held) => held.push_back((node, ticket, verdict)),
-                    None => self.nodes[node]
-                        .shard
-                        .handle_verdict(self.now, ticket, verdict),
+                    None => self.nodes[node].shard.handle_verdict(self.now, ticket, verdict),
                 }
             }
             Output::Store { ticket, op } => self.on_store(node, ticket, op),
             Output::Status { ticket, event } => {
                 self.events.push((*event).clone());
-                self.log
-                    .push(format!("status {} {}", event.tag(), event.client_id));
+                self.log.push(format!("status {} {}", event.tag(), event.client_id));
                 if !self.status_held {
-                    self.nodes[node]
-                        .shard
-                        .handle_done(self.now, ticket, Ok(Done::Stored));
+                    self.nodes[node].shard.handle_done(self.now, ticket, Ok(Done::Stored));
                 }
             }
             Output::Uplink { ticket, message } => {
-                self.log
-                    .push(format!("uplink {} of {}", message.topic, message.publisher));
+                self.log.push(format!("uplink {} of {}", message.topic, message.publisher));
                 self.uplinks.push_back((node, ticket));
             }
-            Output::Consumed { source, upto } => {
-                self.log.push(format!("consumed {}@{upto}", source.0))
-            }
+            Output::Consumed { source, upto } => self.log.push(format!("consumed {}@{upto}", source.0)),
             Output::Route { to, message } => {
                 if self.trace_routes {
-                    self.log
-                        .push(format!("route {node}>{} {}", to.0, route_line(&message)));
+                    self.log.push(format!("route {node}>{} {}", to.0, route_line(&message)));
                 }
-                self.links
-                    .entry((node as u16, to.0))
-                    .or_default()
-                    .push_back(message);
+                self.links.entry((node as u16, to.0)).or_default().push_back(message);
             }
-            Output::Dropped {
-                client,
-                reason,
-                count,
-            } => {
-                self.log
-                    .push(format!("{}: dropped {count} {reason:?}", client.client_id));
+            Output::Dropped { client, reason, count } => {
+                self.log.push(format!("{}: dropped {count} {reason:?}", client.client_id));
             }
             other => panic!("unknown output {other:?}"),
         }
@@ -186,11 +164,9 @@ impl World {
         match self.store {
             StoreMode::Execute => self.execute(node, ticket, op),
             StoreMode::Hold => self.nodes[node].held.push_back((ticket, op)),
-            StoreMode::Fail => self.nodes[node].shard.handle_done(
-                self.now,
-                ticket,
-                Err(lmq_broker::Failed::Unavailable),
-            ),
+            StoreMode::Fail => {
+                self.nodes[node].shard.handle_done(self.now, ticket, Err(lmq_broker::Failed::Unavailable))
+            }
         }
     }
 
@@ -227,15 +203,9 @@ impl World {
     }
 
     fn write_dirty(&mut self) -> bool {
-        let dirty: Vec<&'static str> = self
-            .clients
-            .iter()
-            .filter(|(_, client)| client.dirty)
-            .map(|(name, _)| *name)
-            .collect();
-        dirty
-            .into_iter()
-            .fold(false, |moved, name| self.write(name) | moved)
+        let dirty: Vec<&'static str> =
+            self.clients.iter().filter(|(_, client)| client.dirty).map(|(name, _)| *name).collect();
+        dirty.into_iter().fold(false, |moved, name| self.write(name) | moved)
     }
 
     /// One write; says whether it moved anything.
@@ -249,9 +219,7 @@ impl World {
         let mut taken = Vec::new();
         match client.place {
             Place::Front(node, conn) => read(nodes[node].front.outgoing(conn), None, &mut taken),
-            Place::Shard(node, conn) => {
-                read(nodes[node].shard.outgoing(conn), now_budget, &mut taken)
-            }
+            Place::Shard(node, conn) => read(nodes[node].shard.outgoing(conn), now_budget, &mut taken),
             Place::Gone => return false,
         }
         if let Place::Shard(node, conn) = client.place {
@@ -264,8 +232,7 @@ impl World {
         client.transcript.extend_from_slice(&taken);
         client.received.append(&mut taken);
         let lines = take_packets(&mut client.received);
-        self.log
-            .extend(lines.into_iter().map(|line| format!("{name}: {line}")));
+        self.log.extend(lines.into_iter().map(|line| format!("{name}: {line}")));
         moved
     }
 
@@ -277,24 +244,15 @@ impl World {
     }
 
     pub(super) fn deliver_from(&mut self, from: u16, to: u16) -> bool {
-        let Some(message) = self
-            .links
-            .get_mut(&(from, to))
-            .and_then(|queue| queue.pop_front())
-        else {
+        let Some(message) = self.links.get_mut(&(from, to)).and_then(|queue| queue.pop_front()) else {
             return false;
         };
-        self.nodes[usize::from(to)]
-            .shard
-            .handle_route(self.now, ShardId(from), message);
+        self.nodes[usize::from(to)].shard.handle_route(self.now, ShardId(from), message);
         true
     }
 
     fn at(&self, place: Place) -> Option<&'static str> {
-        self.clients
-            .iter()
-            .find(|(_, client)| client.place == place)
-            .map(|(name, _)| *name)
+        self.clients.iter().find(|(_, client)| client.place == place).map(|(name, _)| *name)
     }
 
     pub(super) fn client(&mut self, name: &'static str) -> &mut Client {
@@ -337,55 +295,31 @@ fn asked(ticket: bool) -> &'static str {
 fn store_line(op: &StoreOp) -> String {
     match op {
         StoreOp::Restore { .. } => "restore".into(),
-        StoreOp::OpenSession { client, clean } => format!(
-            "open {}{}",
-            client.client_id,
-            if *clean { " clean" } else { "" }
-        ),
-        StoreOp::SaveSession {
-            client,
-            subscribed,
-            unsubscribed,
-        } => {
-            let more: String = subscribed
-                .iter()
-                .map(|(filter, qos)| format!(" +{filter}:{}", u8::from(*qos)))
-                .collect();
-            let less: String = unsubscribed
-                .iter()
-                .map(|filter| format!(" -{filter}"))
-                .collect();
+        StoreOp::OpenSession { client, clean } => {
+            format!("open {}{}", client.client_id, if *clean { " clean" } else { "" })
+        }
+        StoreOp::SaveSession { client, subscribed, unsubscribed } => {
+            let more: String =
+                subscribed.iter().map(|(filter, qos)| format!(" +{filter}:{}", u8::from(*qos))).collect();
+            let less: String = unsubscribed.iter().map(|filter| format!(" -{filter}")).collect();
             format!("save {}{more}{less}", client.client_id)
         }
         StoreOp::DropSession { client } => format!("drop {}", client.client_id),
         StoreOp::Append { queues, dedup, .. } => {
             let slots: String = queues
                 .iter()
-                .map(|slot| {
-                    format!(
-                        " {}@{}:{}",
-                        slot.client.client_id,
-                        slot.seq,
-                        u8::from(slot.qos)
-                    )
-                })
+                .map(|slot| format!(" {}@{}:{}", slot.client.client_id, slot.seq, u8::from(slot.qos)))
                 .collect();
-            let dedup = dedup.as_ref().map_or(String::new(), |(client, id)| {
-                format!(" dedup {}#{}", client.client_id, id.value())
-            });
+            let dedup = dedup
+                .as_ref()
+                .map_or(String::new(), |(client, id)| format!(" dedup {}#{}", client.client_id, id.value()));
             format!("append{slots}{dedup}")
         }
         StoreOp::Fetch { client, from, .. } => format!("fetch {}@{from}", client.client_id),
         StoreOp::Remove { client, seqs } => format!("remove {}@{seqs:?}", client.client_id),
-        StoreOp::SetInflight {
-            client,
-            packet_id,
-            state,
-        } => format!(
-            "inflight {}#{} {state:?}",
-            client.client_id,
-            packet_id.value()
-        ),
+        StoreOp::SetInflight { client, packet_id, state } => {
+            format!("inflight {}#{} {state:?}", client.client_id, packet_id.value())
+        }
         StoreOp::ReleaseInbound { client, packet_id } => {
             format!("release {}#{}", client.client_id, packet_id.value())
         }

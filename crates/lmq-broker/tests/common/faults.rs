@@ -100,10 +100,7 @@ impl World {
 
     /// Delivers the oldest message of one link.
     pub fn release_route(&mut self, from: u16, to: u16) {
-        assert!(
-            self.deliver_from(from, to),
-            "nothing waits from {from} to {to}"
-        );
+        assert!(self.deliver_from(from, to), "nothing waits from {from} to {to}");
         self.run();
     }
 

@@ -18,9 +18,9 @@ use ::bytes::Buf;
 pub use bytes::*;
 use lmq_auth::Permissions;
 use lmq_broker::{
-    AuthRequest, ClientKey, Command, ConnId, Front, Grant, Handoff, Instance, InstanceIndex,
-    Instant, MemoryStore, Message, Now, Peer, Profile, Quota, RouteMessage, SessionView, Settings,
-    Shard, ShardId, SourceId, Stats, StoreOp, Ticket, Transport, UnixMillis, Verdict,
+    AuthRequest, ClientKey, Command, ConnId, Front, Grant, Handoff, Instance, InstanceIndex, Instant, MemoryStore,
+    Message, Now, Peer, Profile, Quota, RouteMessage, SessionView, Settings, Shard, ShardId, SourceId, Stats, StoreOp,
+    Ticket, Transport, UnixMillis, Verdict,
 };
 
 use lmq_model::status::StatusEvent;
@@ -90,22 +90,14 @@ struct Client {
 }
 
 pub fn allow() -> Verdict {
-    Verdict::Allow(Grant {
-        permissions: Permissions::everything(),
-    })
+    Verdict::Allow(Grant { permissions: Permissions::everything() })
 }
 
 /// One instance with the parent topics `T` and `room`, profile lmq.
 pub fn lmq(shards: u16) -> Settings {
-    let instance = Instance {
-        name: "mqtt-cn-test0001".into(),
-        parent_topics: vec!["T".into(), "room".into()],
-        uplink: false,
-    };
-    Settings {
-        instances: vec![instance],
-        ..Settings::new(Profile::lmq(), shards)
-    }
+    let instance =
+        Instance { name: "mqtt-cn-test0001".into(), parent_topics: vec!["T".into(), "room".into()], uplink: false };
+    Settings { instances: vec![instance], ..Settings::new(Profile::lmq(), shards) }
 }
 
 pub fn mqtt(shards: u16) -> Settings {
@@ -119,10 +111,7 @@ impl World {
 
     /// The same with stores that keep so much per session.
     pub fn with_quota(settings: Settings, quota: Quota) -> Self {
-        let now = Now {
-            monotonic: Instant::from_micros(1_000_000),
-            wall: UnixMillis::new(WALL),
-        };
+        let now = Now { monotonic: Instant::from_micros(1_000_000), wall: UnixMillis::new(WALL) };
         let mut world = Self {
             settings: Arc::new(settings),
             now,
@@ -142,19 +131,14 @@ impl World {
             ports: 40_000,
             starts: 0,
         };
-        let stores = (0..world.settings.shards)
-            .map(|_| MemoryStore::new(quota))
-            .collect();
+        let stores = (0..world.settings.shards).map(|_| MemoryStore::new(quota)).collect();
         world.start(stores);
         world
     }
 
     /// Ends every shard where it stands and starts new ones over the same stores.
     pub fn restart(&mut self) {
-        let stores = std::mem::take(&mut self.nodes)
-            .into_iter()
-            .map(|node| node.store)
-            .collect();
+        let stores = std::mem::take(&mut self.nodes).into_iter().map(|node| node.store).collect();
         self.clients.clear();
         self.links.clear();
         self.start(stores);
@@ -163,20 +147,10 @@ impl World {
     fn start(&mut self, stores: Vec<MemoryStore>) {
         self.starts += 1;
         for (id, store) in (0..).zip(stores) {
-            let seed = |machine: u8| {
-                [id as u8, machine, self.starts, 7]
-                    .repeat(8)
-                    .try_into()
-                    .unwrap()
-            };
+            let seed = |machine: u8| [id as u8, machine, self.starts, 7].repeat(8).try_into().unwrap();
             let front = Front::new(self.settings.clone(), seed(0));
             let shard = Shard::new(ShardId(id), self.settings.clone(), seed(1));
-            self.nodes.push(Node {
-                front,
-                shard,
-                store,
-                held: VecDeque::new(),
-            });
+            self.nodes.push(Node { front, shard, store, held: VecDeque::new() });
         }
         self.run();
     }
@@ -190,16 +164,8 @@ impl World {
     pub fn open_at(&mut self, node: usize, name: &'static str) {
         self.ports += 1;
         let addr = ([127, 0, 0, 1], self.ports).into();
-        let peer = Peer {
-            addr,
-            transport: Transport::Tcp,
-            local: true,
-            tls: None,
-        };
-        let conn = self.nodes[node]
-            .front
-            .accept(self.now, peer)
-            .expect("room for a connection");
+        let peer = Peer { addr, transport: Transport::Tcp, local: true, tls: None };
+        let conn = self.nodes[node].front.accept(self.now, peer).expect("room for a connection");
         let client = Client {
             place: Place::Front(node, conn),
             received: Vec::new(),
@@ -211,10 +177,7 @@ impl World {
             closing: false,
         };
         let before = self.clients.insert(name, client);
-        assert!(
-            before.is_none_or(|before| before.place == Place::Gone),
-            "{name} is connected"
-        );
+        assert!(before.is_none_or(|before| before.place == Place::Gone), "{name} is connected");
     }
 
     /// Sends a CONNECT on a new connection.
@@ -248,7 +211,12 @@ impl World {
     #[track_caller]
     pub fn reconnect_kept_with<const N: usize>(&mut self, name: &'static str, lines: [&str; N]) {
         self.connect_with(name, &Connect::kept(name));
-        assert_eq!(self.log.first().map(String::as_str), Some(&*format!("{name}: CONNACK 0 present")), "{:?}", self.log);
+        assert_eq!(
+            self.log.first().map(String::as_str),
+            Some(&*format!("{name}: CONNACK 0 present")),
+            "{:?}",
+            self.log
+        );
         self.log.remove(0);
         self.expect(lines);
     }
@@ -294,9 +262,7 @@ impl World {
 
     /// A message of the MQ side for the clients of every shard.
     pub fn downlink(&mut self, node: usize, source: u32, position: u64, message: &Arc<Message>) {
-        self.nodes[node]
-            .shard
-            .handle_downlink(self.now, SourceId(source), position, message);
+        self.nodes[node].shard.handle_downlink(self.now, SourceId(source), position, message);
         self.run();
     }
 
@@ -350,16 +316,11 @@ impl World {
     }
 
     pub fn is_gone(&self, name: &str) -> bool {
-        self.clients
-            .get(name)
-            .is_none_or(|client| client.place == Place::Gone)
+        self.clients.get(name).is_none_or(|client| client.place == Place::Gone)
     }
 
     pub fn key(&self, client_id: &str) -> ClientKey {
-        ClientKey {
-            instance: InstanceIndex(0),
-            client_id: client_id.into(),
-        }
+        ClientKey { instance: InstanceIndex(0), client_id: client_id.into() }
     }
 
     pub fn shard_of(&self, client_id: &str) -> usize {
@@ -367,9 +328,7 @@ impl World {
     }
 
     pub fn session(&self, client_id: &str) -> Option<SessionView> {
-        self.nodes[self.shard_of(client_id)]
-            .shard
-            .session(&self.key(client_id))
+        self.nodes[self.shard_of(client_id)].shard.session(&self.key(client_id))
     }
 
     /// How many bytes wait for a client.
@@ -383,9 +342,7 @@ impl World {
     /// The numbers of all shards together.
     pub fn stats(&self) -> Stats {
         let mut sum = Stats::default();
-        self.nodes
-            .iter()
-            .for_each(|node| sum.add(&node.shard.stats()));
+        self.nodes.iter().for_each(|node| sum.add(&node.shard.stats()));
         sum
     }
 

@@ -11,25 +11,12 @@ pub struct PayloadError {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    TooLarge {
-        len: usize,
-    },
+    TooLarge { len: usize },
     NotObject,
-    Syntax {
-        line: usize,
-        column: usize,
-    },
-    Twice {
-        key: &'static str,
-    },
-    Missing {
-        key: &'static str,
-        expected: &'static str,
-    },
-    Value {
-        key: &'static str,
-        expected: &'static str,
-    },
+    Syntax { line: usize, column: usize },
+    Twice { key: &'static str },
+    Missing { key: &'static str, expected: &'static str },
+    Value { key: &'static str, expected: &'static str },
 }
 
 impl PayloadError {

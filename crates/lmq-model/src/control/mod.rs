@@ -62,9 +62,7 @@ impl ControlTopic {
         if !is_reserved(topic) {
             return None;
         }
-        Self::ALL
-            .into_iter()
-            .find(|control| control.as_str() == topic)
+        Self::ALL.into_iter().find(|control| control.as_str() == topic)
     }
 
     /// The topic name.
@@ -82,10 +80,7 @@ impl ControlTopic {
     /// Whether clients publish to it; the others are published to clients without a subscription.
     #[must_use]
     pub const fn is_request(self) -> bool {
-        matches!(
-            self,
-            Self::UploadToken | Self::GetOfflineMsg | Self::EnableOrderMsg
-        )
+        matches!(self, Self::UploadToken | Self::GetOfflineMsg | Self::EnableOrderMsg)
     }
 }
 
@@ -98,7 +93,5 @@ impl fmt::Display for ControlTopic {
 /// Whether a topic name or filter lies in the gateway's own space: `$SYS` and everything below it.
 #[must_use]
 pub fn is_reserved(topic: &str) -> bool {
-    topic
-        .strip_prefix("$SYS")
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    topic.strip_prefix("$SYS").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }

@@ -40,22 +40,12 @@ pub(super) fn read<'a, const N: usize>(
     }
     let mut twice = None;
     let mut reader = serde_json::Deserializer::from_slice(payload);
-    let fields = Fields {
-        keys,
-        twice: &mut twice,
-    };
-    let values = fields
-        .deserialize(&mut reader)
-        .and_then(|values| reader.end().map(|()| values));
+    let fields = Fields { keys, twice: &mut twice };
+    let values = fields.deserialize(&mut reader).and_then(|values| reader.end().map(|()| values));
     if let Some(key) = twice {
         return Err(fail(Kind::Twice { key }));
     }
-    values.map_err(|error| {
-        fail(Kind::Syntax {
-            line: error.line(),
-            column: error.column(),
-        })
-    })
+    values.map_err(|error| fail(Kind::Syntax { line: error.line(), column: error.column() }))
 }
 
 struct Fields<'k, const N: usize> {
@@ -83,9 +73,7 @@ impl<'de, const N: usize> Visitor<'de> for Fields<'_, N> {
         let mut seen = [false; N];
         while let Some(Scalar(key)) = map.next_key()? {
             let known = match &key {
-                Some(Value::Text(key)) => {
-                    self.keys.iter().position(|names| names.contains(&&**key))
-                }
+                Some(Value::Text(key)) => self.keys.iter().position(|names| names.contains(&&**key)),
                 _ => None,
             };
             let Some(index) = known else {

@@ -21,10 +21,7 @@ impl GetOfflineMsg {
     /// A request for `batch` messages, brought into 1 to [`BATCH_MAX`](Self::BATCH_MAX).
     #[must_use]
     pub fn new(batch: u8, order: PushOrder) -> Self {
-        Self {
-            batch: batch.clamp(1, Self::BATCH_MAX),
-            order,
-        }
+        Self { batch: batch.clamp(1, Self::BATCH_MAX), order }
     }
 
     /// Reads a payload.
@@ -40,15 +37,11 @@ impl GetOfflineMsg {
         let fail = |key, expected| PayloadError::new(topic, Kind::Value { key, expected });
         let batch = match batch {
             None => Self::BATCH_MAX,
-            Some(value) => {
-                clamp(&value).ok_or_else(|| fail(MAX_PUSH_NUM, "a whole number, 1 to 30"))?
-            }
+            Some(value) => clamp(&value).ok_or_else(|| fail(MAX_PUSH_NUM, "a whole number, 1 to 30"))?,
         };
         let order = match order {
             None => PushOrder::OldestFirst,
-            Some(value) => {
-                order_of(&value).ok_or_else(|| fail(PUSH_ORDER, "\"ASC\" or \"DESC\""))?
-            }
+            Some(value) => order_of(&value).ok_or_else(|| fail(PUSH_ORDER, "\"ASC\" or \"DESC\""))?,
         };
         Ok(Self { batch, order })
     }
@@ -91,9 +84,7 @@ fn order_of(value: &Value<'_>) -> Option<PushOrder> {
     let Value::Text(text) = value else {
         return None;
     };
-    [PushOrder::OldestFirst, PushOrder::NewestFirst]
-        .into_iter()
-        .find(|order| text.eq_ignore_ascii_case(order.as_str()))
+    [PushOrder::OldestFirst, PushOrder::NewestFirst].into_iter().find(|order| text.eq_ignore_ascii_case(order.as_str()))
 }
 
 fn clamp(value: &Value<'_>) -> Option<u8> {
@@ -102,9 +93,7 @@ fn clamp(value: &Value<'_>) -> Option<u8> {
         Value::Unsigned(n) => u8::try_from((*n).clamp(1, max)).ok(),
         Value::Negative(_) => Some(1),
         // Integers beyond 64 bits arrive as floats.
-        Value::Float(n) if *n >= f64::from(GetOfflineMsg::BATCH_MAX) => {
-            Some(GetOfflineMsg::BATCH_MAX)
-        }
+        Value::Float(n) if *n >= f64::from(GetOfflineMsg::BATCH_MAX) => Some(GetOfflineMsg::BATCH_MAX),
         Value::Text(text) => from_digits(text),
         Value::Float(_) | Value::Bool(_) | Value::Other => None,
     }

@@ -61,9 +61,6 @@ impl<'a> UploadToken<'a> {
 
 impl fmt::Debug for UploadToken<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("UploadToken")
-            .field("token", &..)
-            .field("access", &self.access)
-            .finish()
+        f.debug_struct("UploadToken").field("token", &..).field("access", &self.access).finish()
     }
 }

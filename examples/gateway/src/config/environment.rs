@@ -66,9 +66,7 @@ pub(super) fn serve_args() -> Result<ServeArgs, Error> {
 /// The text of a flag's variable.
 pub(crate) fn text(flag: &str) -> Result<Option<String>, Error> {
     let not_text = |_| Error::new(format_args!("{}: the value is not UTF-8", variable(flag)));
-    value_of(flag)
-        .map(|value| value.into_string().map_err(not_text))
-        .transpose()
+    value_of(flag).map(|value| value.into_string().map_err(not_text)).transpose()
 }
 
 pub(crate) fn path(flag: &str) -> Option<PathBuf> {
@@ -76,9 +74,7 @@ pub(crate) fn path(flag: &str) -> Option<PathBuf> {
 }
 
 pub(crate) fn boolean(flag: &str) -> Result<Option<bool>, Error> {
-    text(flag)?
-        .map(|text| parse_boolean(&variable(flag), &text))
-        .transpose()
+    text(flag)?.map(|text| parse_boolean(&variable(flag), &text)).transpose()
 }
 
 /// `true` or `false` as given by the flag or variable `place`.
@@ -93,10 +89,7 @@ pub(crate) fn unknown_variables() -> Vec<String> {
     let ours = |name: &OsString| name.to_string_lossy().starts_with("LMQ_") && !is_known(name);
     let mut names: Vec<_> = env::vars_os().map(|(name, _)| name).filter(ours).collect();
     names.sort();
-    names
-        .iter()
-        .map(|name| name.to_string_lossy().into_owned())
-        .collect()
+    names.iter().map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
 fn value_of(flag: &str) -> Option<OsString> {

@@ -71,19 +71,9 @@ impl File {
         let limits = root.section("limits").map(limits).unwrap_or_default();
         let mut ids = BTreeSet::new();
         let sections = root.sections("instance", "instance");
-        let instances = sections
-            .into_iter()
-            .filter_map(|section| instance(section, folder, &mut ids))
-            .collect();
+        let instances = sections.into_iter().filter_map(|section| instance(section, folder, &mut ids)).collect();
         root.finish();
-        (
-            Self {
-                layer,
-                limits,
-                instances,
-            },
-            document.into_problems(),
-        )
+        (Self { layer, limits, instances }, document.into_problems())
     }
 }
 
@@ -93,18 +83,8 @@ fn listeners(mut section: Section<'_, '_>) -> BTreeMap<ListenerKind, Placed<Vec<
         let Some(placed) = section.texts(kind.as_str(), value::addresses) else {
             continue;
         };
-        let addresses = placed
-            .value
-            .into_iter()
-            .flat_map(|item| item.value)
-            .collect();
-        found.insert(
-            kind,
-            Placed {
-                value: addresses,
-                origin: placed.origin,
-            },
-        );
+        let addresses = placed.value.into_iter().flat_map(|item| item.value).collect();
+        found.insert(kind, Placed { value: addresses, origin: placed.origin });
     }
     section.finish();
     found
@@ -113,59 +93,33 @@ fn listeners(mut section: Section<'_, '_>) -> BTreeMap<ListenerKind, Placed<Vec<
 fn limits(mut section: Section<'_, '_>) -> Limits {
     let s = &mut section;
     let limits = Limits {
-        connections_max: s
-            .number("connections-max", &(1..=10_000_000))
-            .map(|p| p.value),
+        connections_max: s.number("connections-max", &(1..=10_000_000)).map(|p| p.value),
         sessions_max: s.number("sessions-max", &(1..=10_000_000)).map(|p| p.value),
-        handshakes_max: s
-            .number("handshakes-max", &(1..=1_000_000))
-            .map(|p| p.value),
+        handshakes_max: s.number("handshakes-max", &(1..=1_000_000)).map(|p| p.value),
         connect_timeout: s.duration("connect-timeout", 1..=300).map(|p| p.value),
-        connect_bytes_max: s
-            .bytes("connect-bytes-max", &(64..=1 << 20))
-            .map(|p| p.value),
-        packet_bytes_max: s
-            .bytes("packet-bytes-max", &(64..=268_435_460))
-            .map(|p| p.value),
-        subscriptions_max: s
-            .number("subscriptions-max", &(1..=1_000_000))
-            .map(|p| p.value),
+        connect_bytes_max: s.bytes("connect-bytes-max", &(64..=1 << 20)).map(|p| p.value),
+        packet_bytes_max: s.bytes("packet-bytes-max", &(64..=268_435_460)).map(|p| p.value),
+        subscriptions_max: s.number("subscriptions-max", &(1..=1_000_000)).map(|p| p.value),
         inflight_max: s.number("inflight-max", &(1..=60_000)).map(|p| p.value),
-        queue_messages_max: s
-            .number("queue-messages-max", &(1..=10_000_000))
-            .map(|p| p.value),
-        queue_bytes_max: s
-            .bytes("queue-bytes-max", &(1024..=1 << 31))
-            .map(|p| p.value),
-        outbox_bytes_max: s
-            .bytes("outbox-bytes-max", &(4096..=1 << 30))
-            .map(|p| p.value),
+        queue_messages_max: s.number("queue-messages-max", &(1..=10_000_000)).map(|p| p.value),
+        queue_bytes_max: s.bytes("queue-bytes-max", &(1024..=1 << 31)).map(|p| p.value),
+        outbox_bytes_max: s.bytes("outbox-bytes-max", &(4096..=1 << 30)).map(|p| p.value),
         keep_alive_max: s.duration("keep-alive-max", 1..=65_535).map(|p| p.value),
         stall_max: s.duration("stall-max", 1..=3600).map(|p| p.value),
         pause_max: s.duration("pause-max", 1..=3600).map(|p| p.value),
         linger: s.duration("linger", 0..=300).map(|p| p.value),
         drain_grace: s.duration("drain-grace", 0..=3600).map(|p| p.value),
-        http_connections_max: s
-            .number("http-connections-max", &(1..=100_000))
-            .map(|p| p.value),
+        http_connections_max: s.number("http-connections-max", &(1..=100_000)).map(|p| p.value),
     };
     section.finish();
     limits
 }
 
-fn instance(
-    mut section: Section<'_, '_>,
-    folder: &Path,
-    ids: &mut BTreeSet<InstanceId>,
-) -> Option<Instance> {
+fn instance(mut section: Section<'_, '_>, folder: &Path, ids: &mut BTreeSet<InstanceId>) -> Option<Instance> {
     let had_id = section.has("id");
     let id = section.text("id", |text| {
         let id: InstanceId = text.parse().map_err(|e| format!("{e}"))?;
-        if ids.insert(id.clone()) {
-            Ok(id)
-        } else {
-            Err(format!("{text:?} is used by another instance"))
-        }
+        if ids.insert(id.clone()) { Ok(id) } else { Err(format!("{text:?} is used by another instance")) }
     });
     if !had_id {
         section.missing("id", "\"mqtt-cn-0123abcd\"");
@@ -173,25 +127,14 @@ fn instance(
     let mut seen = BTreeSet::new();
     let topics = section.texts("topics", |text| {
         let topic: ParentTopic = text.parse().map_err(|e| format!("{e}"))?;
-        if seen.insert(topic.clone()) {
-            Ok(topic)
-        } else {
-            Err(format!("{text:?} stands here twice"))
-        }
+        if seen.insert(topic.clone()) { Ok(topic) } else { Err(format!("{text:?} stands here twice")) }
     });
     let topics = topics.map(|list| list.value.into_iter().map(|item| item.value).collect());
     let mut taken = Taken::default();
     let sections = section.sections("account", "instance.account");
-    let accounts = sections
-        .into_iter()
-        .filter_map(|section| account(section, folder, &mut taken))
-        .collect();
+    let accounts = sections.into_iter().filter_map(|section| account(section, folder, &mut taken)).collect();
     section.finish();
-    Some(Instance {
-        id: id?.value,
-        topics: topics.unwrap_or_default(),
-        accounts,
-    })
+    Some(Instance { id: id?.value, topics: topics.unwrap_or_default(), accounts })
 }
 
 /// What belongs to one account and to no other of the instance.
@@ -206,11 +149,7 @@ fn account(mut section: Section<'_, '_>, folder: &Path, taken: &mut Taken) -> Op
     let access_key = section.text("access-key", |text| {
         value::access_key(text)?;
         let fresh = taken.access_keys.insert(text.to_owned());
-        if fresh {
-            Ok(text.to_owned())
-        } else {
-            Err("is used by another account of this instance".to_owned())
-        }
+        if fresh { Ok(text.to_owned()) } else { Err("is used by another account of this instance".to_owned()) }
     });
     if !had_access_key {
         section.missing("access-key", "\"...\"");
@@ -219,21 +158,11 @@ fn account(mut section: Section<'_, '_>, folder: &Path, taken: &mut Taken) -> Op
     let groups = section.texts("groups", |text| {
         let group: GroupId = text.parse().map_err(|e| format!("{e}"))?;
         let fresh = taken.groups.insert(group.clone());
-        if fresh {
-            Ok(group)
-        } else {
-            Err(format!(
-                "{text:?} belongs to an account of this instance already"
-            ))
-        }
+        if fresh { Ok(group) } else { Err(format!("{text:?} belongs to an account of this instance already")) }
     });
     let groups = groups.map(|list| list.value.into_iter().map(|item| item.value).collect());
     section.finish();
-    Some(Account {
-        access_key: access_key?.value,
-        secret_key: secret_key?,
-        groups: groups.unwrap_or_default(),
-    })
+    Some(Account { access_key: access_key?.value, secret_key: secret_key?, groups: groups.unwrap_or_default() })
 }
 
 fn secret_key(section: &mut Section<'_, '_>, folder: &Path) -> Option<SecretKey> {
@@ -254,9 +183,5 @@ fn secret_key(section: &mut Section<'_, '_>, folder: &Path) -> Option<SecretKey>
 }
 
 fn path_in(folder: &Path, text: &str) -> Result<PathBuf, String> {
-    if text.is_empty() {
-        Err("the path is empty".to_owned())
-    } else {
-        Ok(folder.join(text))
-    }
+    if text.is_empty() { Err("the path is empty".to_owned()) } else { Ok(folder.join(text)) }
 }

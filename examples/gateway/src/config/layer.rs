@@ -57,11 +57,7 @@ pub(super) struct Layer {
 
 impl Layer {
     /// Reads `args`; `origin` makes a place of a flag's name.
-    pub(super) fn of_texts(
-        args: &ServeArgs,
-        origin: fn(&'static str) -> Origin,
-        problems: &mut Vec<Problem>,
-    ) -> Self {
+    pub(super) fn of_texts(args: &ServeArgs, origin: fn(&'static str) -> Origin, problems: &mut Vec<Problem>) -> Self {
         let mut texts = Texts { origin, problems };
         let mut listeners = BTreeMap::new();
         for (kind, text) in [
@@ -84,17 +80,9 @@ impl Layer {
             data: texts.path("data", args.data.as_ref()),
             memory: texts.parse("memory", args.memory.as_deref(), value::boolean),
             threads: texts.parse("threads", args.threads.as_deref(), value::threads),
-            allow_anonymous: texts.parse(
-                "allow-anonymous",
-                args.allow_anonymous.as_deref(),
-                value::boolean,
-            ),
+            allow_anonymous: texts.parse("allow-anonymous", args.allow_anonymous.as_deref(), value::boolean),
             log_level: texts.parse("log-level", args.log_level.as_deref(), value::log_level),
-            log_format: texts.parse(
-                "log-format",
-                args.log_format.as_deref(),
-                LogFormat::from_str,
-            ),
+            log_format: texts.parse("log-format", args.log_format.as_deref(), LogFormat::from_str),
         }
     }
 }
@@ -115,20 +103,14 @@ impl Texts<'_> {
         match parse(text?) {
             Ok(value) => Some(Placed { value, origin }),
             Err(text) => {
-                self.problems.push(Problem {
-                    origin: Some(origin),
-                    text,
-                });
+                self.problems.push(Problem { origin: Some(origin), text });
                 None
             }
         }
     }
 
     fn path(&mut self, name: &'static str, path: Option<&PathBuf>) -> Option<Placed<PathBuf>> {
-        Some(Placed {
-            value: path?.clone(),
-            origin: (self.origin)(name),
-        })
+        Some(Placed { value: path?.clone(), origin: (self.origin)(name) })
     }
 }
 

@@ -60,41 +60,23 @@ struct Merged<'a> {
 }
 
 impl Merged<'_> {
-    fn config(
-        &self,
-        limits: Limits,
-        instances: Vec<Instance>,
-        problems: &mut Vec<Problem>,
-    ) -> Config {
-        let profile = self
-            .first(|layer| layer.profile.as_ref())
-            .map_or(ProfileName::Lmq, |p| p.value);
+    fn config(&self, limits: Limits, instances: Vec<Instance>, problems: &mut Vec<Problem>) -> Config {
+        let profile = self.first(|layer| layer.profile.as_ref()).map_or(ProfileName::Lmq, |p| p.value);
         let listeners = self.listeners(problems);
         let tls = self.tls(problems);
         self.check_tls(&listeners, tls.is_some(), problems);
-        let remote = listeners
-            .iter()
-            .find(|(_, address, _)| address.is_openly_remote())
-            .map(|(_, _, origin)| origin.clone());
+        let remote =
+            listeners.iter().find(|(_, address, _)| address.is_openly_remote()).map(|(_, _, origin)| origin.clone());
         let config = Config {
             profile,
-            listeners: listeners
-                .into_iter()
-                .map(|(kind, address, _)| (kind, address))
-                .collect(),
+            listeners: listeners.into_iter().map(|(kind, address, _)| (kind, address)).collect(),
             tls,
             storage: self.storage(problems),
-            threads: self
-                .first(|layer| layer.threads.as_ref())
-                .map_or_else(cores, |p| p.value),
+            threads: self.first(|layer| layer.threads.as_ref()).map_or_else(cores, |p| p.value),
             allow_anonymous: self.allow_anonymous(profile, problems),
             log: Log {
-                level: self
-                    .first(|layer| layer.log_level.as_ref())
-                    .map_or(LevelFilter::INFO, |p| p.value),
-                format: self
-                    .first(|layer| layer.log_format.as_ref())
-                    .map_or(LogFormat::Text, |p| p.value),
+                level: self.first(|layer| layer.log_level.as_ref()).map_or(LevelFilter::INFO, |p| p.value),
+                format: self.first(|layer| layer.log_format.as_ref()).map_or(LogFormat::Text, |p| p.value),
             },
             limits,
             instances,
@@ -112,10 +94,7 @@ impl Merged<'_> {
         };
         if placed.value && profile == ProfileName::Lmq {
             let text = "allow-anonymous needs profile mqtt: profile lmq always checks credentials";
-            problems.push(Problem {
-                origin: Some(placed.origin.clone()),
-                text: text.to_owned(),
-            });
+            problems.push(Problem { origin: Some(placed.origin.clone()), text: text.to_owned() });
         }
         placed.value
     }
@@ -125,10 +104,7 @@ impl Merged<'_> {
     }
 
     /// Once an address is named anywhere, only named listeners run; until then the defaults do, except those turned off.
-    fn listeners(
-        &self,
-        problems: &mut Vec<Problem>,
-    ) -> Vec<(ListenerKind, Address, Option<Origin>)> {
+    fn listeners(&self, problems: &mut Vec<Problem>) -> Vec<(ListenerKind, Address, Option<Origin>)> {
         let mut named = BTreeMap::new();
         for kind in ListenerKind::ALL {
             if let Some(placed) = self.first(|layer| layer.listeners.get(&kind)) {
@@ -141,13 +117,9 @@ impl Merged<'_> {
             match named.get(&kind) {
                 Some(placed) => {
                     let addresses = placed.value.iter().cloned();
-                    found.extend(
-                        addresses.map(|address| (kind, address, Some(placed.origin.clone()))),
-                    );
+                    found.extend(addresses.map(|address| (kind, address, Some(placed.origin.clone()))));
                 }
-                None if !any_address => {
-                    found.extend(Address::default_of(kind).map(|address| (kind, address, None)))
-                }
+                None if !any_address => found.extend(Address::default_of(kind).map(|address| (kind, address, None))),
                 None => {}
             }
         }
@@ -163,25 +135,16 @@ impl Merged<'_> {
         let cert = self.first(|layer| layer.tls_cert.as_ref());
         let key = self.first(|layer| layer.tls_key.as_ref());
         match (cert, key) {
-            (Some(cert), Some(key)) => Some(TlsFiles {
-                cert: cert.value.clone(),
-                key: key.value.clone(),
-            }),
+            (Some(cert), Some(key)) => Some(TlsFiles { cert: cert.value.clone(), key: key.value.clone() }),
             (None, None) => None,
             (Some(only), None) => {
                 let text = "a certificate needs its key; give tls-key, too".to_owned();
-                problems.push(Problem {
-                    origin: Some(only.origin.clone()),
-                    text,
-                });
+                problems.push(Problem { origin: Some(only.origin.clone()), text });
                 None
             }
             (None, Some(only)) => {
                 let text = "a key needs its certificate; give tls-cert, too".to_owned();
-                problems.push(Problem {
-                    origin: Some(only.origin.clone()),
-                    text,
-                });
+                problems.push(Problem { origin: Some(only.origin.clone()), text });
                 None
             }
         }
@@ -201,10 +164,7 @@ impl Merged<'_> {
             let text = format!(
                 "{kind} needs a certificate; give tls-cert and tls-key (`gateway cert` makes a pair for localhost)"
             );
-            problems.push(Problem {
-                origin: origin.clone(),
-                text,
-            });
+            problems.push(Problem { origin: origin.clone(), text });
         }
     }
 
@@ -212,18 +172,9 @@ impl Merged<'_> {
         let mut memory_is_refused = false;
         for layer in self.layers {
             match (&layer.data, &layer.memory) {
-                (
-                    Some(_),
-                    Some(Placed {
-                        value: true,
-                        origin,
-                    }),
-                ) => {
+                (Some(_), Some(Placed { value: true, origin })) => {
                     let text = "a data directory and memory exclude each other".to_owned();
-                    problems.push(Problem {
-                        origin: Some(origin.clone()),
-                        text,
-                    });
+                    problems.push(Problem { origin: Some(origin.clone()), text });
                     return Storage::Memory;
                 }
                 (Some(dir), _) => return Storage::Data(dir.value.clone()),
@@ -253,16 +204,10 @@ mod tests {
         let text = include_str!("../../gateway.example.toml");
         let (file, problems) = File::parse(path, text);
         assert_eq!(problems, []);
-        let mut shown = Merged {
-            layers: &[file.layer],
-        }
-        .config(file.limits, file.instances, &mut Vec::new());
+        let mut shown = Merged { layers: &[file.layer] }.config(file.limits, file.instances, &mut Vec::new());
         let with_file = settings::of(&shown);
         assert_eq!(shown.limits.drain_grace(), Limits::default().drain_grace());
-        assert_eq!(
-            shown.limits.http_connections_max(),
-            Limits::default().http_connections_max()
-        );
+        assert_eq!(shown.limits.http_connections_max(), Limits::default().http_connections_max());
         shown.limits = Limits::default();
         assert_eq!(with_file, settings::of(&shown));
     }

@@ -38,11 +38,7 @@ pub(super) struct Section<'d, 'a> {
 
 impl<'a> Document<'a> {
     pub(super) fn new(path: Arc<Path>, text: &'a str) -> Self {
-        Self {
-            path,
-            text,
-            problems: RefCell::default(),
-        }
+        Self { path, text, problems: RefCell::default() }
     }
 
     /// The document as a whole; `None` if its grammar is broken, for then nothing else that is said of it would help.
@@ -56,20 +52,11 @@ impl<'a> Document<'a> {
         }
         let place = table.span();
         let title = "at the top level".to_owned();
-        Some(Section {
-            document: self,
-            title,
-            place,
-            table: table.into_inner(),
-            known: Vec::new(),
-        })
+        Some(Section { document: self, title, place, table: table.into_inner(), known: Vec::new() })
     }
 
     pub(super) fn problem(&self, place: Range<usize>, text: impl Into<String>) {
-        let problem = Problem {
-            origin: Some(self.origin(place)),
-            text: text.into(),
-        };
+        let problem = Problem { origin: Some(self.origin(place)), text: text.into() };
         self.problems.borrow_mut().push(problem);
     }
 
@@ -80,10 +67,7 @@ impl<'a> Document<'a> {
     fn origin(&self, place: Range<usize>) -> Origin {
         let before = self.text.as_bytes().get(..place.start).unwrap_or_default();
         let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        Origin::File {
-            path: Arc::clone(&self.path),
-            line,
-        }
+        Origin::File { path: Arc::clone(&self.path), line }
     }
 }
 
@@ -145,11 +129,7 @@ impl<'d, 'a> Section<'d, 'a> {
             DeValue::Integer(integer) => {
                 let number = u64::from_str_radix(integer.as_str(), integer.radix());
                 let parsed = number.map_err(|_| value::not_a_number(integer.as_str(), range));
-                self.placed(
-                    key,
-                    &value,
-                    parsed.and_then(|number| value::in_range(number, range)),
-                )
+                self.placed(key, &value, parsed.and_then(|number| value::in_range(number, range)))
             }
             other => self.wrong_type(key, &value, "a whole number without quotes", other),
         }
@@ -161,28 +141,16 @@ impl<'d, 'a> Section<'d, 'a> {
         key: &'static str,
         range: &RangeInclusive<u64>,
     ) -> Option<Placed<T>> {
-        if self
-            .table
-            .get(key)
-            .is_none_or(|value| !value.get_ref().is_str())
-        {
+        if self.table.get(key).is_none_or(|value| !value.get_ref().is_str()) {
             return self.number(key, range);
         }
         self.text(key, |text| {
-            let wrong = || {
-                format!(
-                    "{text:?} is not a size; write bytes, or a whole number with KiB, MiB or GiB"
-                )
-            };
+            let wrong = || format!("{text:?} is not a size; write bytes, or a whole number with KiB, MiB or GiB");
             value::in_range(value::bytes(text).ok_or_else(wrong)?, range)
         })
     }
 
-    pub(super) fn duration(
-        &mut self,
-        key: &'static str,
-        seconds: RangeInclusive<u64>,
-    ) -> Option<Placed<Duration>> {
+    pub(super) fn duration(&mut self, key: &'static str, seconds: RangeInclusive<u64>) -> Option<Placed<Duration>> {
         let range = Duration::from_secs(*seconds.start())..=Duration::from_secs(*seconds.end());
         self.text(key, |text| value::duration(text, &range))
     }
@@ -200,23 +168,16 @@ impl<'d, 'a> Section<'d, 'a> {
         let Some(value) = self.take(key) else {
             return Vec::new();
         };
-        let of_tables = matches!(value.get_ref(), DeValue::Array(items) if items.iter().all(|item| item.get_ref().is_table()));
+        let of_tables =
+            matches!(value.get_ref(), DeValue::Array(items) if items.iter().all(|item| item.get_ref().is_table()));
         if !of_tables {
-            let _ = self.wrong_type::<()>(
-                key,
-                &value,
-                &format!("sections under [[{title}]]"),
-                value.get_ref(),
-            );
+            let _ = self.wrong_type::<()>(key, &value, &format!("sections under [[{title}]]"), value.get_ref());
             return Vec::new();
         }
         let DeValue::Array(items) = value.into_inner() else {
             return Vec::new();
         };
-        items
-            .into_iter()
-            .filter_map(|item| self.enter(format!("in [[{title}]]"), item))
-            .collect()
+        items.into_iter().filter_map(|item| self.enter(format!("in [[{title}]]"), item)).collect()
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -225,10 +186,7 @@ impl<'d, 'a> Section<'d, 'a> {
 
     /// Reports `key` as missing.
     pub(super) fn missing(&self, key: &str, example: &str) {
-        self.problem(format!(
-            "{key} is missing {}; write {key} = {example}",
-            self.title
-        ));
+        self.problem(format!("{key} is missing {}; write {key} = {example}", self.title));
     }
 
     /// Reports something about the section as a whole.
@@ -240,11 +198,7 @@ impl<'d, 'a> Section<'d, 'a> {
     pub(super) fn finish(self) {
         for key in self.table.keys() {
             let known = self.known.join(", ");
-            let text = format!(
-                "unknown key {:?} {}; known here: {known}",
-                key.get_ref(),
-                self.title
-            );
+            let text = format!("unknown key {:?} {}; known here: {known}", key.get_ref(), self.title);
             self.document.problem(key.span(), text);
         }
     }
@@ -254,13 +208,7 @@ impl<'d, 'a> Section<'d, 'a> {
         let DeValue::Table(table) = value.into_inner() else {
             return None;
         };
-        Some(Section {
-            document: self.document,
-            title,
-            place,
-            table,
-            known: Vec::new(),
-        })
+        Some(Section { document: self.document, title, place, table, known: Vec::new() })
     }
 
     fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'a>>> {
@@ -268,36 +216,18 @@ impl<'d, 'a> Section<'d, 'a> {
         self.table.remove(key)
     }
 
-    fn placed<T>(
-        &self,
-        key: &str,
-        value: &Spanned<DeValue<'a>>,
-        parsed: Result<T, String>,
-    ) -> Option<Placed<T>> {
+    fn placed<T>(&self, key: &str, value: &Spanned<DeValue<'a>>, parsed: Result<T, String>) -> Option<Placed<T>> {
         match parsed {
-            Ok(parsed) => Some(Placed {
-                value: parsed,
-                origin: self.document.origin(value.span()),
-            }),
+            Ok(parsed) => Some(Placed { value: parsed, origin: self.document.origin(value.span()) }),
             Err(text) => {
-                self.document
-                    .problem(value.span(), format!("{key}: {text}"));
+                self.document.problem(value.span(), format!("{key}: {text}"));
                 None
             }
         }
     }
 
-    fn wrong_type<T>(
-        &self,
-        key: &str,
-        value: &Spanned<DeValue<'a>>,
-        expected: &str,
-        found: &DeValue<'a>,
-    ) -> Option<T> {
-        self.document.problem(
-            value.span(),
-            format!("{key} must be {expected}, not {}", name_of(found)),
-        );
+    fn wrong_type<T>(&self, key: &str, value: &Spanned<DeValue<'a>>, expected: &str, found: &DeValue<'a>) -> Option<T> {
+        self.document.problem(value.span(), format!("{key} must be {expected}, not {}", name_of(found)));
         None
     }
 }

@@ -42,9 +42,7 @@ pub(super) fn log_level(text: &str) -> Result<LevelFilter, String> {
         "info" => Ok(LevelFilter::INFO),
         "debug" => Ok(LevelFilter::DEBUG),
         "trace" => Ok(LevelFilter::TRACE),
-        _ => Err(format!(
-            "{text:?} is not a log level; write off, error, warn, info, debug or trace"
-        )),
+        _ => Err(format!("{text:?} is not a log level; write off, error, warn, info, debug or trace")),
     }
 }
 
@@ -53,18 +51,14 @@ pub(super) fn addresses(text: &str) -> Result<Vec<Address>, String> {
     if text == "off" {
         return Ok(Vec::new());
     }
-    text.split(',')
-        .map(|address| address.trim().parse())
-        .collect()
+    text.split(',').map(|address| address.trim().parse()).collect()
 }
 
 pub(super) fn boolean(text: &str) -> Result<bool, String> {
     match text {
         "true" | "1" | "yes" | "on" => Ok(true),
         "false" | "0" | "no" | "off" => Ok(false),
-        _ => Err(format!(
-            "{text:?} is neither yes nor no; write true or false"
-        )),
+        _ => Err(format!("{text:?} is neither yes nor no; write true or false")),
     }
 }
 
@@ -80,57 +74,29 @@ pub(super) fn duration(text: &str, range: &RangeInclusive<Duration>) -> Result<D
         .and_then(|(number, unit)| Some((number, units.iter().find(|known| known.0 == unit)?.1)))
         .and_then(|(number, millis)| number.checked_mul(millis));
     let Some(millis) = found else {
-        return Err(format!(
-            "{text:?} is not a duration; write a whole number with ms, s, m or h, such as \"10s\""
-        ));
+        return Err(format!("{text:?} is not a duration; write a whole number with ms, s, m or h, such as \"10s\""));
     };
     let value = Duration::from_millis(millis);
     if range.contains(&value) {
         return Ok(value);
     }
-    Err(format!(
-        "{text:?} is out of range; from {:?} to {:?} is allowed",
-        range.start(),
-        range.end()
-    ))
+    Err(format!("{text:?} is out of range; from {:?} to {:?} is allowed", range.start(), range.end()))
 }
 
 /// A number of bytes, with a unit of `KiB`, `MiB` or `GiB` or without.
 pub(super) fn bytes(text: &str) -> Option<u64> {
     let (number, unit) = split_unit(text)?;
-    let units = [
-        ("", 1),
-        ("B", 1),
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-    ];
+    let units = [("", 1), ("B", 1), ("KiB", 1 << 10), ("MiB", 1 << 20), ("GiB", 1 << 30)];
     number.checked_mul(units.iter().find(|known| known.0 == unit)?.1)
 }
 
-pub(super) fn in_range<T: TryFrom<u64>>(
-    number: u64,
-    range: &RangeInclusive<u64>,
-) -> Result<T, String> {
-    let fits = range
-        .contains(&number)
-        .then_some(number)
-        .and_then(|number| T::try_from(number).ok());
-    fits.ok_or_else(|| {
-        format!(
-            "{number} is out of range; from {} to {} is allowed",
-            range.start(),
-            range.end()
-        )
-    })
+pub(super) fn in_range<T: TryFrom<u64>>(number: u64, range: &RangeInclusive<u64>) -> Result<T, String> {
+    let fits = range.contains(&number).then_some(number).and_then(|number| T::try_from(number).ok());
+    fits.ok_or_else(|| format!("{number} is out of range; from {} to {} is allowed", range.start(), range.end()))
 }
 
 pub(super) fn not_a_number(found: &str, range: &RangeInclusive<u64>) -> String {
-    format!(
-        "{found:?} is not a whole number; write one from {} to {}",
-        range.start(),
-        range.end()
-    )
+    format!("{found:?} is not a whole number; write one from {} to {}", range.start(), range.end())
 }
 
 pub(super) fn whole_number(text: &str) -> Option<u64> {
@@ -147,9 +113,7 @@ pub(crate) fn access_key(text: &str) -> Result<(), String> {
 }
 
 fn split_unit(text: &str) -> Option<(u64, &str)> {
-    let at = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let at = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(at);
     Some((whole_number(number)?, unit.trim_start()))
 }
@@ -165,34 +129,13 @@ mod tests {
     #[test]
     fn durations() {
         let long = range(0, 1_000_000);
-        for (text, millis) in [
-            ("10s", 10_000),
-            ("250ms", 250),
-            ("2 m", 120_000),
-            ("1h", 3_600_000),
-            ("0s", 0),
-        ] {
-            assert_eq!(
-                duration(text, &long),
-                Ok(Duration::from_millis(millis)),
-                "{text}"
-            );
+        for (text, millis) in [("10s", 10_000), ("250ms", 250), ("2 m", 120_000), ("1h", 3_600_000), ("0s", 0)] {
+            assert_eq!(duration(text, &long), Ok(Duration::from_millis(millis)), "{text}");
         }
-        for text in [
-            "",
-            "10",
-            "s",
-            "-1s",
-            "1.5s",
-            "1d",
-            "99999999999999999999s",
-            "9999999999999999999h",
-        ] {
+        for text in ["", "10", "s", "-1s", "1.5s", "1d", "99999999999999999999s", "9999999999999999999h"] {
             assert_eq!(
                 duration(text, &long),
-                Err(format!(
-                    "{text:?} is not a duration; write a whole number with ms, s, m or h, such as \"10s\""
-                ))
+                Err(format!("{text:?} is not a duration; write a whole number with ms, s, m or h, such as \"10s\""))
             );
         }
         assert_eq!(
@@ -203,17 +146,8 @@ mod tests {
 
     #[test]
     fn byte_counts() {
-        let cases = [
-            ("0", Some(0)),
-            ("5B", Some(5)),
-            ("64KiB", Some(65_536)),
-            ("16 MiB", Some(16 << 20)),
-        ];
-        for (text, expected) in
-            cases
-                .into_iter()
-                .chain([("", None), ("1KB", None), ("-1", None), ("1.5MiB", None)])
-        {
+        let cases = [("0", Some(0)), ("5B", Some(5)), ("64KiB", Some(65_536)), ("16 MiB", Some(16 << 20))];
+        for (text, expected) in cases.into_iter().chain([("", None), ("1KB", None), ("-1", None), ("1.5MiB", None)]) {
             assert_eq!(bytes(text), expected, "{text}");
         }
         assert_eq!(bytes("99999999999GiB"), None);
@@ -222,13 +156,7 @@ mod tests {
     #[test]
     fn numbers() {
         assert_eq!(threads("64"), Ok(64));
-        assert_eq!(
-            threads("0"),
-            Err("0 is out of range; from 1 to 64 is allowed".to_owned())
-        );
-        assert_eq!(
-            threads("+1"),
-            Err("\"+1\" is not a whole number; write one from 1 to 64".to_owned())
-        );
+        assert_eq!(threads("0"), Err("0 is out of range; from 1 to 64 is allowed".to_owned()));
+        assert_eq!(threads("+1"), Err("\"+1\" is not a whole number; write one from 1 to 64".to_owned()));
     }
 }

@@ -6,11 +6,7 @@ use crate::net::Report;
 pub(super) fn write(page: &mut Page, report: &Report) {
     connections(page, report);
     messages(page, report);
-    page.counter(
-        "lmq_pauses_total",
-        "Times a connection was paused.",
-        &[(&[], report.broker.pauses)],
-    );
+    page.counter("lmq_pauses_total", "Times a connection was paused.", &[(&[], report.broker.pauses)]);
     page.gauge(
         "lmq_effects_pending",
         "Effects handed out and not answered, now.",
@@ -25,38 +21,16 @@ pub(super) fn write(page: &mut Page, report: &Report) {
 
 fn connections(page: &mut Page, report: &Report) {
     let stats = &report.broker;
-    page.gauge(
-        "lmq_connections",
-        "Connections with a CONNECT, now.",
-        &[(&[], stats.connections)],
-    );
-    page.gauge(
-        "lmq_sessions",
-        "Sessions, with or without connection, now.",
-        &[(&[], stats.sessions)],
-    );
-    page.gauge(
-        "lmq_subscriptions",
-        "Subscriptions of all sessions, now.",
-        &[(&[], stats.subscriptions)],
-    );
-    page.counter(
-        "lmq_accepted_total",
-        "Connections accepted.",
-        &[(&[], report.accepted)],
-    );
+    page.gauge("lmq_connections", "Connections with a CONNECT, now.", &[(&[], stats.connections)]);
+    page.gauge("lmq_sessions", "Sessions, with or without connection, now.", &[(&[], stats.sessions)]);
+    page.gauge("lmq_subscriptions", "Subscriptions of all sessions, now.", &[(&[], stats.subscriptions)]);
+    page.counter("lmq_accepted_total", "Connections accepted.", &[(&[], report.accepted)]);
     page.counter(
         "lmq_turned_away_total",
         "Connections closed at once because too many had sent no CONNECT.",
         &[(&[], report.turned_away)],
     );
-    let [
-        protocol,
-        client_id,
-        unavailable,
-        credentials,
-        not_authorized,
-    ] = stats.connects_refused;
+    let [protocol, client_id, unavailable, credentials, not_authorized] = stats.connects_refused;
     page.counter(
         "lmq_connects_total",
         "CONNECT packets by result.",
@@ -69,45 +43,23 @@ fn connections(page: &mut Page, report: &Report) {
             (&[("result", "not_authorized")], not_authorized),
         ],
     );
-    let closed: Vec<_> = report
-        .closed
-        .iter()
-        .map(|(reason, count)| ([("reason", *reason)], *count))
-        .collect();
-    let closed: Vec<(&[(&str, &str)], u64)> = closed
-        .iter()
-        .map(|(labels, count)| (labels.as_slice(), *count))
-        .collect();
+    let closed: Vec<_> = report.closed.iter().map(|(reason, count)| ([("reason", *reason)], *count)).collect();
+    let closed: Vec<(&[(&str, &str)], u64)> =
+        closed.iter().map(|(labels, count)| (labels.as_slice(), *count)).collect();
     page.counter("lmq_closed_total", "Connections closed by reason.", &closed);
-    page.counter(
-        "lmq_takeovers_total",
-        "Connections taken over by a newer one.",
-        &[(&[], stats.takeovers)],
-    );
+    page.counter("lmq_takeovers_total", "Connections taken over by a newer one.", &[(&[], stats.takeovers)]);
 }
 
 fn messages(page: &mut Page, report: &Report) {
     let stats = &report.broker;
-    page.counter(
-        "lmq_received_total",
-        "PUBLISH packets received by QoS.",
-        &by_qos(&stats.received),
-    );
-    page.counter(
-        "lmq_sent_total",
-        "PUBLISH packets sent by QoS; a resent one counts again.",
-        &by_qos(&stats.sent),
-    );
+    page.counter("lmq_received_total", "PUBLISH packets received by QoS.", &by_qos(&stats.received));
+    page.counter("lmq_sent_total", "PUBLISH packets sent by QoS; a resent one counts again.", &by_qos(&stats.sent));
     page.counter(
         "lmq_received_payload_bytes_total",
         "Payload bytes received in PUBLISH packets.",
         &[(&[], stats.payload_bytes_received)],
     );
-    page.counter(
-        "lmq_routed_total",
-        "Messages handed from one thread to another.",
-        &[(&[], stats.routed)],
-    );
+    page.counter("lmq_routed_total", "Messages handed from one thread to another.", &[(&[], stats.routed)]);
     page.counter(
         "lmq_dropped_total",
         "Messages not delivered, by cause.",
@@ -124,11 +76,7 @@ fn messages(page: &mut Page, report: &Report) {
 
 fn by_qos(counts: &[u64; 3]) -> [(&'static [(&'static str, &'static str)], u64); 3] {
     let [at_most_once, at_least_once, exactly_once] = *counts;
-    [
-        (&[("qos", "0")], at_most_once),
-        (&[("qos", "1")], at_least_once),
-        (&[("qos", "2")], exactly_once),
-    ]
+    [(&[("qos", "0")], at_most_once), (&[("qos", "1")], at_least_once), (&[("qos", "2")], exactly_once)]
 }
 
 #[cfg(test)]
@@ -137,11 +85,7 @@ mod tests {
 
     #[test]
     fn every_sample_stands_under_its_name() {
-        let mut report = Report {
-            accepted: 9,
-            turned_away: 8,
-            ..Report::default()
-        };
+        let mut report = Report { accepted: 9, turned_away: 8, ..Report::default() };
         report.broker.connects_refused = [1, 2, 3, 4, 5];
         report.broker.received = [10, 11, 12];
         report.broker.dropped_away = 6;
@@ -159,10 +103,7 @@ mod tests {
             "lmq_dropped_total{cause=\"session_away\"} 6",
             "lmq_closed_total{reason=\"keep-alive\"} 7",
         ] {
-            assert!(
-                text.lines().any(|found| found == line),
-                "{line} is not in\n{text}"
-            );
+            assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }
     }
 }

@@ -23,20 +23,12 @@ impl Page {
 
     fn family(&mut self, name: &str, help: &str, kind: &str, samples: &[(&[(&str, &str)], u64)]) {
         // Writing to a String cannot fail.
-        let _ = writeln!(
-            self.0,
-            "# HELP {name} {}\n# TYPE {name} {kind}",
-            escape(help)
-        );
+        let _ = writeln!(self.0, "# HELP {name} {}\n# TYPE {name} {kind}", escape(help));
         for (labels, value) in samples {
             self.0.push_str(name);
             for (index, (label, text)) in labels.iter().enumerate() {
                 let before = if index == 0 { '{' } else { ',' };
-                let _ = write!(
-                    self.0,
-                    "{before}{label}=\"{}\"",
-                    escape(text).replace('"', "\\\"")
-                );
+                let _ = write!(self.0, "{before}{label}=\"{}\"", escape(text).replace('"', "\\\""));
             }
             let after = if labels.is_empty() { "" } else { "}" };
             let _ = writeln!(self.0, "{after} {value}");
@@ -56,11 +48,7 @@ mod tests {
     fn text_format() {
         let mut page = Page::default();
         page.gauge("lmq_connections", "Connections.", &[(&[], 3)]);
-        page.counter(
-            "lmq_x_total",
-            "A \\ and a\nline.",
-            &[(&[("a", "1"), ("b", "\"\n")], 0), (&[("a", "2")], 7)],
-        );
+        page.counter("lmq_x_total", "A \\ and a\nline.", &[(&[("a", "1"), ("b", "\"\n")], 0), (&[("a", "2")], 7)]);
         assert_eq!(
             page.into_text(),
             "# HELP lmq_connections Connections.\n# TYPE lmq_connections gauge\nlmq_connections 3\n\

@@ -71,16 +71,10 @@ pub(crate) fn start(
     state: State,
 ) -> Result<Server, Error> {
     if listeners.is_empty() {
-        return Ok(Server {
-            stop: None,
-            thread: None,
-        });
+        return Ok(Server { stop: None, thread: None });
     }
     let failed = |e: std::io::Error| Error::io("cannot start HTTP", &e);
-    let runtime = runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(failed)?;
+    let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
     let service = Service {
         router: pages::router(Arc::new(state)),
@@ -99,25 +93,15 @@ pub(crate) fn start(
         // Either way, `stop` was called or the server was dropped.
         drop(runtime.block_on(stopped));
     };
-    let thread = thread::Builder::new()
-        .name("http".to_owned())
-        .spawn(run)
-        .map_err(failed)?;
-    Ok(Server {
-        stop: Some(stop),
-        thread: Some(thread),
-    })
+    let thread = thread::Builder::new().name("http".to_owned()).spawn(run).map_err(failed)?;
+    Ok(Server { stop: Some(stop), thread: Some(thread) })
 }
 
 impl Server {
     /// Closes every connection and ends the thread.
     pub(crate) fn stop(mut self) {
         drop(self.stop.take());
-        if self
-            .thread
-            .take()
-            .is_some_and(|thread| thread.join().is_err())
-        {
+        if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
             warn!("the HTTP thread failed");
         }
     }
@@ -140,8 +124,7 @@ impl Service {
                 Ok((stream, peer)) => {
                     let service = self.clone();
                     tokio::spawn(async move {
-                        let served =
-                            timeout(CONNECTION_TIMEOUT, service.connection(kind, stream)).await;
+                        let served = timeout(CONNECTION_TIMEOUT, service.connection(kind, stream)).await;
                         if let Err(error) = served.unwrap_or_else(|_| Err("took too long".into())) {
                             debug!(%kind, %peer, %error, "connection closed");
                         }
@@ -171,10 +154,7 @@ impl Service {
         Ok(())
     }
 
-    async fn requests(
-        self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    ) -> hyper::Result<()> {
+    async fn requests(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> hyper::Result<()> {
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
@@ -199,24 +179,13 @@ mod tests {
         let address = "127.0.0.1:0".parse().unwrap();
         let listener = listen::bind(ListenerKind::Http, &address).unwrap();
         let (addr, draining) = (listener.local_addr, Arc::new(AtomicBool::new(false)));
-        let state = State {
-            draining: Arc::clone(&draining),
-            report: Box::new(Report::default),
-        };
-        (
-            start(vec![listener], None, connections_max, state).unwrap(),
-            addr,
-            draining,
-        )
+        let state = State { draining: Arc::clone(&draining), report: Box::new(Report::default) };
+        (start(vec![listener], None, connections_max, state).unwrap(), addr, draining)
     }
 
     fn get(addr: SocketAddr, path: &str) -> String {
         let mut stream = TcpStream::connect(addr).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer
@@ -228,10 +197,7 @@ mod tests {
         assert!(get(addr, "/readyz").starts_with("HTTP/1.1 200 OK\r\n"));
         draining.store(true, Ordering::Relaxed);
         let answer = get(addr, "/readyz");
-        assert!(
-            answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n")
-                && answer.ends_with("\r\n\r\ndraining\n")
-        );
+        assert!(answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n") && answer.ends_with("\r\n\r\ndraining\n"));
         assert!(get(addr, "/livez").starts_with("HTTP/1.1 200 OK\r\n"));
         assert!(get(addr, "/metrics").contains("\nlmq_draining 1\n"));
         server.stop();
@@ -242,20 +208,11 @@ mod tests {
     fn connections_are_bounded() {
         let (server, addr, _) = serve(1);
         let mut first = TcpStream::connect(addr).unwrap();
-        first
-            .write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n")
-            .unwrap();
+        first.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n").unwrap();
         let mut second = TcpStream::connect(addr).unwrap();
-        second
-            .write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-            .unwrap();
-        second
-            .set_read_timeout(Some(Duration::from_millis(200)))
-            .unwrap();
-        assert!(
-            second.read(&mut [0; 16]).is_err(),
-            "the second waits while the first is open"
-        );
+        second.write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        second.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
+        assert!(second.read(&mut [0; 16]).is_err(), "the second waits while the first is open");
         drop(first);
         second.set_read_timeout(None).unwrap();
         let mut answer = String::new();
@@ -268,17 +225,11 @@ mod tests {
     fn a_head_that_is_too_large_is_refused() {
         let (server, addr, _) = serve(4);
         let mut stream = TcpStream::connect(addr).unwrap();
-        let head = format!(
-            "GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n",
-            "y".repeat(BUFFER_BYTES_MAX)
-        );
+        let head = format!("GET / HTTP/1.1\r\nHost: x\r\nX: {}\r\n", "y".repeat(BUFFER_BYTES_MAX));
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(
-            answer.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"),
-            "{answer}"
-        );
+        assert!(answer.starts_with("HTTP/1.1 431 Request Header Fields Too Large\r\n"), "{answer}");
         server.stop();
     }
 }

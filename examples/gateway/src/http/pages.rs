@@ -46,17 +46,7 @@ async fn metrics(FromState(state): FromState<Arc<State>>) -> impl IntoResponse {
         &[(&[("version", env!("CARGO_PKG_VERSION"))], 1)],
     );
     let draining = u64::from(state.draining.load(Ordering::Relaxed));
-    page.gauge(
-        "lmq_draining",
-        "1 while clients are being sent away.",
-        &[(&[], draining)],
-    );
+    page.gauge("lmq_draining", "1 while clients are being sent away.", &[(&[], draining)]);
     counters::write(&mut page, &(state.report)());
-    (
-        [(
-            header::CONTENT_TYPE,
-            "text/plain; version=0.0.4; charset=utf-8",
-        )],
-        page.into_text(),
-    )
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.into_text())
 }

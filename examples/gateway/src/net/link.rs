@@ -40,15 +40,7 @@ pub(super) enum Closing {
 
 impl Link {
     pub(super) const fn new(socket: TcpStream, stack: Stack, owner: Owner) -> Self {
-        Self {
-            socket,
-            stack,
-            owner,
-            paused: false,
-            ready: false,
-            dirty: false,
-            closing: Closing::No,
-        }
+        Self { socket, stack, owner, paused: false, ready: false, dirty: false, closing: Closing::No }
     }
 }
 

@@ -10,16 +10,9 @@ use super::stack::Stack;
 /// A letter from one thread to another.
 pub(super) enum Mail {
     /// From shard to shard.
-    Route {
-        from: ShardId,
-        message: RouteMessage,
-    },
+    Route { from: ShardId, message: RouteMessage },
     /// A connection whose client belongs to the receiver.
-    Connection {
-        handoff: Box<Handoff>,
-        socket: TcpStream,
-        stack: Stack,
-    },
+    Connection { handoff: Box<Handoff>, socket: TcpStream, stack: Stack },
     /// Close everything; end when that is done.
     Drain,
 }
@@ -32,10 +25,7 @@ pub(super) struct Mailbox {
 
 impl Mailbox {
     pub(super) const fn new(waker: Waker) -> Self {
-        Self {
-            letters: Mutex::new(Vec::new()),
-            waker,
-        }
+        Self { letters: Mutex::new(Vec::new()), waker }
     }
 
     /// Puts letters in, in order, and leaves `letters` empty.
@@ -49,9 +39,6 @@ impl Mailbox {
 
     /// Takes everything out, into a `letters` that is empty.
     pub(super) fn take(&self, letters: &mut Vec<Mail>) {
-        std::mem::swap(
-            &mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner),
-            letters,
-        );
+        std::mem::swap(&mut *self.letters.lock().unwrap_or_else(PoisonError::into_inner), letters);
     }
 }

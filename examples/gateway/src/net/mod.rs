@@ -85,29 +85,18 @@ pub(crate) fn start(
         };
         Worker::new(setup, &listeners)
     });
-    let mut workers = workers
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| Error::io("cannot start a thread", &e))?;
+    let mut workers = workers.collect::<Result<Vec<_>, _>>().map_err(|e| Error::io("cannot start a thread", &e))?;
     let mailboxes: Vec<_> = workers.iter().map(|worker| worker.mailbox()).collect();
     let reports = workers.iter().map(|worker| worker.report()).collect();
     for worker in &mut workers {
         worker.introduce(&mailboxes);
     }
-    let threads = workers.into_iter().enumerate().map(|(id, worker)| {
-        std::thread::Builder::new()
-            .name(format!("shard-{id}"))
-            .spawn(move || worker.run())
-    });
-    let threads = threads
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(|e| Error::io("cannot start a thread", &e))?;
-    Ok(Running {
-        mailboxes,
-        threads: Mutex::new(threads),
-        reports,
-        drain_until,
-        started,
-    })
+    let threads = workers
+        .into_iter()
+        .enumerate()
+        .map(|(id, worker)| std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || worker.run()));
+    let threads = threads.collect::<Result<Vec<_>, _>>().map_err(|e| Error::io("cannot start a thread", &e))?;
+    Ok(Running { mailboxes, threads: Mutex::new(threads), reports, drain_until, started })
 }
 
 impl Running {
@@ -132,22 +121,15 @@ impl Running {
 
     /// Whether every thread has ended: after `drain`, or because one failed.
     pub(crate) fn is_finished(&self) -> bool {
-        self.threads
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .iter()
-            .any(JoinHandle::is_finished)
+        self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().any(JoinHandle::is_finished)
     }
 
     /// Waits for the threads to end. An error says which one failed.
     pub(crate) fn join(&self) -> Result<(), Error> {
-        let threads =
-            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             let name = thread.thread().name().unwrap_or("shard").to_owned();
-            thread
-                .join()
-                .map_err(|_| Error::new(format_args!("thread {name} failed")))?;
+            thread.join().map_err(|_| Error::new(format_args!("thread {name} failed")))?;
         }
         Ok(())
     }

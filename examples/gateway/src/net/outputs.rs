@@ -35,11 +35,7 @@ impl Worker {
                     self.write_soon(link);
                 }
             }
-            FrontOutput::Close {
-                conn,
-                reason,
-                linger,
-            } => {
+            FrontOutput::Close { conn, reason, linger } => {
                 self.count(&reason);
                 match self.link_of(Owner::Front(conn)) {
                     Some(link) => self.close(link, &reason, linger),
@@ -63,11 +59,7 @@ impl Worker {
                     self.read_soon(link);
                 }
             }
-            Output::Close {
-                conn,
-                reason,
-                linger,
-            } => {
+            Output::Close { conn, reason, linger } => {
                 self.count(&reason);
                 match self.link_of(Owner::Shard(conn)) {
                     Some(link) => self.close(link, &reason, linger),
@@ -93,11 +85,7 @@ impl Worker {
                 let from = self.setup.id;
                 self.letters[usize::from(to.0)].push(Mail::Route { from, message });
             }
-            Output::Dropped {
-                client,
-                reason,
-                count,
-            } => {
+            Output::Dropped { client, reason, count } => {
                 tracing::debug!(client = %client.client_id, ?reason, count, "messages dropped");
             }
             output => tracing::error!(?output, "the gateway does not know what the broker wants"),
@@ -120,11 +108,7 @@ impl Worker {
             return tracing::warn!(%error, "cannot move a connection");
         }
         let to = usize::from(handoff.shard.0);
-        self.letters[to].push(Mail::Connection {
-            handoff,
-            socket: state.socket,
-            stack: state.stack,
-        });
+        self.letters[to].push(Mail::Connection { handoff, socket: state.socket, stack: state.stack });
     }
 
     fn link_of(&self, owner: Owner) -> Option<usize> {

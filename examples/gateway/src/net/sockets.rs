@@ -47,20 +47,12 @@ impl Worker {
             ListenerKind::Ws | ListenerKind::Wss => Transport::WebSocket,
             _ => Transport::Tcp,
         };
-        let peer = Peer {
-            addr,
-            transport,
-            local: listener.local,
-            tls: None,
-        };
-        let stack = match Stack::new(
-            listener.kind,
-            self.setup.tls.as_ref(),
-            self.setup.settings.limits.packet_bytes_max,
-        ) {
-            Ok(stack) => stack,
-            Err(error) => return tracing::warn!(%error, "cannot begin TLS"),
-        };
+        let peer = Peer { addr, transport, local: listener.local, tls: None };
+        let stack =
+            match Stack::new(listener.kind, self.setup.tls.as_ref(), self.setup.settings.limits.packet_bytes_max) {
+                Ok(stack) => stack,
+                Err(error) => return tracing::warn!(%error, "cannot begin TLS"),
+            };
         let Ok(conn) = self.front.accept(self.now, peer) else {
             self.counted.turned_away += 1;
             return;
@@ -95,9 +87,7 @@ impl Worker {
         let link = entry.key();
         // Both, once and edge-triggered: writability costs no further system call, and is told only after a write had to stop.
         let interest = Interest::READABLE | Interest::WRITABLE;
-        self.poll
-            .registry()
-            .register(&mut socket, Token(self.listeners.len() + link), interest)?;
+        self.poll.registry().register(&mut socket, Token(self.listeners.len() + link), interest)?;
         entry.insert(Link::new(socket, stack, owner));
         Ok(link)
     }
@@ -123,26 +113,14 @@ impl Worker {
 
     /// Reads once. A paused connection is not read: what it sent since shows when it is resumed.
     fn read(&mut self, link: usize) {
-        let Self {
-            links,
-            front,
-            shard,
-            buffer,
-            now,
-            ..
-        } = self;
+        let Self { links, front, shard, buffer, now, .. } = self;
         let Some(state) = links.get_mut(link) else {
             return;
         };
         if state.paused && state.closing == Closing::No {
             return;
         }
-        let mut machine = Machine {
-            front,
-            shard,
-            now: *now,
-            owner: state.owner,
-        };
+        let mut machine = Machine { front, shard, now: *now, owner: state.owner };
         let received = state.stack.receive(&mut state.socket, buffer, &mut machine);
         if matches!(state.stack, Stack::Layered(_)) {
             self.write_soon(link);
@@ -180,12 +158,8 @@ impl Worker {
         };
         state.dirty = false;
         let sent = match state.owner {
-            Owner::Front(conn) => state
-                .stack
-                .send(&mut state.socket, &mut self.front.outgoing(conn)),
-            Owner::Shard(conn) => state
-                .stack
-                .send(&mut state.socket, &mut self.shard.outgoing(conn)),
+            Owner::Front(conn) => state.stack.send(&mut state.socket, &mut self.front.outgoing(conn)),
+            Owner::Shard(conn) => state.stack.send(&mut state.socket, &mut self.shard.outgoing(conn)),
         };
         let Ok((count, empty)) = sent else {
             return self.finish(link);
@@ -279,9 +253,7 @@ impl Sink for Machine<'_> {
 /// What a peer did wrong is worth a line; that it left is not.
 fn log_close(socket: &TcpStream, reason: &CloseReason) {
     let quiet = matches!(reason, CloseReason::Disconnected | CloseReason::Draining);
-    let peer = socket
-        .peer_addr()
-        .map_or_else(|_| "gone".to_owned(), |addr| addr.to_string());
+    let peer = socket.peer_addr().map_or_else(|_| "gone".to_owned(), |addr| addr.to_string());
     if quiet {
         tracing::debug!(peer, "closed: {reason}");
     } else {
@@ -302,8 +274,6 @@ pub(super) fn note(links: &mut Vec<usize>, conn: ConnId, link: usize) {
 fn is_of_one_connection(error: &io::Error) -> bool {
     matches!(
         error.kind(),
-        io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::ConnectionReset
-            | io::ErrorKind::Interrupted
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
     )
 }

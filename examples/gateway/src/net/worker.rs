@@ -80,10 +80,7 @@ impl Worker {
     pub(super) fn new(setup: Setup, listeners: &[BoundListener]) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), WAKER)?));
-        let listeners = listeners
-            .iter()
-            .enumerate()
-            .map(|(at, listener)| Listener::new(&poll, at, listener));
+        let listeners = listeners.iter().enumerate().map(|(at, listener)| Listener::new(&poll, at, listener));
         Ok(Self {
             listeners: listeners.collect::<io::Result<_>>()?,
             links: Slab::new(),
@@ -173,11 +170,7 @@ impl Worker {
         for letter in letters {
             match letter {
                 Mail::Route { from, message } => self.shard.handle_route(self.now, from, message),
-                Mail::Connection {
-                    handoff,
-                    socket,
-                    stack,
-                } => self.take_over(*handoff, socket, stack),
+                Mail::Connection { handoff, socket, stack } => self.take_over(*handoff, socket, stack),
                 Mail::Drain => self.drain(),
             }
         }
@@ -209,19 +202,12 @@ impl Worker {
             let Some((at, link)) = self.closing.pop_front() else {
                 break;
             };
-            if self
-                .links
-                .get(link)
-                .is_some_and(|link| link.closing.deadline() == Some(at))
-            {
+            if self.links.get(link).is_some_and(|link| link.closing.deadline() == Some(at)) {
                 self.finish(link);
             }
         }
         for at in 0..self.listeners.len() {
-            if self.listeners[at]
-                .again
-                .is_some_and(|again| again <= instant)
-            {
+            if self.listeners[at].again.is_some_and(|again| again <= instant) {
                 self.accept(at);
             }
         }
@@ -254,21 +240,11 @@ impl Worker {
         if !self.ready.is_empty() {
             return Some(Duration::ZERO);
         }
-        let machines = [self.front.poll_timeout(), self.shard.poll_timeout()]
-            .into_iter()
-            .flatten()
-            .min();
+        let machines = [self.front.poll_timeout(), self.shard.poll_timeout()].into_iter().flatten().min();
         let elapsed = u64::try_from(self.setup.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let machines =
-            machines.map(|at| Duration::from_micros(at.as_micros().saturating_sub(elapsed)));
+        let machines = machines.map(|at| Duration::from_micros(at.as_micros().saturating_sub(elapsed)));
         let again = self.listeners.iter().filter_map(|listener| listener.again);
-        let own = self
-            .closing
-            .front()
-            .map(|(at, _)| *at)
-            .into_iter()
-            .chain(again)
-            .min();
+        let own = self.closing.front().map(|(at, _)| *at).into_iter().chain(again).min();
         let own = own.map(|at| at.saturating_duration_since(Instant::now()));
         let drain = self.draining.then(|| self.drain_left());
         [machines, own, drain].into_iter().flatten().min()
@@ -280,15 +256,12 @@ impl Worker {
     }
 
     fn is_finished(&self) -> bool {
-        self.draining
-            && (self.drain_left().is_zero() || (self.shard.is_drained() && self.links.is_empty()))
+        self.draining && (self.drain_left().is_zero() || (self.shard.is_drained() && self.links.is_empty()))
     }
 
     fn read_clock(&mut self) {
         let monotonic = u64::try_from(self.setup.started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.now = Now {
             monotonic: lmq_broker::Instant::from_micros(monotonic),
             wall: UnixMillis::new(u64::try_from(wall.as_millis()).unwrap_or(u64::MAX)),
@@ -301,14 +274,8 @@ impl Listener {
         let socket = bound.socket.try_clone()?;
         socket.set_nonblocking(true)?;
         let mut socket = TcpListener::from_std(socket);
-        poll.registry()
-            .register(&mut socket, Token(at), Interest::READABLE)?;
-        Ok(Self {
-            kind: bound.kind,
-            local: bound.local_addr.ip().is_loopback(),
-            socket: Some(socket),
-            again: None,
-        })
+        poll.registry().register(&mut socket, Token(at), Interest::READABLE)?;
+        Ok(Self { kind: bound.kind, local: bound.local_addr.ip().is_loopback(), socket: Some(socket), again: None })
     }
 
     /// The system has no room for another connection just now.

@@ -40,10 +40,7 @@ impl Place {
     /// A gateway in this directory that sees no `LMQ_` variable of ours.
     pub(crate) fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gateway"));
-        command
-            .args(args)
-            .current_dir(self.path())
-            .stdin(Stdio::null());
+        command.args(args).current_dir(self.path()).stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("LMQ_") {
                 command.env_remove(name);
@@ -70,21 +67,14 @@ impl Place {
 
 /// Runs to the end. A gateway that serves instead of refusing is ended and fails the test.
 pub(crate) fn output(command: &mut Command) -> Output {
-    let child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let id = child.id();
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(child.wait_with_output()));
-    receiver
-        .recv_timeout(PATIENCE)
-        .map(Result::unwrap)
-        .unwrap_or_else(|_| {
-            signal(id, rustix::process::Signal::KILL);
-            panic!("the gateway did not end")
-        })
+    receiver.recv_timeout(PATIENCE).map(Result::unwrap).unwrap_or_else(|_| {
+        signal(id, rustix::process::Signal::KILL);
+        panic!("the gateway did not end")
+    })
 }
 
 #[track_caller]
@@ -115,11 +105,7 @@ pub(crate) struct Gateway {
 
 impl Gateway {
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stderr = child.stderr.take().unwrap();
         let stderr = thread::spawn(move || {
             let mut text = String::new();
@@ -128,25 +114,13 @@ impl Gateway {
         });
         let (sender, stdout) = mpsc::channel();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        thread::spawn(move || {
-            lines
-                .map_while(Result::ok)
-                .try_for_each(|line| sender.send(line))
-        });
-        Self {
-            child,
-            stdout,
-            stderr: Some(stderr),
-            listening: Vec::new(),
-        }
-        .listening()
+        thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, stdout, stderr: Some(stderr), listening: Vec::new() }.listening()
     }
 
     pub(crate) fn addr(&self, kind: &str) -> SocketAddr {
         let found = self.listening.iter().find(|(name, _)| name == kind);
-        found
-            .unwrap_or_else(|| panic!("{kind} is not in {:?}", self.listening))
-            .1
+        found.unwrap_or_else(|| panic!("{kind} is not in {:?}", self.listening)).1
     }
 
     /// The next line of stdout that holds `part`.
@@ -183,28 +157,18 @@ impl Gateway {
 
     fn listening(mut self) -> Self {
         loop {
-            let Ok(line) = self.stdout.recv_timeout(PATIENCE) else {
-                self.fail()
-            };
+            let Ok(line) = self.stdout.recv_timeout(PATIENCE) else { self.fail() };
             if line == "ready" {
                 return self;
             }
-            let (kind, addr) = line
-                .strip_prefix("listening ")
-                .unwrap()
-                .split_once(' ')
-                .unwrap();
-            self.listening
-                .push((kind.to_owned(), addr.parse().unwrap()));
+            let (kind, addr) = line.strip_prefix("listening ").unwrap().split_once(' ').unwrap();
+            self.listening.push((kind.to_owned(), addr.parse().unwrap()));
         }
     }
 
     fn fail(&mut self) -> ! {
         drop(self.child.kill());
-        panic!(
-            "the gateway does not listen: {}",
-            self.stderr.take().unwrap().join().unwrap()
-        );
+        panic!("the gateway does not listen: {}", self.stderr.take().unwrap().join().unwrap());
     }
 }
 
@@ -223,39 +187,16 @@ fn signal(id: u32, signal: rustix::process::Signal) {
 /// The answer to one HTTP request, whole.
 pub(crate) fn http_get(addr: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(addr).unwrap();
-    write!(
-        stream,
-        "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-    )
-    .unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     answer
 }
 
 /// A connection with CONNECT sent in MQTT 3.1.1, clean, and the return code that came.
-pub(crate) fn mqtt_connect(
-    addr: SocketAddr,
-    client_id: &str,
-    credentials: Option<(&str, &str)>,
-) -> (TcpStream, u8) {
-    let mut body = vec![
-        0,
-        4,
-        b'M',
-        b'Q',
-        b'T',
-        b'T',
-        4,
-        if credentials.is_some() { 0xc2 } else { 0x02 },
-        0,
-        60,
-    ];
-    let texts = [
-        Some(client_id),
-        credentials.map(|c| c.0),
-        credentials.map(|c| c.1),
-    ];
+pub(crate) fn mqtt_connect(addr: SocketAddr, client_id: &str, credentials: Option<(&str, &str)>) -> (TcpStream, u8) {
+    let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, if credentials.is_some() { 0xc2 } else { 0x02 }, 0, 60];
+    let texts = [Some(client_id), credentials.map(|c| c.0), credentials.map(|c| c.1)];
     for text in texts.into_iter().flatten() {
         body.extend_from_slice(&(text.len() as u16).to_be_bytes());
         body.extend_from_slice(text.as_bytes());

@@ -31,9 +31,7 @@ impl Boundary {
 fn packet_len(out: &impl Buf) -> usize {
     let mut slices = [IoSlice::new(&[]); HEADER_BYTES_MAX];
     let filled = out.chunks_vectored(&mut slices);
-    let bytes = slices[..filled]
-        .iter()
-        .flat_map(|slice| slice.iter().copied());
+    let bytes = slices[..filled].iter().flat_map(|slice| slice.iter().copied());
     let mut header = [0; HEADER_BYTES_MAX];
     let mut known = 0;
     for (place, byte) in header.iter_mut().zip(bytes) {
@@ -73,9 +71,6 @@ mod tests {
     #[test]
     fn a_large_packet_is_several_messages_and_the_next_begins_anew() {
         let large = [&[0x30, 0xc8, 0x01][..], &[0; 200]].concat();
-        assert_eq!(
-            cut(&[&large[..], &[0xd0, 0]].concat(), 100),
-            [100, 100, 3, 2]
-        );
+        assert_eq!(cut(&[&large[..], &[0xd0, 0]].concat(), 100), [100, 100, 3, 2]);
     }
 }

@@ -76,8 +76,7 @@ impl Stack {
             Some(config) if kind.is_tls() => Some(Tls::new(config.clone())?),
             _ => None,
         };
-        let websocket = matches!(kind, ListenerKind::Ws | ListenerKind::Wss)
-            .then(|| WebSocket::new(message_bytes_max));
+        let websocket = matches!(kind, ListenerKind::Ws | ListenerKind::Wss).then(|| WebSocket::new(message_bytes_max));
         if tls.is_none() && websocket.is_none() {
             return Ok(Self::Plain);
         }
@@ -91,12 +90,7 @@ impl Stack {
     }
 
     /// Reads once (a layered connection a few times) and hands MQTT bytes to `sink`. `buffer` is only a place to read into.
-    pub(super) fn receive(
-        &mut self,
-        socket: &mut TcpStream,
-        buffer: &mut [u8],
-        sink: &mut impl Sink,
-    ) -> Received {
+    pub(super) fn receive(&mut self, socket: &mut TcpStream, buffer: &mut [u8], sink: &mut impl Sink) -> Received {
         match self {
             Self::Plain => receive_plain(socket, buffer, sink),
             Self::Layered(layers) => layers.receive(socket, buffer, sink),
@@ -105,11 +99,7 @@ impl Stack {
 
     /// Writes as much of `out` as the socket takes. Returns how many bytes of `out` were taken, and whether nothing is left,
     /// here or in a layer.
-    pub(super) fn send(
-        &mut self,
-        socket: &mut TcpStream,
-        out: &mut impl Buf,
-    ) -> io::Result<(usize, bool)> {
+    pub(super) fn send(&mut self, socket: &mut TcpStream, out: &mut impl Buf) -> io::Result<(usize, bool)> {
         match self {
             Self::Plain => send_plain(socket, out),
             Self::Layered(layers) => layers.send(socket, out),
@@ -179,12 +169,7 @@ fn send_plain(socket: &mut TcpStream, out: &mut impl Buf) -> io::Result<(usize, 
 }
 
 impl Layers {
-    fn receive(
-        &mut self,
-        socket: &mut TcpStream,
-        buffer: &mut [u8],
-        sink: &mut impl Sink,
-    ) -> Received {
+    fn receive(&mut self, socket: &mut TcpStream, buffer: &mut [u8], sink: &mut impl Sink) -> Received {
         for _ in 0..ROUNDS_MAX {
             self.collect();
             if self.pending.len() > PENDING_BYTES_MAX {

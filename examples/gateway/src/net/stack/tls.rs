@@ -14,10 +14,7 @@ pub(super) struct Tls {
 
 impl Tls {
     pub(super) fn new(config: Arc<rustls::ServerConfig>) -> Result<Self, rustls::Error> {
-        Ok(Self {
-            session: rustls::ServerConnection::new(config)?,
-            told: false,
-        })
+        Ok(Self { session: rustls::ServerConnection::new(config)?, told: false })
     }
 
     /// Plain bytes that were decrypted already.
@@ -42,11 +39,7 @@ impl Tls {
     }
 
     /// Encrypts and writes; what the socket does not take stays here or in `pending`. True if nothing is left.
-    pub(super) fn write(
-        &mut self,
-        socket: &mut TcpStream,
-        pending: &mut Vec<u8>,
-    ) -> io::Result<bool> {
+    pub(super) fn write(&mut self, socket: &mut TcpStream, pending: &mut Vec<u8>) -> io::Result<bool> {
         loop {
             while self.session.wants_write() {
                 match self.session.write_tls(socket) {
@@ -74,10 +67,7 @@ impl Tls {
             return None;
         }
         self.told = true;
-        let certificate = self
-            .session
-            .peer_certificates()
-            .and_then(|chain| chain.first());
+        let certificate = self.session.peer_certificates().and_then(|chain| chain.first());
         Some(TlsInfo {
             server_name: self.session.server_name().map(Into::into),
             client_certificate: certificate.map(|certificate| certificate.to_vec()),

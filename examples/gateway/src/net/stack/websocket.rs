@@ -24,22 +24,14 @@ const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// The server side of WebSocket on one connection.
 pub(super) enum WebSocket {
     /// The upgrade request, as far as it has come.
-    Upgrading {
-        request: Vec<u8>,
-        answer: Vec<u8>,
-        message_bytes_max: u32,
-    },
+    Upgrading { request: Vec<u8>, answer: Vec<u8>, message_bytes_max: u32 },
     /// Messages flow.
     Open(Box<tungstenite::WebSocket<Pipe>>),
 }
 
 impl WebSocket {
     pub(super) const fn new(message_bytes_max: u32) -> Self {
-        Self::Upgrading {
-            request: Vec::new(),
-            answer: Vec::new(),
-            message_bytes_max,
-        }
+        Self::Upgrading { request: Vec::new(), answer: Vec::new(), message_bytes_max }
     }
 
     /// Bytes were received from below.
@@ -80,9 +72,7 @@ impl WebSocket {
         let Self::Open(socket) = self else {
             return Ok(());
         };
-        socket
-            .write(Message::Binary(bytes))
-            .map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
+        socket.write(Message::Binary(bytes)).map_err(|error| io::Error::new(ErrorKind::InvalidData, error))
     }
 
     /// Moves what is to be sent to the end of `out`.
@@ -104,12 +94,7 @@ impl WebSocket {
     }
 
     fn upgrade(&mut self) -> io::Result<()> {
-        let Self::Upgrading {
-            request,
-            answer,
-            message_bytes_max,
-        } = self
-        else {
+        let Self::Upgrading { request, answer, message_bytes_max } = self else {
             return Ok(());
         };
         match Request::try_parse(request) {
@@ -121,24 +106,14 @@ impl WebSocket {
                 Ok(response) => {
                     *answer = response;
                     let rest = request[size..].into();
-                    let pipe = Pipe {
-                        input: rest,
-                        output: std::mem::take(answer),
-                    };
-                    let socket = tungstenite::WebSocket::from_raw_socket(
-                        pipe,
-                        Role::Server,
-                        Some(config(*message_bytes_max)),
-                    );
+                    let pipe = Pipe { input: rest, output: std::mem::take(answer) };
+                    let socket =
+                        tungstenite::WebSocket::from_raw_socket(pipe, Role::Server, Some(config(*message_bytes_max)));
                     *self = Self::Open(Box::new(socket));
                 }
                 Err((status, why)) => refuse(answer, status, why),
             },
-            Err(_) => refuse(
-                answer,
-                StatusCode::BAD_REQUEST,
-                "this port speaks WebSocket: GET /mqtt over HTTP/1.1",
-            ),
+            Err(_) => refuse(answer, StatusCode::BAD_REQUEST, "this port speaks WebSocket: GET /mqtt over HTTP/1.1"),
         }
         Ok(())
     }
@@ -159,23 +134,13 @@ fn accept(request: &Request) -> Result<Vec<u8>, (StatusCode, &'static str)> {
     if request.uri().path() != PATH {
         return Err((StatusCode::NOT_FOUND, "MQTT is at /mqtt"));
     }
-    let mut response = create_response(request).map_err(|_| {
-        (
-            StatusCode::UPGRADE_REQUIRED,
-            "MQTT is spoken over WebSocket here",
-        )
-    })?;
-    let asked = request
-        .headers()
-        .get_all(SEC_WEBSOCKET_PROTOCOL)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
+    let mut response =
+        create_response(request).map_err(|_| (StatusCode::UPGRADE_REQUIRED, "MQTT is spoken over WebSocket here"))?;
+    let asked = request.headers().get_all(SEC_WEBSOCKET_PROTOCOL).into_iter().filter_map(|value| value.to_str().ok());
     let mut names = asked.flat_map(|value| value.split(',')).map(str::trim);
     let chosen = names.find_map(|name| SUBPROTOCOLS.into_iter().find(|known| *known == name));
     let chosen = chosen.ok_or((StatusCode::BAD_REQUEST, PROTOCOL))?;
-    response
-        .headers_mut()
-        .insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(chosen));
+    response.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(chosen));
     let mut bytes = Vec::new();
     write_response(&mut bytes, &response).map_err(|_| (StatusCode::INTERNAL_SERVER_ERROR, ""))?;
     Ok(bytes)
