@@ -18,12 +18,9 @@ fn pairs(c: &mut Criterion) {
 
 fn fan_out(c: &mut Criterion) {
     let mut group = c.benchmark_group("broker/fan-out");
-    for (receivers, payload, name) in [
-        (1_000, 64, "1000/64B"),
-        (1_000, 1024, "1000/1KiB"),
-        (10_000, 64, "10000/64B"),
-        (10_000, 1024, "10000/1KiB"),
-    ] {
+    for (receivers, payload, name) in
+        [(1_000, 64, "1000/64B"), (1_000, 1024, "1000/1KiB"), (10_000, 64, "10000/64B"), (10_000, 1024, "10000/1KiB")]
+    {
         let mut fan = FanOut::new(receivers, payload);
         group.throughput(Throughput::Elements(u64::from(receivers)));
         group.bench_function(name, |b| b.iter(|| fan.turn()));

@@ -1,6 +1,8 @@
 //! Decode and encode, every codec in the same run: `cargo bench --bench codec`.
 
-use criterion::{BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime};
+use criterion::{
+    BatchSize, BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
+};
 use lmq_benches::Peer;
 use lmq_benches::cases::{Case, all};
 use lmq_benches::peers as p;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use bytes::Buf;
 use lmq_auth::Permissions;
 use lmq_broker::{
-    ConnId, Done, Front, FrontOutput, Grant, Instant, MemoryStore, Now, Output, Peer, Profile, Quota, Settings, Shard, ShardId,
-    Transport, UnixMillis, Verdict,
+    ConnId, Done, Front, FrontOutput, Grant, Instant, MemoryStore, Now, Output, Peer, Profile, Quota, Settings, Shard,
+    ShardId, Transport, UnixMillis, Verdict,
 };
 
 /// The machines and their store, with a driver that discards what clients would receive.

@@ -76,7 +76,7 @@ fn case(name: &'static str, v5: bool, packet: Vec<u8>, packets: usize) -> Case {
 
 pub fn all() -> Vec<Case> {
     // Message expiry, content type and a user property.
-    let properties = b"\x1f\x02\0\0\x0e\x10\x03\0\x0atext/plain\x26\0\x04room\0\x0212";
+    let properties = b"\x1d\x02\0\0\x0e\x10\x03\0\x0atext/plain\x26\0\x04room\0\x0212";
     let mut cases = vec![
         case("pingreq", false, frame(0xc0, b""), 100),
         case("puback", false, frame(0x40, b"\x12\x34"), 100),

@@ -109,7 +109,9 @@ fuzz_target!(|data: &[u8]| {
                 fail(&format!("{packet:?} is written {bytes:02x?} and {theirs:02x?}"));
             }
         }
-        (Ok(packet), None) if !peer_refuses(&packet, version) => fail(&format!("only ours takes {packet:?} {src:02x?}")),
+        (Ok(packet), None) if !peer_refuses(&packet, version) => {
+            fail(&format!("only ours takes {packet:?} {src:02x?}"))
+        }
         (Err(error), Some(_)) if !PEER_TAKES.contains(&error.violation()) => {
             fail(&format!("only the peer takes {src:02x?}: {error}"));
         }

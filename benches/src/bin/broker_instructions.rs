@@ -10,7 +10,8 @@
 
 use lmq_benches::broker::{Away, FanOut, Pair, Visits};
 
-const CASES: &str = "qos0 | qos0-64 | qos1 | qos1-64 | qos1-1k | fan-1000 | fan-1000-1k | fan-10000 | visit | append | fetch";
+const CASES: &str =
+    "qos0 | qos0-64 | qos1 | qos1-64 | qos1-1k | fan-1000 | fan-1000-1k | fan-10000 | visit | append | fetch";
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();

@@ -186,9 +186,7 @@ peer!(
     Rmqtt3,
     "rmqtt_codec",
     rmqtt_codec::v3::Packet,
-    |src: &mut BytesMut| {
-        rmqtt_codec::v3::Codec::new(0).decode(src).map(|packet| packet.expect("a whole packet").0)
-    },
+    |src: &mut BytesMut| { rmqtt_codec::v3::Codec::new(0).decode(src).map(|packet| packet.expect("a whole packet").0) },
     |packets: &mut Vec<rmqtt_codec::v3::Packet>, out: &mut BytesMut| {
         let mut codec = rmqtt_codec::v3::Codec::new(0);
         for packet in packets.drain(..) {

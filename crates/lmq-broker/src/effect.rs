@@ -75,6 +75,13 @@ pub enum Output {
         /// The position.
         upto: u64,
     },
+    /// What a downlink message caused failed: offer it again, later. Positions behind it are not consumed before it is.
+    Rejected {
+        /// Which source.
+        source: SourceId,
+        /// The position.
+        position: u64,
+    },
     /// Messages were given up. At most one per session and drain.
     Dropped {
         /// Whose messages.

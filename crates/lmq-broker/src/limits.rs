@@ -11,6 +11,7 @@ use core::time::Duration;
 /// | `sessions_max` | 1,000,000 | about 1 KiB each | sessions left behind |
 /// | `packet_bytes_max` | 16 MiB | one per connection, grown with what was received | giant packets |
 /// | `subscriptions_max` | 100,000 | filter text and about 100 bytes each, per session | subscription floods |
+/// | `filters_per_packet_max` | 1,024 | 100 bytes each and sibling, while they are confirmed | a SUBSCRIBE of a million filters |
 /// | `inflight_max` | 128 | 24 bytes each, per session | a peer that never acknowledges |
 /// | `queue_messages_max` | 10,000 | with the next | a subscriber slower than its publishers |
 /// | `queue_bytes_max` | 8 MiB | per session | the same |
@@ -38,6 +39,8 @@ pub struct Limits {
     pub packet_bytes_max: u32,
     /// Subscriptions of one session; the profile may allow fewer.
     pub subscriptions_max: u32,
+    /// New filters that one SUBSCRIBE may bring; further ones are refused with 0x80.
+    pub filters_per_packet_max: u32,
     /// Messages with QoS 1 or 2 sent to a session and not acknowledged; 1 to 60,000. What exceeds them waits in the queue.
     pub inflight_max: u16,
     /// Messages that wait in memory for one session: QoS 0 drops the oldest, QoS 1 and 2 the newest, both counted.
@@ -78,6 +81,7 @@ impl Default for Limits {
             sessions_max: 1_000_000,
             packet_bytes_max: 16 * 1024 * 1024,
             subscriptions_max: 100_000,
+            filters_per_packet_max: 1024,
             inflight_max: 128,
             queue_messages_max: 10_000,
             queue_bytes_max: 8 * 1024 * 1024,

@@ -40,6 +40,8 @@ pub enum RouteMessage {
         /// Whether it went well.
         ok: bool,
     },
+    /// You know every filter of the sessions that I had when I started.
+    Restored,
     /// So many messages without ticket were taken.
     Credit(u32),
 }

@@ -29,7 +29,8 @@ impl Gateway {
 
     fn dial(&self) -> Client {
         let socket = TcpStream::connect(&self.addr).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        // Less than the linger: a gateway that does not shut its side down is too late.
+        socket.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
         socket.set_nodelay(true).unwrap();
         Client { socket, received: Vec::new() }
     }

@@ -1,7 +1,7 @@
 //! Whether a client may come in.
 //!
 //! An attacker sees the user name's form, and one of five return codes. Whether an access key exists is not told: an unknown
-//! one is answered like a wrong signature, after the same work.
+//! one is answered like a wrong signature, after one signature was computed as well. A key of another instance costs a second one.
 
 use std::collections::HashMap;
 

@@ -3,10 +3,11 @@
 mod connect;
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use bytes::Buf;
 use lmq_codec::{Split, split};
+use zeroize::Zeroizing;
 
 use crate::{
     CloseReason, ConnId, Handoff, Instant, Now, Peer, Refusal, Settings, TlsInfo, random::Random, slab::Slab,
@@ -21,7 +22,6 @@ use crate::{
 ///
 /// Every thread of a driver has one. Who answers what: a CONNECT that is malformed, of an unknown version, or with a client id
 /// the profile does not know is refused here; credentials are the shard's affair.
-#[derive(Debug)]
 pub struct Front {
     settings: Arc<Settings>,
     handshakes: Slab<Handshake>,
@@ -63,18 +63,16 @@ pub enum Flow {
     Closed,
 }
 
-#[derive(Debug)]
 struct Handshake {
     peer: Box<Peer>,
     /// A part of a CONNECT, or what came behind it.
-    received: Vec<u8>,
+    received: Zeroizing<Vec<u8>>,
     /// A CONNACK that refuses.
     answer: Option<[u8; 4]>,
     answer_sent: usize,
     phase: Phase,
 }
 
-#[derive(Debug)]
 enum Phase {
     /// The CONNECT is not complete.
     Waiting,
@@ -91,7 +89,7 @@ enum Pending {
     Close(ConnId, CloseReason),
 }
 
-/// The front holds [`Limits::handshakes_max`](crate::Limits::handshakes_max) connections already, or is draining.
+/// The front holds twice [`Limits::handshakes_max`](crate::Limits::handshakes_max) connections, those being closed included, or is draining.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no room for another connection without CONNECT")]
 pub struct Full;
@@ -112,17 +110,24 @@ impl Front {
 
     /// A connection was accepted; it has [`Limits::connect_timeout`](crate::Limits::connect_timeout) for its CONNECT.
     ///
+    /// Where [`Limits::handshakes_max`](crate::Limits::handshakes_max) are waiting already, the oldest gives way: a crowd that says nothing must not
+    /// keep those out who would.
+    ///
     /// # Errors
     ///
     /// [`Full`]: close the connection at once.
     pub fn accept(&mut self, now: Now, peer: Peer) -> Result<ConnId, Full> {
         self.now = self.now.max(now.monotonic);
-        if self.draining || self.handshakes.len() >= self.settings.limits.handshakes_max as usize {
+        let max = self.settings.limits.handshakes_max as usize;
+        if self.draining || self.handshakes.len() >= 2 * max {
             return Err(Full);
+        }
+        if self.handshakes.len() >= max {
+            self.close_oldest();
         }
         let handshake = Handshake {
             peer: Box::new(peer),
-            received: Vec::new(),
+            received: Zeroizing::default(),
             answer: None,
             answer_sent: 0,
             phase: Phase::Waiting,
@@ -159,7 +164,7 @@ impl Front {
         }
         match split(whole, self.settings.limits.connect_bytes_max) {
             Ok(Split::Need(_)) => {
-                let kept = if received.is_empty() { input.to_vec() } else { received };
+                let kept = if received.is_empty() { Zeroizing::new(input.to_vec()) } else { received };
                 if let Some(handshake) = self.handshakes.get_mut(conn.0) {
                     handshake.received = kept;
                 }
@@ -214,9 +219,7 @@ impl Front {
                     None => continue,
                 },
                 Pending::Transmit(conn) => FrontOutput::Transmit(conn),
-                Pending::Close(conn, reason) => {
-                    FrontOutput::Close { conn, reason, linger: self.settings.limits.linger }
-                }
+                Pending::Close(conn, reason) => FrontOutput::Close { conn, linger: self.linger(&reason), reason },
             });
         }
     }
@@ -245,10 +248,24 @@ impl Front {
         let Some(handshake) = self.handshakes.get_mut(conn.0) else {
             return Flow::Closed;
         };
-        handshake.received = leftover;
+        handshake.received = Zeroizing::new(leftover);
         handshake.phase = Phase::Leaving(Box::new(request));
         self.outputs.push_back(Pending::Handoff(conn));
         Flow::Pause
+    }
+
+    /// Only a peer that gets an answer is given time to read it.
+    fn linger(&self, reason: &CloseReason) -> Duration {
+        if connack_code(reason).is_some() { self.settings.limits.linger } else { Duration::ZERO }
+    }
+
+    fn close_oldest(&mut self) {
+        while let Some((_, key)) = self.timers.pop_due(Instant::FAR_FUTURE) {
+            if self.handshakes.get(key).is_some_and(|handshake| matches!(handshake.phase, Phase::Waiting)) {
+                let _ = self.close(ConnId(key), CloseReason::ConnectTimeout);
+                return;
+            }
+        }
     }
 
     /// Nothing is handed off of a connection that was closed in the meantime.
@@ -256,7 +273,8 @@ impl Front {
         if !matches!(self.handshakes.get(conn.0)?.phase, Phase::Leaving(_)) {
             return None;
         }
-        let Handshake { peer, received: leftover, phase, .. } = self.handshakes.remove(conn.0)?;
+        let Handshake { peer, mut received, phase, .. } = self.handshakes.remove(conn.0)?;
+        let leftover = core::mem::take(&mut *received);
         let Phase::Leaving(request) = phase else {
             return None;
         };
@@ -278,6 +296,13 @@ impl Front {
         }
         self.outputs.push_back(Pending::Close(conn, reason));
         Flow::Closed
+    }
+}
+
+impl fmt::Debug for Front {
+    /// Without what was received: it may hold a password.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Front").field("handshakes", &self.handshakes.len()).finish_non_exhaustive()
     }
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Session {
     pub(crate) inbound: Inbound,
     /// Made from the store at start-up and not opened since: the store knows its exchanges, we do not.
     pub(crate) unopened: bool,
+    /// A record of an inbound QoS 2 message failed or was late: only the store knows which ids it has.
+    pub(crate) inbound_unknown: bool,
     /// Messages given up since the last drain.
     pub(crate) dropped: Option<(DropReason, u32)>,
 }
@@ -44,6 +46,7 @@ impl Session {
             queue: MemoryQueue::default(),
             inbound: Inbound::default(),
             unopened: false,
+            inbound_unknown: false,
             dropped: None,
         }
     }
@@ -63,7 +66,7 @@ impl Session {
     /// Whether something waits for room in window or outbox.
     #[inline]
     pub(crate) fn waits(&self) -> bool {
-        self.queue.len() > 0 || self.stored.as_ref().is_some_and(|stored| stored.waiting() > 0)
+        self.queue.len() > 0 || self.stored.as_ref().is_some_and(|stored| stored.has_more())
     }
 
     /// The connection is gone; what only it needed is forgotten.

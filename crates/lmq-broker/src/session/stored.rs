@@ -118,6 +118,11 @@ impl StoredQueue {
         Some(stored)
     }
 
+    /// Whether something is at hand or in the store that this connection has not been sent.
+    pub(crate) fn has_more(&self) -> bool {
+        !self.ready.is_empty() || self.ready_end < self.durable_end
+    }
+
     /// How many positions are not sent yet, evicted ones included.
     pub(crate) fn waiting(&self) -> u64 {
         self.durable_end.saturating_sub(self.sent_end)

@@ -82,14 +82,13 @@ impl Window {
         Some(*entry)
     }
 
-    /// The session was opened again, so whatever the store was asked before is done.
+    /// The session was opened again: a release that was not recorded on the connection before is asked for again, by way of the
+    /// PUBLISH.
     pub(crate) fn settle(&mut self) {
         for entry in &mut self.entries {
-            entry.stage = match entry.stage {
-                Stage::Saving => Stage::AwaitPubRec,
-                Stage::Releasing => Stage::AwaitPubComp,
-                stage => stage,
-            };
+            if entry.stage == Stage::Releasing {
+                entry.stage = Stage::AwaitPubRec;
+            }
         }
     }
 
@@ -101,6 +100,10 @@ impl Window {
 
     pub(crate) fn stage(&self, id: PacketId) -> Option<Stage> {
         self.position(id).and_then(|at| self.entries.get(at)).map(|entry| entry.stage)
+    }
+
+    pub(crate) fn seq(&self, id: PacketId) -> Option<u64> {
+        self.position(id).and_then(|at| self.entries.get(at)).and_then(|entry| entry.seq)
     }
 
     pub(crate) fn with_seq(&self, seq: u64) -> Option<Inflight> {

@@ -43,8 +43,9 @@ impl Shard {
         };
         match session.window.stage(id) {
             Some(Stage::AwaitPubRec) => {}
-            Some(Stage::AwaitPubComp) => return self.write_pubrel(conn, id),
-            _ => return,
+            // An id we have forgotten, or released already: the client must be let go of it.
+            None | Some(Stage::AwaitPubComp) => return self.write_pubrel(conn, id),
+            Some(Stage::AwaitPubAck | Stage::Saving | Stage::Releasing) => return,
         }
         let stored = session.window.advance(id, Stage::AwaitPubRec, Stage::Releasing).and_then(|entry| entry.seq);
         match stored {
@@ -64,13 +65,13 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if session.window.advance(id, Stage::Releasing, Stage::AwaitPubComp).is_none() || session.conn != Some(conn) {
+        if session.conn != Some(conn) {
             return;
         }
-        if ok {
-            self.write_pubrel(conn, id);
-        } else {
+        if !ok {
             self.close(conn, CloseReason::EffectFailed);
+        } else if session.window.advance(id, Stage::Releasing, Stage::AwaitPubComp).is_some() {
+            self.write_pubrel(conn, id);
         }
     }
 

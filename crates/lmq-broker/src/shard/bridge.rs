@@ -24,12 +24,16 @@ impl Shard {
     /// A message of the MQ side for the clients of every shard: hand it to one shard, in the order of its source.
     ///
     /// It goes to the subscribers of its topic, or to one client where it is a P2P topic and the profile knows them. Once it is
-    /// delivered or stored, and everything of the source before it is, [`Output::Consumed`] says so. A message whose effects failed is
-    /// never counted as consumed: the source offers it again after a restart. The topic must be a topic name; one that is not is
-    /// counted as consumed and dropped, because offering it again would not help.
+    /// delivered or stored, and everything of the source before it is, [`Output::Consumed`] says so. Where its effects failed,
+    /// [`Output::Rejected`] does: offer the same position again, later. The topic must be a topic name; one that is not is counted as
+    /// consumed and dropped, because offering it again would not help. The shard remembers every position that is offered and not
+    /// consumed, 16 bytes each: it is the driver that bounds how far it runs ahead.
     pub fn handle_downlink(&mut self, now: Now, source: SourceId, position: u64, message: &Arc<Message>) {
         self.advance_clock(now);
-        self.source(source).open.push_back((position, false));
+        let open = &mut self.source(source).open;
+        if open.back().is_none_or(|(last, _)| *last < position) {
+            open.push_back((position, false));
+        }
         match self.deliver_downlink(message) {
             Some(op) => {
                 if let Some(op) = self.ops.get_mut(op) {
@@ -73,8 +77,8 @@ impl Shard {
     /// The effects of a downlink message are done; says how far its source is.
     pub(super) fn consumed(&mut self, source: SourceId, position: u64) {
         let open = &mut self.source(source).open;
-        if let Some(entry) = open.iter_mut().find(|entry| entry.0 == position) {
-            entry.1 = true;
+        if let Ok(at) = open.binary_search_by_key(&position, |entry| entry.0) {
+            open[at].1 = true;
         }
         let mut upto = None;
         while open.front().is_some_and(|entry| entry.1) {

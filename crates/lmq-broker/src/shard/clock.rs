@@ -1,5 +1,7 @@
 //! Deadlines.
 
+use core::time::Duration;
+
 use super::{Shard, ShardPhase};
 use crate::{
     CloseReason, Instant, Now,
@@ -7,11 +9,15 @@ use crate::{
     slab::Key,
 };
 
+/// A timer is armed at most so far ahead, and again when it comes up.
+const TIMER_AHEAD_MAX: Duration = Duration::from_secs(60);
+
 impl Shard {
     /// Time has passed: call it when [`poll_timeout`](Self::poll_timeout) says so, earlier does no harm.
     pub fn handle_timeout(&mut self, now: Now) {
         self.advance_clock(now);
         self.expire_questions();
+        self.retry_restore();
         for conn in core::mem::take(&mut self.paused_by_work) {
             self.unpause(conn, PauseCause::Work);
         }
@@ -34,10 +40,8 @@ impl Shard {
         if draining || !self.resumable.is_empty() || !self.paused_by_work.is_empty() {
             return Some(self.now.monotonic);
         }
-        match (self.timers.next(), self.next_question_deadline()) {
-            (Some(timer), Some(question)) => Some(timer.min(question)),
-            (timer, question) => timer.or(question),
-        }
+        let deadlines = [self.timers.next(), self.next_question_deadline(), self.restore_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     /// Serves the deadlines of a connection and arms the timer for the next.
@@ -61,7 +65,9 @@ impl Shard {
         let Some(state) = self.conns.get_mut(key) else {
             return;
         };
-        let next = deadlines(state, &self.settings.limits).map(|(at, _)| at).min();
+        // Never far ahead: the entry of a connection that ends before stays in the heap until then.
+        let horizon = self.now.monotonic.saturating_add(TIMER_AHEAD_MAX);
+        let next = deadlines(state, &self.settings.limits).map(|(at, _)| at.min(horizon)).min();
         if let Some(next) = next.filter(|next| *next < state.timer_at) {
             state.timer_at = next;
             self.timers.arm(next, key);

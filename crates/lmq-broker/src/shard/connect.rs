@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use hashbrown::hash_table::Entry;
-use lmq_codec::PacketId;
+use lmq_codec::{PacketId, Version};
 use lmq_model::status::{ChannelId, EventType};
 
 use super::{Shard, ShardPhase, effects::Question, question};
@@ -12,7 +12,7 @@ use crate::{
     StoredInflight, StoredSession, Ticket, Verdict,
     conn::{Conn, PauseCause, Phase},
     replies::Answer,
-    session::{InboundStage, Session, Stage},
+    session::{Inbound, InboundStage, Session, Stage},
     slab::Key,
 };
 
@@ -118,6 +118,7 @@ impl Shard {
         }
         match result {
             Ok(Done::Opened(Some(stored))) => {
+                self.reload_inbound(session, &stored);
                 if self.sessions.get(session).is_some_and(Session::is_unknown) {
                     self.load(session, &stored);
                 }
@@ -144,6 +145,16 @@ impl Shard {
         let unused = session.subscriptions.is_empty() && !session.unopened && session.conn.is_none();
         if unused && session.stored.as_ref().is_none_or(|stored| stored.next_seq == 0) {
             self.remove_session(key);
+        }
+    }
+
+    fn reload_inbound(&mut self, key: Key, stored: &StoredSession) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        if core::mem::take(&mut session.inbound_unknown) {
+            session.inbound = Inbound::default();
+            for id in &stored.inbound {
+                session.inbound.set(*id, InboundStage::Received);
+            }
         }
     }
 
@@ -180,7 +191,8 @@ impl Shard {
         // The pause of the handshake ends with this drain, however long the answers took.
         state.paused = Some((PauseCause::Handshake, self.now.monotonic));
         self.stats.connects_accepted += 1;
-        // [MQTT-3.2.2-2] [MQTT-3.2.2-3]: bit 0 says that we have kept the session.
+        // [MQTT-3.2.2-2] [MQTT-3.2.2-3]: bit 0 says that we have kept the session; MQTT 3.1 has no such bit.
+        let present = present && state.version > Version::V3_1;
         self.write(conn, &[0x20, 2, u8::from(present), 0]);
         self.report(conn, EventType::Connect);
         self.watch(conn);
@@ -215,36 +227,6 @@ impl Shard {
         self.close(conn, CloseReason::Refused(refusal));
     }
 
-    /// A page of the sessions of an earlier start.
-    pub(super) fn restored(&mut self, result: Result<Done, Failed>) {
-        let Ok(Done::Restored { sessions, more }) = result else {
-            // Serving without them would lose messages: ask again until the store answers.
-            self.ask_store(StoreOp::Restore { after: None }, Question::Restore);
-            return;
-        };
-        let after = sessions.last().map(|(client, _)| client.clone());
-        for (client, stored) in sessions {
-            let key = match self.find(&client) {
-                Some(key) => key,
-                None => self.add_session(client, true),
-            };
-            if let Some(session) = self.sessions.get_mut(key) {
-                session.unopened = true;
-            }
-            if let Some(session) = self.sessions.get_mut(key).and_then(|session| session.stored.as_mut()) {
-                session.load(stored.first_seq, stored.next_seq);
-            }
-            for (filter, qos) in stored.subscriptions {
-                self.add_subscription(key, filter, qos, None);
-            }
-        }
-        if more && after.is_some() {
-            self.ask_store(StoreOp::Restore { after }, Question::Restore);
-        } else if self.phase == ShardPhase::Restoring {
-            self.phase = ShardPhase::Serving;
-        }
-    }
-
     pub(super) fn find(&self, client: &ClientKey) -> Option<Key> {
         self.find_client(client.instance, &client.client_id)
     }
@@ -255,7 +237,7 @@ impl Shard {
         self.sessions.key(*slot)
     }
 
-    fn add_session(&mut self, client: ClientKey, persistent: bool) -> Key {
+    pub(super) fn add_session(&mut self, client: ClientKey, persistent: bool) -> Key {
         let hash = self.hash(client.instance, &client.client_id);
         let key = self.sessions.insert(Session::new(client, persistent));
         let Self { clients, sessions, hasher, .. } = self;

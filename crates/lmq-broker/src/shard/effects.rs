@@ -6,9 +6,12 @@ use lmq_codec::{PacketId, QoS};
 
 use super::{Shard, question, ticket};
 use crate::{
-    CloseReason, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket,
-    ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId, session::InboundStage, slab::Key,
+    ClientKey, CloseReason, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage,
+    RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId, session::InboundStage, slab::Key,
 };
+
+/// So many deadlines of answered questions may wait to be forgotten.
+const DEADLINES_KEPT: usize = 1024;
 
 /// What an answer is for.
 #[derive(Debug)]
@@ -31,8 +34,8 @@ pub(super) enum Question {
     Release { session: Key, conn: Key, packet_id: PacketId },
     /// Nobody waits.
     Unattended,
-    /// Sessions of an earlier start.
-    Restore,
+    /// Sessions of an earlier start, behind this one.
+    Restore { after: Option<ClientKey> },
 }
 
 /// Something that is finished when all its effects are.
@@ -121,6 +124,10 @@ impl Shard {
         while self.deadlines.front().is_some_and(|(_, key)| self.questions.get(*key).is_none()) {
             self.deadlines.pop_front();
         }
+        // One question that stays open must not keep the answered ones behind it.
+        if self.deadlines.len() > 2 * self.questions.len() + DEADLINES_KEPT {
+            self.deadlines.retain(|(_, key)| self.questions.get(*key).is_some());
+        }
         self.count_in(&asked);
         let key = self.questions.insert(asked);
         self.deadlines.push_back((self.now.monotonic.saturating_add(self.settings.limits.effect_timeout), key));
@@ -176,7 +183,9 @@ impl Shard {
                 self.settle(op, result.is_ok());
             }
             Question::Interest { op, instance, filter, epoch } => {
-                self.confirm(instance, &filter, epoch);
+                if result.is_ok() {
+                    self.confirm(instance, &filter, epoch);
+                }
                 if let Some(op) = op {
                     self.settle(op, result.is_ok());
                 }
@@ -189,7 +198,7 @@ impl Shard {
                 self.release_saved(session, conn, packet_id, result.is_ok())
             }
             Question::Unattended => {}
-            Question::Restore => self.restored(result),
+            Question::Restore { after } => self.restored(after, result),
         }
     }
 
@@ -238,7 +247,7 @@ impl Shard {
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
             }
             Waiter::Source { source, position } if ok => self.consumed(source, position),
-            Waiter::Source { .. } => {}
+            Waiter::Source { source, position } => self.outputs.push_back(Output::Rejected { source, position }),
             Waiter::Reply { conn, reply } => self.reply_ready(conn, reply, ok),
             Waiter::Received { conn, reply, session, packet_id } => {
                 if let Some(session) = self.sessions.get_mut(session) {
@@ -246,6 +255,7 @@ impl Shard {
                         session.inbound.set(packet_id, InboundStage::Received);
                     } else {
                         session.inbound.remove(packet_id);
+                        session.inbound_unknown = true;
                     }
                 }
                 self.reply_ready(conn, reply, ok);

@@ -129,7 +129,9 @@ impl Shard {
         if outbox >= 2 * self.settings.limits.outbox_bytes_max as usize {
             return self.pause(conn, PauseCause::Outbox);
         }
-        if frame.packet_type() == Some(PacketType::Publish) {
+        let routed =
+            matches!(frame.packet_type(), Some(PacketType::Publish | PacketType::Subscribe | PacketType::Unsubscribe));
+        if routed {
             if self.links_are_full() {
                 self.paused_by_link.push(conn);
                 return self.pause(conn, PauseCause::Link);

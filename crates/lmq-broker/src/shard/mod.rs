@@ -1,6 +1,6 @@
 //! The broker proper: connections after their CONNECT, sessions, and the way of a message through them.
 //!
-//! One idea per file: [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets apart, [`publish`]
+//! One idea per file: [`restore`] is the start, [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets apart, [`publish`]
 //! finds out where a message goes, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`]
 //! are the other packets, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines.
 
@@ -13,6 +13,7 @@ mod effects;
 mod input;
 mod leave;
 mod publish;
+mod restore;
 mod siblings;
 mod stored;
 mod subscribe;
@@ -29,8 +30,7 @@ use self::{
     siblings::{Interests, Link},
 };
 use crate::{
-    ClientKey, Command, ConnId, InstanceIndex, Instant, MessageId, Now, Output, Settings, ShardId, Stats, StoreOp,
-    Ticket,
+    ClientKey, Command, ConnId, InstanceIndex, Instant, MessageId, Now, Output, Settings, ShardId, Stats, Ticket,
     conn::Conn,
     outbox::{BlockPool, Outgoing},
     random::Random,
@@ -41,7 +41,7 @@ use crate::{
 
 /// The second of the two machines: one per thread, it serves every client that hashes to it.
 ///
-/// - **Inputs**: [`adopt`](Self::adopt), [`handle_bytes`](Self::handle_bytes), [`handle_closed`](Self::handle_closed),
+/// - **Inputs**: [`adopt`](Self::adopt), [`handle_bytes`](Self::handle_bytes), [`handle_sent`](Self::handle_sent), [`handle_closed`](Self::handle_closed),
 ///   [`handle_timeout`](Self::handle_timeout), [`handle_verdict`](Self::handle_verdict), [`handle_done`](Self::handle_done),
 ///   [`handle_route`](Self::handle_route), [`handle_downlink`](Self::handle_downlink), [`handle_evicted`](Self::handle_evicted), [`handle_command`](Self::handle_command).
 /// - **Outputs**: [`poll_output`](Self::poll_output) until it says `None`, then [`poll_timeout`](Self::poll_timeout); the bytes of a
@@ -54,6 +54,7 @@ pub struct Shard {
     settings: Arc<Settings>,
     now: Now,
     phase: ShardPhase,
+    restoring: restore::Restoring,
     random: Random,
     hasher: SeedableRandomState,
     boot: u64,
@@ -136,6 +137,7 @@ impl Shard {
             id,
             now: Now::default(),
             phase: ShardPhase::Restoring,
+            restoring: restore::Restoring::new(id, settings.shards),
             hasher: SeedableRandomState::with_seed(random.next_u64(), SharedSeed::global_fixed()),
             boot: random.next_u64(),
             messages: 0,
@@ -163,7 +165,7 @@ impl Shard {
             random,
             settings,
         };
-        shard.ask_store(StoreOp::Restore { after: None }, Question::Restore);
+        shard.ask_for_sessions(None);
         shard
     }
 
@@ -226,7 +228,7 @@ impl Shard {
         false
     }
 
-    /// Whether sessions of an earlier start are restored and clients may come in.
+    /// Whether the sessions of an earlier start are restored, here and in every sibling, and clients may come in.
     pub fn is_ready(&self) -> bool {
         self.phase == ShardPhase::Serving
     }

@@ -145,7 +145,7 @@ impl Shard {
         };
         match judgement {
             Judgement::Forward => Ok(self.publish(&origin, arrival, dedup)),
-            Judgement::PointToPoint(target) => Ok(self.point_to_point(&origin, target, arrival)),
+            Judgement::PointToPoint(target) => Ok(self.point_to_point(&origin, target, arrival, dedup)),
             Judgement::Discard => {
                 self.stats.discarded += 1;
                 Ok(None)
@@ -217,13 +217,21 @@ impl Shard {
     }
 
     /// Delivers to one client, which needs no subscription.
-    fn point_to_point(&mut self, origin: &Origin, target: &str, arrival: Arrival<'_>) -> Option<Key> {
+    ///
+    /// A message for a client of a sibling is not recorded under its packet id: after a restart it may come twice.
+    fn point_to_point(
+        &mut self,
+        origin: &Origin,
+        target: &str,
+        arrival: Arrival<'_>,
+        dedup: Option<(ClientKey, PacketId)>,
+    ) -> Option<Key> {
         let owner = self.settings.shard_of(origin.instance, target);
         let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min);
         if owner == self.id {
             let origin = Origin { may_store: origin.persistent, ..*origin };
             self.match_client(&origin, target, arrival.qos);
-            let op = self.fan_out(&origin, &mut fan, 0, None);
+            let op = self.fan_out(&origin, &mut fan, 0, dedup);
             return self.copy_up(&origin, &mut fan, op);
         }
         let message = self.message(origin, &mut fan);
@@ -243,7 +251,6 @@ impl Shard {
         let stored_qos_max = self.settings.profile.stored_qos_max;
         let deferred = dedup.is_some();
         let mut receivers = Vec::new();
-        self.deliveries = self.deliveries.saturating_add(targets.len() as u32);
         for target in &targets {
             let qos = target.qos.min(fan.qos);
             let Some(session) = self.sessions.at_mut(target.session) else {
@@ -303,7 +310,7 @@ impl Shard {
     pub(super) fn match_topic(&mut self, instance: InstanceIndex, topic: TopicName<'_>) -> u64 {
         let ignore_slash = self.settings.profile.trailing_slash_ignored;
         let topic = if ignore_slash { without_trailing_slash(topic) } else { topic };
-        let Self { tenants, scratch, .. } = self;
+        let Self { tenants, scratch, deliveries, .. } = self;
         let targets = &mut scratch.targets;
         targets.clear();
         let (mut shards, mut last, mut sorted) = (0, None, true);
@@ -311,6 +318,7 @@ impl Shard {
             return 0;
         };
         tenant.index.for_each(topic, |key, qos| {
+            *deliveries = deliveries.saturating_add(1);
             if key & SIBLING != 0 {
                 shards |= shard_bit(key);
             } else {

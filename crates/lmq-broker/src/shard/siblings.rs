@@ -87,6 +87,7 @@ impl Shard {
                     self.handle_done(now, crate::Ticket(ticket.0), result);
                 }
             }
+            RouteMessage::Restored => self.sibling_restored(from),
             RouteMessage::Credit(count) => self.credit(from, count),
         }
     }

@@ -124,19 +124,26 @@ impl Shard {
     fn resend(&mut self, key: Key, id: PacketId, stage: Stage, qos: QoS, message: &Arc<Message>) {
         match stage {
             Stage::AwaitPubAck | Stage::AwaitPubRec => self.write_message(key, message, delivery(qos, id, true)),
-            Stage::Saving | Stage::Releasing | Stage::AwaitPubComp => {}
+            // Never left the broker: its packet id must be recorded first.
+            Stage::Saving => self.record_sent(key, id, message.clone()),
+            Stage::Releasing | Stage::AwaitPubComp => {}
         }
     }
 
     /// The packet id of a QoS 2 message is durable before the PUBLISH leaves.
     fn save_then_send(&mut self, key: Key, seq: u64, message: Arc<Message>) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
+        if let Some(session) = self.sessions.get_mut(key) {
+            let packet_id = session.window.open(Stage::Saving, Some(seq));
+            self.record_sent(key, packet_id, message);
+        }
+    }
+
+    fn record_sent(&mut self, key: Key, packet_id: PacketId, message: Arc<Message>) {
+        let Some(session) = self.sessions.get(key) else { return };
         let Some(conn) = session.conn else { return };
-        let packet_id = session.window.open(Stage::Saving, Some(seq));
-        let op =
-            StoreOp::SetInflight { client: session.client.clone(), packet_id, state: Some(StoredInflight::Sent(seq)) };
+        let Some(seq) = session.window.seq(packet_id) else { return };
+        let state = Some(StoredInflight::Sent(seq));
+        let op = StoreOp::SetInflight { client: session.client.clone(), packet_id, state };
         self.ask_store(op, Question::Send { session: key, conn, packet_id, message });
     }
 
@@ -144,17 +151,14 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        if session.window.advance(id, Stage::Saving, Stage::AwaitPubRec).is_none() {
-            return;
-        }
-        // A connection that came in between has sent it already, or will.
+        // A connection that came in between asks for itself.
         if session.conn != Some(conn) {
             return;
         }
-        if ok {
-            self.write_message(key, &message, Delivery::ExactlyOnce { id, dup: false });
-        } else {
+        if !ok {
             self.close(conn, crate::CloseReason::EffectFailed);
+        } else if session.window.advance(id, Stage::Saving, Stage::AwaitPubRec).is_some() {
+            self.write_message(key, &message, Delivery::ExactlyOnce { id, dup: false });
         }
     }
 

@@ -1,6 +1,6 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 use lmq_codec::{
     Packet, PacketId, Properties, QoS, ReasonCode, ReasonCodes, SubAck, Subscribe, TopicFilter, UnsubAck, Unsubscribe,
@@ -26,17 +26,25 @@ impl Shard {
         // Before anything is entered: a filter that is denied may close the connection.
         let allowed =
             subscribe.filters.map(|(filter, _)| self.may_receive(conn, filter)).collect::<Result<Vec<bool>, _>>()?;
-        let (mut codes, mut granted) = (Vec::new(), Vec::new());
-        let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
+        let mut codes = Vec::new();
+        let mut granted = BTreeMap::new();
+        let mut room = self.room_for_filters(key);
         for ((filter, options), allowed) in subscribe.filters.zip(allowed) {
-            if allowed && self.has_room(key, filter) {
-                let text = Box::<str>::from(self.indexed(filter.as_str()));
-                self.add_subscription(key, text.clone(), options.qos, Some(op));
-                codes.push(ReasonCode::from(options.qos));
-                granted.push((text, options.qos));
-            } else {
+            let text = self.indexed(filter.as_str());
+            let new = !granted.contains_key(text) && !self.is_subscribed(key, text);
+            if !allowed || (new && room == 0) {
                 codes.push(REFUSED);
+                continue;
             }
+            room -= usize::from(new);
+            // A filter that is there twice is entered once, as it stands there last.
+            granted.insert(text, options.qos);
+            codes.push(ReasonCode::from(options.qos));
+        }
+        let granted: Vec<(Box<str>, QoS)> = granted.into_iter().map(|(text, qos)| (text.into(), qos)).collect();
+        let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
+        for (filter, qos) in &granted {
+            self.add_subscription(key, filter.clone(), *qos, Some(op));
         }
         self.save(key, op, granted, Vec::new());
         self.answer_when_done(conn, op, Answer::SubAck(subscribe.id, codes.into()));
@@ -79,14 +87,17 @@ impl Shard {
         Ok(true)
     }
 
-    fn has_room(&self, key: Key, filter: TopicFilter<'_>) -> bool {
-        let Some(session) = self.sessions.get(key) else {
-            return false;
-        };
+    /// How many more filters one packet may bring.
+    fn room_for_filters(&self, key: Key) -> usize {
         let limit = self.settings.limits.subscriptions_max;
         let max = self.settings.profile.subscriptions_max.map_or(limit, |max| max.get().min(limit));
-        let known = session.subscriptions.contains_key(self.indexed(filter.as_str()));
-        known || session.subscriptions.len() < max as usize
+        let held = self.sessions.get(key).map_or(0, |session| session.subscriptions.len());
+        let room = (max as usize).saturating_sub(held);
+        room.min(self.settings.limits.filters_per_packet_max as usize)
+    }
+
+    fn is_subscribed(&self, key: Key, filter: &str) -> bool {
+        self.sessions.get(key).is_some_and(|session| session.subscriptions.contains_key(filter))
     }
 
     /// The text of a filter as the index has it.

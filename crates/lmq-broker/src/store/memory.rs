@@ -168,7 +168,13 @@ impl Record {
 
     fn set_inflight(&mut self, id: PacketId, state: Option<StoredInflight>) {
         match state {
-            None => self.inflight.retain(|(known, _)| *known != id),
+            None => {
+                let over = self.inflight.iter().find(|(known, _)| *known == id).map(|(_, state)| *state);
+                self.inflight.retain(|(known, _)| *known != id);
+                if let Some(StoredInflight::Sent(seq)) = over {
+                    self.remove(seq);
+                }
+            }
             Some(state) => {
                 if let StoredInflight::Released(seq) = state {
                     self.remove(seq);

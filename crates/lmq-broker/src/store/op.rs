@@ -63,7 +63,8 @@ pub enum StoreOp {
         /// The positions.
         seqs: Vec<u64>,
     },
-    /// Record or clear the state of an outbound QoS 2 exchange. A `Released` one also removes its message from the queue.
+    /// Record or clear the state of an outbound QoS 2 exchange. `Released` also removes its message from the queue, and so does the end of
+    /// an exchange that was `Sent`.
     SetInflight {
         /// Whose session.
         client: ClientKey,

@@ -97,9 +97,11 @@ fn downlink_messages_are_consumed_in_the_order_of_their_source() {
     world.downlink(0, 1, 3, &message("kept", "d", QoS::AtLeastOnce));
     world.downlink(0, 1, 4, &message("nobody", "e", QoS::AtLeastOnce));
     world.fail_held();
-    // What failed is not consumed, nor is anything behind it.
-    world.expect(["s: dropped 1 StoreFailed"]);
-    world.reconnect_kept_with("s", ["s: q1 #1 kept a"]);
+    // What failed is not consumed, nor is anything behind it, until it is offered again.
+    world.expect(["rejected 1@3", "s: dropped 1 StoreFailed"]);
+    world.downlink(0, 1, 3, &message("kept", "d", QoS::AtLeastOnce));
+    world.expect(["consumed 1@4"]);
+    world.reconnect_kept_with("s", ["s: q1 #1 kept a", "s: q1 #2 kept d"]);
 }
 
 #[test]

@@ -278,11 +278,25 @@ fn a_session_over_the_limit_is_refused_with_code_3() {
 }
 
 #[test]
-fn handshakes_over_the_limit_are_not_accepted() {
+fn a_handshake_over_the_limit_takes_the_place_of_the_oldest() {
+    let mut settings = mqtt(1);
+    settings.limits.handshakes_max = 2;
+    let mut world = World::new(settings);
+    world.open("silent");
+    world.advance(Duration::from_secs(1));
+    world.open("a");
+    world.open("b");
+    world.expect(["silent: closed connect_timeout"]);
+    world.send("a", Connect::new("a").bytes());
+    world.send("b", Connect::new("b").bytes());
+    world.expect(["a: CONNACK 0", "b: CONNACK 0"]);
+}
+
+#[test]
+fn a_driver_that_closes_nothing_is_given_no_more() {
     let mut settings = mqtt(1);
     settings.limits.handshakes_max = 1;
     let mut world = World::new(settings);
-    world.open("a");
     let now = world.now;
     let peer = lmq_broker::Peer {
         addr: ([127, 0, 0, 1], 9).into(),
@@ -290,11 +304,10 @@ fn handshakes_over_the_limit_are_not_accepted() {
         local: true,
         tls: None,
     };
-    let full = world.front(0).accept(now, peer.clone()).unwrap_err();
+    assert!(world.front(0).accept(now, peer.clone()).is_ok());
+    assert!(world.front(0).accept(now, peer.clone()).is_ok());
+    let full = world.front(0).accept(now, peer).unwrap_err();
     assert_eq!(full.to_string(), "no room for another connection without CONNECT");
-    world.send("a", Connect::new("a").bytes());
-    world.expect(["a: CONNACK 0"]);
-    assert!(world.front(0).accept(now, peer).is_ok());
 }
 
 #[test]

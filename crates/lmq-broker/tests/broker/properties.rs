@@ -271,11 +271,8 @@ proptest! {
             }
         }
         play.settle();
-        for at in 0..NAMES.len() {
-            if play.world.is_gone(NAMES[at]) {
-                play.enter(at);
-            }
-        }
+        let gone: Vec<usize> = (0..NAMES.len()).filter(|at| play.world.is_gone(NAMES[*at])).collect();
+        gone.into_iter().for_each(|at| play.enter(at));
         play.settle();
         let acknowledged = play.received.values().flatten().filter_map(|line| {
             let id = line.strip_prefix("PUBACK ").or_else(|| line.strip_prefix("PUBREC "))?;

@@ -1,5 +1,7 @@
 //! New shards over the stores of earlier ones: nothing acknowledged is lost.
 
+use std::time::Duration;
+
 use lmq_broker::Quota;
 
 use crate::common::{Connect, World, mqtt, puback, pubcomp, publish, publish_again, pubrec, pubrel};
@@ -134,8 +136,10 @@ fn nobody_is_let_in_before_the_sessions_are_restored() {
     assert!(!world.shard(0).is_ready());
     world.connect_with("s", &Connect::kept("s"));
     world.expect(["s: CONNACK 3", "s: closed refused"]);
-    // A failed page is asked for again.
+    // A failed page is asked for again, but not at once.
     world.fail_held();
+    assert!(!world.shard(0).is_ready());
+    world.advance(Duration::from_secs(1));
     assert!(world.shard(0).is_ready());
     world.reconnect_kept("s");
 }

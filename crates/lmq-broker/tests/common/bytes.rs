@@ -3,45 +3,45 @@
 use lmq_codec::{Delivery, Packet, Split, Version, split};
 
 /// Bytes from hexadecimal text; spaces are for the reader.
-pub fn hex(text: &str) -> Vec<u8> {
+pub(crate) fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     digits.chunks(2).map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
 /// What a CONNECT asks for.
 #[derive(Clone, Debug)]
-pub struct Connect {
-    pub client_id: String,
-    pub clean: bool,
-    pub keep_alive: u16,
-    pub username: Option<String>,
-    pub password: Option<String>,
-    pub level: u8,
+pub(crate) struct Connect {
+    pub(crate) client_id: String,
+    pub(crate) clean: bool,
+    pub(crate) keep_alive: u16,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<String>,
+    pub(crate) level: u8,
 }
 
 impl Connect {
-    pub fn new(client_id: &str) -> Self {
+    pub(crate) fn new(client_id: &str) -> Self {
         Self { client_id: client_id.into(), clean: true, keep_alive: 0, username: None, password: None, level: 4 }
     }
 
     /// Clean session 0.
-    pub fn kept(client_id: &str) -> Self {
+    pub(crate) fn kept(client_id: &str) -> Self {
         Self { clean: false, ..Self::new(client_id) }
     }
 
-    pub fn keep_alive(self, keep_alive: u16) -> Self {
+    pub(crate) fn keep_alive(self, keep_alive: u16) -> Self {
         Self { keep_alive, ..self }
     }
 
-    pub fn credentials(self, username: &str, password: &str) -> Self {
+    pub(crate) fn credentials(self, username: &str, password: &str) -> Self {
         Self { username: Some(username.into()), password: Some(password.into()), ..self }
     }
 
-    pub fn level(self, level: u8) -> Self {
+    pub(crate) fn level(self, level: u8) -> Self {
         Self { level, ..self }
     }
 
-    pub fn bytes(&self) -> Vec<u8> {
+    pub(crate) fn bytes(&self) -> Vec<u8> {
         let flags =
             u8::from(self.clean) << 1 | u8::from(self.password.is_some()) << 6 | u8::from(self.username.is_some()) << 7;
         let mut body = text(if self.level == 3 { "MQIsdp" } else { "MQTT" });
@@ -55,17 +55,17 @@ impl Connect {
 }
 
 /// PUBLISH; `id` is left out at QoS 0.
-pub fn publish(topic: &str, payload: impl AsRef<[u8]>, qos: u8, id: u16) -> Vec<u8> {
+pub(crate) fn publish(topic: &str, payload: impl AsRef<[u8]>, qos: u8, id: u16) -> Vec<u8> {
     publish_flags(qos << 1, topic, payload, id)
 }
 
 /// The same with DUP.
-pub fn publish_again(topic: &str, payload: impl AsRef<[u8]>, qos: u8, id: u16) -> Vec<u8> {
+pub(crate) fn publish_again(topic: &str, payload: impl AsRef<[u8]>, qos: u8, id: u16) -> Vec<u8> {
     publish_flags(0x08 | qos << 1, topic, payload, id)
 }
 
 /// PUBLISH with all four flags as given.
-pub fn publish_flags(flags: u8, topic: &str, payload: impl AsRef<[u8]>, id: u16) -> Vec<u8> {
+pub(crate) fn publish_flags(flags: u8, topic: &str, payload: impl AsRef<[u8]>, id: u16) -> Vec<u8> {
     let mut body = text(topic);
     if flags & 0x06 != 0 {
         body.extend(id.to_be_bytes());
@@ -74,7 +74,7 @@ pub fn publish_flags(flags: u8, topic: &str, payload: impl AsRef<[u8]>, id: u16)
     packet(0x30 | flags, &body)
 }
 
-pub fn subscribe(id: u16, filters: &[(&str, u8)]) -> Vec<u8> {
+pub(crate) fn subscribe(id: u16, filters: &[(&str, u8)]) -> Vec<u8> {
     let mut body = id.to_be_bytes().to_vec();
     for (filter, qos) in filters {
         body.extend(text(filter));
@@ -83,32 +83,32 @@ pub fn subscribe(id: u16, filters: &[(&str, u8)]) -> Vec<u8> {
     packet(0x82, &body)
 }
 
-pub fn unsubscribe(id: u16, filters: &[&str]) -> Vec<u8> {
+pub(crate) fn unsubscribe(id: u16, filters: &[&str]) -> Vec<u8> {
     let mut body = id.to_be_bytes().to_vec();
     filters.iter().for_each(|filter| body.extend(text(filter)));
     packet(0xa2, &body)
 }
 
-pub fn puback(id: u16) -> Vec<u8> {
+pub(crate) fn puback(id: u16) -> Vec<u8> {
     packet(0x40, &id.to_be_bytes())
 }
 
-pub fn pubrec(id: u16) -> Vec<u8> {
+pub(crate) fn pubrec(id: u16) -> Vec<u8> {
     packet(0x50, &id.to_be_bytes())
 }
 
-pub fn pubrel(id: u16) -> Vec<u8> {
+pub(crate) fn pubrel(id: u16) -> Vec<u8> {
     packet(0x62, &id.to_be_bytes())
 }
 
-pub fn pubcomp(id: u16) -> Vec<u8> {
+pub(crate) fn pubcomp(id: u16) -> Vec<u8> {
     packet(0x70, &id.to_be_bytes())
 }
 
-pub const PINGREQ: [u8; 2] = [0xc0, 0];
-pub const DISCONNECT: [u8; 2] = [0xe0, 0];
+pub(crate) const PINGREQ: [u8; 2] = [0xc0, 0];
+pub(crate) const DISCONNECT: [u8; 2] = [0xe0, 0];
 
-pub fn packet(first: u8, body: &[u8]) -> Vec<u8> {
+pub(crate) fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     let mut bytes = vec![first];
     let mut length = body.len();
     while length > 0x7f {
@@ -127,7 +127,7 @@ fn text(text: &str) -> Vec<u8> {
 }
 
 /// Takes whole packets from the front of what a server sent, one line for each.
-pub fn take_packets(received: &mut Vec<u8>) -> Vec<String> {
+pub(crate) fn take_packets(received: &mut Vec<u8>) -> Vec<String> {
     let mut lines = Vec::new();
     loop {
         let Split::Frame { frame, rest } = split(received, u32::MAX).expect("the server sends frames") else {

@@ -7,7 +7,7 @@ use super::{Client, Place, StoreMode, World, take_packets};
 
 impl World {
     /// Until nothing moves any more.
-    pub fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         loop {
             let mut moved = false;
             for node in 0..self.nodes.len() {
@@ -143,6 +143,7 @@ impl World {
                 self.log.push(format!("uplink {} of {}", message.topic, message.publisher));
                 self.uplinks.push_back((node, ticket));
             }
+            Output::Rejected { source, position } => self.log.push(format!("rejected {}@{position}", source.0)),
             Output::Consumed { source, upto } => self.log.push(format!("consumed {}@{upto}", source.0)),
             Output::Route { to, message } => {
                 if self.trace_routes {
@@ -283,6 +284,7 @@ fn route_line(message: &RouteMessage) -> String {
             format!("{} {filter}", if *wanted { "want" } else { "unwant" })
         }
         RouteMessage::Done { ok, .. } => format!("done{}", if *ok { "" } else { " failed" }),
+        RouteMessage::Restored => "restored".into(),
         RouteMessage::Credit(count) => format!("credit {count}"),
         other => panic!("unknown route {other:?}"),
     }

@@ -6,22 +6,22 @@ use super::{StoreMode, World};
 
 impl World {
     /// Who may come in, from now on.
-    pub fn authenticate_by(&mut self, decide: impl Fn(&AuthRequest) -> Verdict + 'static) {
+    pub(crate) fn authenticate_by(&mut self, decide: impl Fn(&AuthRequest) -> Verdict + 'static) {
         self.auth = Box::new(decide);
     }
 
     /// Verdicts wait for [`World::release_verdicts`].
-    pub fn hold_verdicts(&mut self) {
+    pub(crate) fn hold_verdicts(&mut self) {
         self.auth_held = Some(Default::default());
     }
 
-    pub fn release_verdicts(&mut self) {
+    pub(crate) fn release_verdicts(&mut self) {
         self.give_verdicts();
         self.run();
     }
 
     /// The same, with time passing before the outputs are drained.
-    pub fn release_verdicts_and_tick(&mut self) {
+    pub(crate) fn release_verdicts_and_tick(&mut self) {
         self.give_verdicts();
         self.on_time();
     }
@@ -33,19 +33,19 @@ impl World {
     }
 
     /// Store operations wait for [`World::release_store`]; nothing is executed until then.
-    pub fn hold_store(&mut self) {
+    pub(crate) fn hold_store(&mut self) {
         self.store = StoreMode::Hold;
     }
 
     /// Executes and answers what was held, and everything after it at once.
-    pub fn release_store(&mut self) {
+    pub(crate) fn release_store(&mut self) {
         self.store = StoreMode::Execute;
         while self.execute_held() {}
         self.run();
     }
 
     /// Executes and answers the oldest operation of every shard that holds one.
-    pub fn release_one(&mut self) {
+    pub(crate) fn release_one(&mut self) {
         self.execute_held();
         self.run();
     }
@@ -62,7 +62,7 @@ impl World {
     }
 
     /// The first operation held fails, and so does every later one, as the contract of the store says.
-    pub fn fail_held(&mut self) {
+    pub(crate) fn fail_held(&mut self) {
         self.store = StoreMode::Execute;
         for node in &mut self.nodes {
             let mut failed = Failed::Unavailable;
@@ -75,64 +75,64 @@ impl World {
     }
 
     /// Every operation fails, from now on.
-    pub fn break_store(&mut self) {
+    pub(crate) fn break_store(&mut self) {
         self.store = StoreMode::Fail;
     }
 
-    pub fn mend_store(&mut self) {
+    pub(crate) fn mend_store(&mut self) {
         self.store = StoreMode::Execute;
     }
 
     /// How many store operations wait.
-    pub fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.nodes.iter().map(|node| node.held.len()).sum()
     }
 
     /// Messages between shards wait for [`World::release_routes`].
-    pub fn hold_routes(&mut self) {
+    pub(crate) fn hold_routes(&mut self) {
         self.routes_held = true;
     }
 
-    pub fn release_routes(&mut self) {
+    pub(crate) fn release_routes(&mut self) {
         self.routes_held = false;
         self.run();
     }
 
     /// Delivers the oldest message of one link.
-    pub fn release_route(&mut self, from: u16, to: u16) {
+    pub(crate) fn release_route(&mut self, from: u16, to: u16) {
         assert!(self.deliver_from(from, to), "nothing waits from {from} to {to}");
         self.run();
     }
 
     /// Status events are logged but not answered.
-    pub fn hold_status(&mut self) {
+    pub(crate) fn hold_status(&mut self) {
         self.status_held = true;
     }
 
     /// The MQ side answers the oldest copy it was handed.
-    pub fn answer_uplink(&mut self, result: Result<Done, Failed>) {
+    pub(crate) fn answer_uplink(&mut self, result: Result<Done, Failed>) {
         let (node, ticket) = self.uplinks.pop_front().expect("a copy was handed up");
         self.nodes[node].shard.handle_done(self.now, ticket, result);
         self.run();
     }
 
     /// Store operations become lines of the log.
-    pub fn trace_store(&mut self) {
+    pub(crate) fn trace_store(&mut self) {
         self.trace_store = true;
     }
 
     /// Messages between shards become lines of the log.
-    pub fn trace_routes(&mut self) {
+    pub(crate) fn trace_routes(&mut self) {
         self.trace_routes = true;
     }
 
     /// The client reads nothing more.
-    pub fn block(&mut self, name: &'static str) {
+    pub(crate) fn block(&mut self, name: &'static str) {
         self.client(name).budget = Some(0);
     }
 
     /// The client reads so many bytes more.
-    pub fn read(&mut self, name: &'static str, bytes: usize) {
+    pub(crate) fn read(&mut self, name: &'static str, bytes: usize) {
         let client = self.client(name);
         client.budget = Some(client.budget.unwrap_or(0) + bytes);
         client.dirty = true;
@@ -140,7 +140,7 @@ impl World {
     }
 
     /// The client reads everything again.
-    pub fn unblock(&mut self, name: &'static str) {
+    pub(crate) fn unblock(&mut self, name: &'static str) {
         let client = self.client(name);
         client.budget = None;
         client.dirty = true;

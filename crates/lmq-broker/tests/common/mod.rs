@@ -15,7 +15,7 @@ use std::{
 };
 
 use ::bytes::Buf;
-pub use bytes::*;
+pub(crate) use bytes::*;
 use lmq_auth::Permissions;
 use lmq_broker::{
     AuthRequest, ClientKey, Command, ConnId, Front, Grant, Handoff, Instance, InstanceIndex, Instant, MemoryStore,
@@ -26,11 +26,11 @@ use lmq_broker::{
 use lmq_model::status::StatusEvent;
 
 /// Wall clock of the first moment, in milliseconds since 1970.
-pub const WALL: u64 = 1_790_000_000_000;
+pub(crate) const WALL: u64 = 1_790_000_000_000;
 
-pub struct World {
-    pub settings: Arc<Settings>,
-    pub now: Now,
+pub(crate) struct World {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) now: Now,
     nodes: Vec<Node>,
     clients: BTreeMap<&'static str, Client>,
     /// Messages between shards, by (from, to).
@@ -46,7 +46,7 @@ pub struct World {
     trace_routes: bool,
     log: Vec<String>,
     /// Every status event, as it was.
-    pub events: Vec<StatusEvent>,
+    pub(crate) events: Vec<StatusEvent>,
     ports: u16,
     starts: u8,
 }
@@ -89,28 +89,28 @@ struct Client {
     closing: bool,
 }
 
-pub fn allow() -> Verdict {
+pub(crate) fn allow() -> Verdict {
     Verdict::Allow(Grant { permissions: Permissions::everything() })
 }
 
 /// One instance with the parent topics `T` and `room`, profile lmq.
-pub fn lmq(shards: u16) -> Settings {
+pub(crate) fn lmq(shards: u16) -> Settings {
     let instance =
         Instance { name: "mqtt-cn-test0001".into(), parent_topics: vec!["T".into(), "room".into()], uplink: false };
     Settings { instances: vec![instance], ..Settings::new(Profile::lmq(), shards) }
 }
 
-pub fn mqtt(shards: u16) -> Settings {
+pub(crate) fn mqtt(shards: u16) -> Settings {
     Settings::new(Profile::mqtt(), shards)
 }
 
 impl World {
-    pub fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         Self::with_quota(settings, Quota::default())
     }
 
     /// The same with stores that keep so much per session.
-    pub fn with_quota(settings: Settings, quota: Quota) -> Self {
+    pub(crate) fn with_quota(settings: Settings, quota: Quota) -> Self {
         let now = Now { monotonic: Instant::from_micros(1_000_000), wall: UnixMillis::new(WALL) };
         let mut world = Self {
             settings: Arc::new(settings),
@@ -137,7 +137,7 @@ impl World {
     }
 
     /// Ends every shard where it stands and starts new ones over the same stores.
-    pub fn restart(&mut self) {
+    pub(crate) fn restart(&mut self) {
         let stores = std::mem::take(&mut self.nodes).into_iter().map(|node| node.store).collect();
         self.clients.clear();
         self.links.clear();
@@ -156,12 +156,12 @@ impl World {
     }
 
     /// Accepts a connection that sends nothing yet.
-    pub fn open(&mut self, name: &'static str) {
+    pub(crate) fn open(&mut self, name: &'static str) {
         self.open_at(0, name);
     }
 
     /// The same at the front of another thread.
-    pub fn open_at(&mut self, node: usize, name: &'static str) {
+    pub(crate) fn open_at(&mut self, node: usize, name: &'static str) {
         self.ports += 1;
         let addr = ([127, 0, 0, 1], self.ports).into();
         let peer = Peer { addr, transport: Transport::Tcp, local: true, tls: None };
@@ -181,35 +181,35 @@ impl World {
     }
 
     /// Sends a CONNECT on a new connection.
-    pub fn connect_with(&mut self, name: &'static str, connect: &Connect) {
+    pub(crate) fn connect_with(&mut self, name: &'static str, connect: &Connect) {
         self.open(name);
         self.send(name, connect.bytes());
     }
 
     /// A client with a clean session and its name as client id is in.
     #[track_caller]
-    pub fn connect(&mut self, name: &'static str) {
+    pub(crate) fn connect(&mut self, name: &'static str) {
         self.connect_with(name, &Connect::new(name));
         self.expect_in(name, false);
     }
 
     /// A client with a session that outlives its connections, new in the broker, is in.
     #[track_caller]
-    pub fn connect_kept(&mut self, name: &'static str) {
+    pub(crate) fn connect_kept(&mut self, name: &'static str) {
         self.connect_with(name, &Connect::kept(name));
         self.expect_in(name, false);
     }
 
     /// The client comes back to its session.
     #[track_caller]
-    pub fn reconnect_kept(&mut self, name: &'static str) {
+    pub(crate) fn reconnect_kept(&mut self, name: &'static str) {
         self.connect_with(name, &Connect::kept(name));
         self.expect_in(name, true);
     }
 
     /// The client comes back to its session, and these lines follow its CONNACK.
     #[track_caller]
-    pub fn reconnect_kept_with<const N: usize>(&mut self, name: &'static str, lines: [&str; N]) {
+    pub(crate) fn reconnect_kept_with<const N: usize>(&mut self, name: &'static str, lines: [&str; N]) {
         self.connect_with(name, &Connect::kept(name));
         assert_eq!(
             self.log.first().map(String::as_str),
@@ -232,26 +232,26 @@ impl World {
 
     /// Subscribes and is granted what it asked for. The packet id is 999.
     #[track_caller]
-    pub fn subscribe(&mut self, name: &'static str, filter: &str, qos: u8) {
+    pub(crate) fn subscribe(&mut self, name: &'static str, filter: &str, qos: u8) {
         self.send(name, subscribe(999, &[(filter, qos)]));
         self.expect([format!("{name}: SUBACK 999 [{qos}]")]);
     }
 
     /// The client's bytes arrive, and everything that follows from them happens.
-    pub fn send(&mut self, name: &'static str, bytes: impl AsRef<[u8]>) {
+    pub(crate) fn send(&mut self, name: &'static str, bytes: impl AsRef<[u8]>) {
         self.give(name, bytes.as_ref());
         self.run();
     }
 
     /// The network loses the connection.
-    pub fn cut(&mut self, name: &'static str) {
+    pub(crate) fn cut(&mut self, name: &'static str) {
         self.hang_up(name);
         self.run();
     }
 
     /// The client says DISCONNECT and is gone.
     #[track_caller]
-    pub fn disconnect(&mut self, name: &'static str) {
+    pub(crate) fn disconnect(&mut self, name: &'static str) {
         self.send(name, DISCONNECT);
         let closed = format!("{name}: closed disconnected");
         match name.starts_with("GID") {
@@ -261,18 +261,18 @@ impl World {
     }
 
     /// A message of the MQ side for the clients of every shard.
-    pub fn downlink(&mut self, node: usize, source: u32, position: u64, message: &Arc<Message>) {
+    pub(crate) fn downlink(&mut self, node: usize, source: u32, position: u64, message: &Arc<Message>) {
         self.nodes[node].shard.handle_downlink(self.now, SourceId(source), position, message);
         self.run();
     }
 
-    pub fn command(&mut self, node: usize, command: Command) {
+    pub(crate) fn command(&mut self, node: usize, command: Command) {
         self.nodes[node].shard.handle_command(self.now, command);
         self.run();
     }
 
     /// Lets time pass; the machines are called when they asked for it, and at the end.
-    pub fn advance(&mut self, span: Duration) {
+    pub(crate) fn advance(&mut self, span: Duration) {
         let end = self.now.monotonic.saturating_add(span);
         loop {
             let due = self
@@ -293,7 +293,7 @@ impl World {
 
     /// Everything that became visible since the last time, exactly and in this order.
     #[track_caller]
-    pub fn expect<const N: usize>(&mut self, lines: [impl AsRef<str>; N]) {
+    pub(crate) fn expect<const N: usize>(&mut self, lines: [impl AsRef<str>; N]) {
         let expected: Vec<&str> = lines.iter().map(AsRef::as_ref).collect();
         assert_eq!(self.log, expected);
         self.log.clear();
@@ -301,38 +301,38 @@ impl World {
 
     /// Nothing became visible.
     #[track_caller]
-    pub fn expect_nothing(&mut self) {
+    pub(crate) fn expect_nothing(&mut self) {
         self.expect::<0>([] as [&str; 0]);
     }
 
     /// What became visible since the last time, for a test that computes what it expects.
-    pub fn take_log(&mut self) -> Vec<String> {
+    pub(crate) fn take_log(&mut self) -> Vec<String> {
         std::mem::take(&mut self.log)
     }
 
     /// Every byte a client ever received on its present connection.
-    pub fn transcript(&self, name: &str) -> &[u8] {
+    pub(crate) fn transcript(&self, name: &str) -> &[u8] {
         &self.clients[name].transcript
     }
 
-    pub fn is_gone(&self, name: &str) -> bool {
+    pub(crate) fn is_gone(&self, name: &str) -> bool {
         self.clients.get(name).is_none_or(|client| client.place == Place::Gone)
     }
 
-    pub fn key(&self, client_id: &str) -> ClientKey {
+    pub(crate) fn key(&self, client_id: &str) -> ClientKey {
         ClientKey { instance: InstanceIndex(0), client_id: client_id.into() }
     }
 
-    pub fn shard_of(&self, client_id: &str) -> usize {
+    pub(crate) fn shard_of(&self, client_id: &str) -> usize {
         usize::from(self.settings.shard_of(InstanceIndex(0), client_id).0)
     }
 
-    pub fn session(&self, client_id: &str) -> Option<SessionView> {
+    pub(crate) fn session(&self, client_id: &str) -> Option<SessionView> {
         self.nodes[self.shard_of(client_id)].shard.session(&self.key(client_id))
     }
 
     /// How many bytes wait for a client.
-    pub fn unread(&mut self, name: &'static str) -> usize {
+    pub(crate) fn unread(&mut self, name: &'static str) -> usize {
         match self.client(name).place {
             Place::Shard(node, conn) => self.nodes[node].shard.outgoing(conn).remaining(),
             _ => 0,
@@ -340,21 +340,21 @@ impl World {
     }
 
     /// The numbers of all shards together.
-    pub fn stats(&self) -> Stats {
+    pub(crate) fn stats(&self) -> Stats {
         let mut sum = Stats::default();
         self.nodes.iter().for_each(|node| sum.add(&node.shard.stats()));
         sum
     }
 
-    pub fn shard(&self, node: usize) -> &Shard {
+    pub(crate) fn shard(&self, node: usize) -> &Shard {
         &self.nodes[node].shard
     }
 
-    pub fn front(&mut self, node: usize) -> &mut Front {
+    pub(crate) fn front(&mut self, node: usize) -> &mut Front {
         &mut self.nodes[node].front
     }
 
-    pub fn stored_sessions(&self) -> usize {
+    pub(crate) fn stored_sessions(&self) -> usize {
         self.nodes.iter().map(|node| node.store.sessions()).sum()
     }
 }

@@ -24,6 +24,8 @@ pub(super) struct Link {
     pub(super) ready: bool,
     /// It is on the list of connections to write at the end of the turn.
     pub(super) dirty: bool,
+    /// The peer has sent its last byte; no further event will say so.
+    pub(super) read_closed: bool,
     pub(super) closing: Closing,
 }
 
@@ -40,7 +42,16 @@ pub(super) enum Closing {
 
 impl Link {
     pub(super) const fn new(socket: TcpStream, stack: Stack, owner: Owner) -> Self {
-        Self { socket, stack, owner, paused: false, ready: false, dirty: false, closing: Closing::No }
+        Self {
+            socket,
+            stack,
+            owner,
+            paused: false,
+            ready: false,
+            dirty: false,
+            read_closed: false,
+            closing: Closing::No,
+        }
     }
 }
 

@@ -13,6 +13,7 @@ mod worker;
 
 use std::{
     collections::BTreeMap,
+    io,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -33,7 +34,7 @@ use crate::{authenticate::Authenticator, config::Config, error::Error, settings}
 /// The running threads. Shared with the HTTP thread, which reads `stats`.
 pub(crate) struct Running {
     mailboxes: Vec<Arc<Mailbox>>,
-    threads: Mutex<Vec<JoinHandle<()>>>,
+    threads: Mutex<Vec<JoinHandle<io::Result<()>>>>,
     reports: Vec<Arc<Mutex<Report>>>,
     /// Milliseconds since `started` at which a drain gives up.
     drain_until: Arc<AtomicU64>,
@@ -91,6 +92,10 @@ pub(crate) fn start(
     for worker in &mut workers {
         worker.introduce(&mailboxes);
     }
+    // The store is in memory and answers at once: this is a few rounds. Nobody is accepted before every shard serves.
+    while !workers.iter().all(Worker::is_ready) {
+        workers.iter_mut().for_each(Worker::settle);
+    }
     let threads = workers
         .into_iter()
         .enumerate()
@@ -119,7 +124,7 @@ impl Running {
         sum
     }
 
-    /// Whether every thread has ended: after `drain`, or because one failed.
+    /// Whether a thread has ended: after `drain`, or because it failed.
     pub(crate) fn is_finished(&self) -> bool {
         self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().any(JoinHandle::is_finished)
     }
@@ -129,7 +134,8 @@ impl Running {
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         for thread in threads {
             let name = thread.thread().name().unwrap_or("shard").to_owned();
-            thread.join().map_err(|_| Error::new(format_args!("thread {name} failed")))?;
+            let ended = thread.join().map_err(|_| Error::new(format_args!("thread {name} failed")))?;
+            ended.map_err(|error| Error::io(format_args!("thread {name} failed"), &error))?;
         }
         Ok(())
     }

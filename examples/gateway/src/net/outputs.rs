@@ -100,6 +100,7 @@ impl Worker {
         if handoff.shard == self.setup.id {
             let conn = self.shard.adopt(self.now, *handoff);
             self.links[link].owner = Owner::Shard(conn);
+            self.links[link].stack.allow_messages(self.setup.settings.limits.packet_bytes_max);
             note(&mut self.shard_links, conn, link);
             return;
         }

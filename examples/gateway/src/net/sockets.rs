@@ -49,7 +49,7 @@ impl Worker {
         };
         let peer = Peer { addr, transport, local: listener.local, tls: None };
         let stack =
-            match Stack::new(listener.kind, self.setup.tls.as_ref(), self.setup.settings.limits.packet_bytes_max) {
+            match Stack::new(listener.kind, self.setup.tls.as_ref(), self.setup.settings.limits.connect_bytes_max) {
                 Ok(stack) => stack,
                 Err(error) => return tracing::warn!(%error, "cannot begin TLS"),
             };
@@ -67,7 +67,8 @@ impl Worker {
     }
 
     /// Takes a connection over whose client belongs to this shard.
-    pub(super) fn take_over(&mut self, handoff: Handoff, socket: TcpStream, stack: Stack) {
+    pub(super) fn take_over(&mut self, handoff: Handoff, socket: TcpStream, mut stack: Stack) {
+        stack.allow_messages(self.setup.settings.limits.packet_bytes_max);
         let conn = self.shard.adopt(self.now, handoff);
         match self.add_link(socket, stack, Owner::Shard(conn)) {
             Ok(link) => {
@@ -94,10 +95,10 @@ impl Worker {
 
     pub(super) fn on_socket(&mut self, link: usize, event: &Event) {
         if event.is_readable() || event.is_read_closed() || event.is_error() {
-            self.read(link);
-            if event.is_read_closed() || event.is_error() {
-                self.read_soon(link);
+            if let Some(state) = self.links.get_mut(link) {
+                state.read_closed |= event.is_read_closed() || event.is_error();
             }
+            self.read(link);
         }
         if event.is_writable() {
             self.write_soon(link);
@@ -126,6 +127,7 @@ impl Worker {
             self.write_soon(link);
         }
         match received {
+            Received::Blocked if self.links[link].read_closed => self.read_soon(link),
             Received::Blocked => {}
             Received::More => self.read_soon(link),
             Received::Paused => self.links[link].paused = true,

@@ -27,6 +27,8 @@ const READ_BUFFER_BYTES: usize = 256 * 1024;
 const EVENTS_MAX: usize = 1024;
 /// How long a listener rests after the system had no room for another connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// How often a thread tells others what it has counted.
+const REPORT_INTERVAL: Duration = Duration::from_millis(100);
 const WAKER: Token = Token(usize::MAX - 1);
 
 /// What a thread is made from.
@@ -64,6 +66,9 @@ pub(super) struct Worker {
     pub(super) counted: Report,
     mailbox: Arc<Mailbox>,
     report: Arc<Mutex<Report>>,
+    /// When the report was last published, and when that must be done again because something may have changed.
+    reported: Instant,
+    report_due: Option<Instant>,
     draining: bool,
 }
 
@@ -98,6 +103,8 @@ impl Worker {
             now: Now::default(),
             counted: Report::default(),
             report: Arc::default(),
+            reported: setup.started,
+            report_due: None,
             draining: false,
             mailbox,
             poll,
@@ -119,21 +126,31 @@ impl Worker {
         self.letters = mailboxes.iter().map(|_| Vec::new()).collect();
     }
 
-    /// Takes turns until a drain is finished.
-    pub(super) fn run(mut self) {
-        let mut events = Events::with_capacity(EVENTS_MAX);
+    /// Whether clients may come in.
+    pub(super) fn is_ready(&self) -> bool {
+        self.shard.is_ready()
+    }
+
+    /// A turn without sockets.
+    pub(super) fn settle(&mut self) {
         self.read_clock();
+        self.read_mail();
         self.carry_out();
+        self.post_mail();
+    }
+
+    /// Takes turns until a drain is finished. The error is that of the poller.
+    pub(super) fn run(mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(EVENTS_MAX);
+        self.settle();
         while !self.is_finished() {
             let timeout = self.timeout();
             match self.poll.poll(&mut events, timeout) {
-                Err(error) if error.kind() != io::ErrorKind::Interrupted => {
-                    tracing::error!(%error, "the poller failed");
-                    return;
-                }
+                Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => self.turn(&events),
             }
         }
+        Ok(())
     }
 
     fn turn(&mut self, events: &Events) {
@@ -145,7 +162,6 @@ impl Worker {
         for link in ready {
             self.read_again(link);
         }
-        self.read_mail();
         self.on_time();
         self.carry_out();
         self.post_mail();
@@ -155,6 +171,7 @@ impl Worker {
     fn on_event(&mut self, event: &Event) {
         let Token(token) = event.token();
         if event.token() == WAKER {
+            self.read_mail();
             return;
         }
         if let Some(at) = token.checked_sub(self.listeners.len()) {
@@ -224,7 +241,14 @@ impl Worker {
         }
     }
 
+    /// Not in every turn: what others read must not cost messages a lock.
     fn publish_report(&mut self) {
+        if self.reported.elapsed() < REPORT_INTERVAL {
+            self.report_due = Some(self.reported + REPORT_INTERVAL);
+            return;
+        }
+        self.report_due = None;
+        self.reported = Instant::now();
         self.counted.broker = self.shard.stats();
         let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
         report.broker = self.counted.broker;
@@ -243,8 +267,9 @@ impl Worker {
         let machines = [self.front.poll_timeout(), self.shard.poll_timeout()].into_iter().flatten().min();
         let elapsed = u64::try_from(self.setup.started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let machines = machines.map(|at| Duration::from_micros(at.as_micros().saturating_sub(elapsed)));
+        let report = self.report_due;
         let again = self.listeners.iter().filter_map(|listener| listener.again);
-        let own = self.closing.front().map(|(at, _)| *at).into_iter().chain(again).min();
+        let own = self.closing.front().map(|(at, _)| *at).into_iter().chain(again).chain(report).min();
         let own = own.map(|at| at.saturating_duration_since(Instant::now()));
         let drain = self.draining.then(|| self.drain_left());
         [machines, own, drain].into_iter().flatten().min()

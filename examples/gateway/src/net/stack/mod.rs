@@ -66,7 +66,7 @@ pub(super) enum Received {
 }
 
 impl Stack {
-    /// `message_bytes_max`: the largest WebSocket message. Clients put one packet into one message, so it is at least that of a packet.
+    /// `message_bytes_max`: the largest WebSocket message. Clients put one packet into one message, so it is at least that of a CONNECT.
     pub(super) fn new(
         kind: ListenerKind,
         tls: Option<&Arc<rustls::ServerConfig>>,
@@ -87,6 +87,15 @@ impl Stack {
             pending: Vec::new(),
             read_put_off: false,
         })))
+    }
+
+    /// The client is known: a WebSocket message may now be as large as any packet.
+    pub(super) fn allow_messages(&mut self, bytes_max: u32) {
+        if let Self::Layered(layers) = self
+            && let Some(websocket) = &mut layers.websocket
+        {
+            websocket.allow(bytes_max);
+        }
     }
 
     /// Reads once (a layered connection a few times) and hands MQTT bytes to `sink`. `buffer` is only a place to read into.

@@ -34,6 +34,14 @@ impl WebSocket {
         Self::Upgrading { request: Vec::new(), answer: Vec::new(), message_bytes_max }
     }
 
+    /// Lets messages be larger from now on.
+    pub(super) fn allow(&mut self, bytes_max: u32) {
+        match self {
+            Self::Upgrading { message_bytes_max, .. } => *message_bytes_max = bytes_max,
+            Self::Open(socket) => socket.set_config(|config| *config = self::config(bytes_max)),
+        }
+    }
+
     /// Bytes were received from below.
     pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
@@ -99,7 +107,7 @@ impl WebSocket {
         };
         match Request::try_parse(request) {
             Ok(None) if request.len() > REQUEST_BYTES_MAX => {
-                refuse(answer, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "")
+                return Err(refuse(answer, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ""));
             }
             Ok(None) => {}
             Ok(Some((size, parsed))) => match accept(&parsed) {
@@ -111,9 +119,12 @@ impl WebSocket {
                         tungstenite::WebSocket::from_raw_socket(pipe, Role::Server, Some(config(*message_bytes_max)));
                     *self = Self::Open(Box::new(socket));
                 }
-                Err((status, why)) => refuse(answer, status, why),
+                Err((status, why)) => return Err(refuse(answer, status, why)),
             },
-            Err(_) => refuse(answer, StatusCode::BAD_REQUEST, "this port speaks WebSocket: GET /mqtt over HTTP/1.1"),
+            Err(_) => {
+                let why = "this port speaks WebSocket: GET /mqtt over HTTP/1.1";
+                return Err(refuse(answer, StatusCode::BAD_REQUEST, why));
+            }
         }
         Ok(())
     }
@@ -146,7 +157,8 @@ fn accept(request: &Request) -> Result<Vec<u8>, (StatusCode, &'static str)> {
     Ok(bytes)
 }
 
-fn refuse(answer: &mut Vec<u8>, status: StatusCode, why: &str) {
+/// Writes the answer to a request that is not an upgrade to MQTT; the error ends the connection behind it.
+fn refuse(answer: &mut Vec<u8>, status: StatusCode, why: &str) -> io::Error {
     let head = format!(
         "HTTP/1.1 {} {}\r\nConnection: close\r\nContent-Type: text/plain\r\nContent-Length: {}\r\n",
         status.as_str(),
@@ -158,4 +170,5 @@ fn refuse(answer: &mut Vec<u8>, status: StatusCode, why: &str) {
         answer.extend_from_slice(b"Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n");
     }
     answer.extend_from_slice(format!("\r\n{why}\n").as_bytes());
+    io::Error::new(ErrorKind::InvalidData, "not an upgrade to MQTT")
 }

@@ -16,12 +16,14 @@ BURST_MESSAGES = 300
 
 @contextmanager
 def sessions(*opened):
-    """Closes what a case has opened, also when it fails."""
+    """Closes what a case has opened, also when it fails; no message may be left over."""
     try:
         yield opened
     finally:
         for session in opened:
             session.close()
+    for session in opened:
+        check_equal(f"{session.name}: messages left over", list(session.messages.queue), [])
 
 
 def pair(kind, site, transport, **changes):

@@ -4,7 +4,6 @@ They are command-line tools: a session subscribes once, with one QoS, and publis
 """
 
 import re
-import signal
 import subprocess
 import threading
 from urllib.parse import urlsplit
@@ -77,9 +76,10 @@ class MosquittoSession(Inbox):
             raise CaseError(f"mosquitto_pub: exit code {done.returncode}, {done.stderr.decode()}")
 
     def close(self):
+        """With SIGKILL: mosquitto_sub prints in its handler of SIGTERM, and may so print its last line twice."""
         if self.subscriber is None:
             return
-        self.subscriber.send_signal(signal.SIGTERM)
+        self.subscriber.kill()
         self.subscriber.wait(REPLY_SECONDS_MAX)
 
     def read(self, lines):

@@ -1,0 +1,101 @@
+//! Start-up: the sessions of an earlier start come back before anybody is let in.
+//!
+//! A shard serves once its own sessions are back *and* every sibling has said the same of its own. What a sibling says comes behind
+//! the filters of its sessions, on the same link: so from the first message on, everybody who subscribed before is heard.
+
+use core::time::Duration;
+
+use super::{Shard, ShardPhase, effects::Question};
+use crate::{ClientKey, Done, Failed, Instant, Output, RouteMessage, ShardId, StoreOp, StoredSession};
+
+/// A store that failed is asked again after so long.
+const RETRY: Duration = Duration::from_secs(1);
+
+/// How far the start has come.
+#[derive(Debug)]
+pub(super) struct Restoring {
+    /// Our own sessions are back.
+    own_done: bool,
+    /// Siblings that have not said so of theirs, one bit each.
+    siblings: u64,
+    /// When to ask for the page behind this client once more.
+    again: Option<(Instant, Option<ClientKey>)>,
+}
+
+impl Restoring {
+    pub(super) fn new(id: ShardId, shards: u16) -> Self {
+        let all = if shards >= 64 { u64::MAX } else { (1 << shards) - 1 };
+        Self { own_done: false, siblings: all & !(1 << id.0), again: None }
+    }
+}
+
+impl Shard {
+    pub(super) fn ask_for_sessions(&mut self, after: Option<ClientKey>) {
+        self.ask_store(StoreOp::Restore { after: after.clone() }, Question::Restore { after });
+    }
+
+    /// A page of sessions, or none because the store failed: serving without them would lose messages.
+    pub(super) fn restored(&mut self, after: Option<ClientKey>, result: Result<Done, Failed>) {
+        let Ok(Done::Restored { sessions, more }) = result else {
+            if self.phase == ShardPhase::Restoring {
+                self.restoring.again = Some((self.now.monotonic.saturating_add(RETRY), after));
+            }
+            return;
+        };
+        let last = sessions.last().map(|(client, _)| client.clone());
+        for (client, stored) in sessions {
+            self.take_back(client, stored);
+        }
+        if more && last.is_some() {
+            self.ask_for_sessions(last);
+            return;
+        }
+        self.restoring.own_done = true;
+        self.tell_siblings_restored();
+        self.serve_if_restored();
+    }
+
+    fn take_back(&mut self, client: ClientKey, stored: StoredSession) {
+        let key = self.find(&client).unwrap_or_else(|| self.add_session(client, true));
+        if let Some(session) = self.sessions.get_mut(key) {
+            session.unopened = true;
+            if let Some(queue) = &mut session.stored {
+                queue.load(stored.first_seq, stored.next_seq);
+            }
+        }
+        for (filter, qos) in stored.subscriptions {
+            self.add_subscription(key, filter, qos, None);
+        }
+    }
+
+    fn tell_siblings_restored(&mut self) {
+        let siblings = (0..self.settings.shards).map(ShardId).filter(|to| *to != self.id);
+        self.outputs.extend(siblings.map(|to| Output::Route { to, message: RouteMessage::Restored }));
+    }
+
+    /// A sibling has told us all filters of its sessions.
+    pub(super) fn sibling_restored(&mut self, from: ShardId) {
+        self.restoring.siblings &= !(1 << (from.0 & 63));
+        self.serve_if_restored();
+    }
+
+    fn serve_if_restored(&mut self) {
+        if self.phase == ShardPhase::Restoring && self.restoring.own_done && self.restoring.siblings == 0 {
+            self.phase = ShardPhase::Serving;
+        }
+    }
+
+    /// Asks once more for a page that could not be read, when it is time.
+    pub(super) fn retry_restore(&mut self) {
+        if self.phase == ShardPhase::Restoring && self.restore_deadline().is_some_and(|at| at <= self.now.monotonic) {
+            if let Some((_, after)) = self.restoring.again.take() {
+                self.ask_for_sessions(after);
+            }
+        }
+    }
+
+    pub(super) fn restore_deadline(&self) -> Option<Instant> {
+        let again = self.restoring.again.as_ref().map(|(at, _)| *at);
+        again.filter(|_| self.phase == ShardPhase::Restoring)
+    }
+}
