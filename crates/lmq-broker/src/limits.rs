@@ -18,6 +18,7 @@ use core::time::Duration;
 /// | `outbox_bytes_max` | 256 KiB | twice that per connection, plus one message | a peer that does not read |
 /// | `replies_max` | 1,024 | 64 bytes each, per connection | effects slower than a publisher |
 /// | `link_messages_max` | 65,536 | per sibling shard | a shard slower than its siblings |
+/// | `link_bytes_max` | 16 MiB | per sibling shard, plus one message of each publisher | the same, with large messages |
 /// | `stall_max` | 30 s | - | a peer that stopped reading |
 /// | `pause_max` | 30 s | - | effects that never finish |
 /// | `effect_timeout` | 30 s | - | a store that never answers |
@@ -54,6 +55,8 @@ pub struct Limits {
     pub replies_max: u32,
     /// Messages sent to one sibling shard and not answered; at the limit publishers are paused.
     pub link_messages_max: u32,
+    /// Bytes of topics and payloads sent to one sibling shard and not answered; at the limit publishers are paused.
+    pub link_bytes_max: u64,
     /// A connection that has something to read and takes nothing for so long is closed.
     pub stall_max: Duration,
     /// The longest [`Flow::Pause`](crate::Flow::Pause); half the keep-alive where that is shorter. Then the connection is closed.
@@ -88,6 +91,7 @@ impl Default for Limits {
             outbox_bytes_max: 256 * 1024,
             replies_max: 1024,
             link_messages_max: 65_536,
+            link_bytes_max: 16 * 1024 * 1024,
             stall_max: Duration::from_secs(30),
             pause_max: Duration::from_secs(30),
             effect_timeout: Duration::from_secs(30),

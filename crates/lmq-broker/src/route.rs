@@ -42,8 +42,13 @@ pub enum RouteMessage {
     },
     /// You know every filter of the sessions that I had when I started.
     Restored,
-    /// So many messages without ticket were taken.
-    Credit(u32),
+    /// Messages without ticket were taken.
+    Credit {
+        /// How many.
+        messages: u32,
+        /// How many bytes of topics and payloads.
+        bytes: u64,
+    },
 }
 
 /// A question of one shard to another.

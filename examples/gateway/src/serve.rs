@@ -34,7 +34,7 @@ const WATCH_INTERVAL: Duration = Duration::from_millis(500);
 /// Serves until SIGINT or SIGTERM. Errors are those that keep the gateway from starting.
 pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
     let mut config = config::load(args)?;
-    log::start(config.log);
+    let _logging = log::start(config.log);
     for name in environment::unknown_variables() {
         warn!(name, "this variable means nothing to the gateway");
     }

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use lmq_codec::{PacketId, QoS};
 
-use super::{Shard, question, ticket};
+use super::{Shard, question, siblings::Load, ticket};
 use crate::{
     ClientKey, CloseReason, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage,
     RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId, session::InboundStage, slab::Key,
@@ -24,8 +24,10 @@ pub(super) enum Question {
     Op(Key),
     /// The one that stores the message an operation forwards.
     Append(Key),
+    /// A sibling does something that an operation may wait for.
+    Route { op: Option<Key>, to: ShardId, load: Load },
     /// A sibling enters a filter of ours.
-    Interest { op: Option<Key>, instance: InstanceIndex, filter: Box<str>, epoch: u32 },
+    Interest { to: ShardId, op: Option<Key>, instance: InstanceIndex, filter: Box<str>, epoch: u32 },
     /// Messages of a queue, up to this position.
     Fetch { session: Key, end: u64 },
     /// An outbound QoS 2 exchange is recorded; then its PUBLISH may leave.
@@ -144,7 +146,7 @@ impl Shard {
     fn count_in(&mut self, asked: &Question) {
         let op = match asked {
             Question::Op(op) | Question::Append(op) => Some(*op),
-            Question::Interest { op, .. } => *op,
+            Question::Interest { op, .. } | Question::Route { op, .. } => *op,
             _ => None,
         };
         if let Some(op) = op.and_then(|op| self.ops.get_mut(op)) {
@@ -182,7 +184,14 @@ impl Shard {
                 self.stored(op, result.is_ok());
                 self.settle(op, result.is_ok());
             }
-            Question::Interest { op, instance, filter, epoch } => {
+            Question::Route { op, to, load } => {
+                self.credit(to, load);
+                if let Some(op) = op {
+                    self.settle(op, result.is_ok());
+                }
+            }
+            Question::Interest { to, op, instance, filter, epoch } => {
+                self.credit(to, Load { messages: 1, bytes: filter.len() as u64 });
                 if result.is_ok() {
                     self.confirm(instance, &filter, epoch);
                 }

@@ -296,8 +296,9 @@ impl Shard {
             Some(QueueSlot { client, seq: receiver.seq?, qos: receiver.qos })
         };
         let queues = receivers.iter().filter_map(slot).collect();
-        // A QoS 2 message leaves for the siblings only once it is recorded; others need not wait for our store.
-        let (later, at_once) = if fan.qos == QoS::ExactlyOnce { (shards, 0) } else { (0, shards) };
+        // What is recorded against a second try leaves for the siblings behind that; the rest need not wait for our store, and must not,
+        // lest a later message that needs no store overtakes it [MQTT-4.6.0-6].
+        let (later, at_once) = if dedup.is_some() { (shards, 0) } else { (0, shards) };
         let forward = Forward { message: message.clone(), receivers, shards: later };
         let op = self.ops.insert(Op { forward: Some(Box::new(forward)), ..Op::waited_by(Waiter::Nobody) });
         self.ask_store(StoreOp::Append { message: message.clone(), queues, dedup }, Question::Append(op));

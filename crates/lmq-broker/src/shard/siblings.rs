@@ -15,7 +15,6 @@ use super::{
     deliver::Fan,
     effects::{Question, Waiter},
     publish::Origin,
-    question,
 };
 use crate::{InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, conn::PauseCause, slab::Key};
 
@@ -29,10 +28,38 @@ pub(super) const fn shard_bit(key: u32) -> u64 {
 
 #[derive(Debug, Default)]
 pub(super) struct Link {
-    /// Messages sent there and not answered.
-    unanswered: u32,
-    /// Messages without ticket that came from there and are not credited yet.
-    owed: u32,
+    /// What was sent there and is not answered.
+    unanswered: Load,
+    /// What came from there without ticket and is not credited yet.
+    owed: Load,
+}
+
+/// So many messages of so many bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Load {
+    pub(super) messages: u32,
+    pub(super) bytes: u64,
+}
+
+impl Load {
+    fn of(message: &RouteMessage) -> Self {
+        let bytes = match message {
+            RouteMessage::Publish { message, .. } | RouteMessage::PointToPoint { message, .. } => message.weight(),
+            RouteMessage::Interest { filter, .. } => filter.len(),
+            RouteMessage::Restored | RouteMessage::Done { .. } | RouteMessage::Credit { .. } => 0,
+        };
+        Self { messages: 1, bytes: bytes as u64 }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.messages = self.messages.saturating_add(other.messages);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+
+    fn take(&mut self, other: Self) {
+        self.messages = self.messages.saturating_sub(other.messages);
+        self.bytes = self.bytes.saturating_sub(other.bytes);
+    }
 }
 
 /// How many of our sessions have a filter, and what the siblings know of it. Empty while there is only one shard.
@@ -62,56 +89,60 @@ impl Shard {
     /// A sibling says something. Every message of a link arrives once, in order.
     pub fn handle_route(&mut self, now: Now, from: ShardId, message: RouteMessage) {
         self.advance_clock(now);
+        let load = Load::of(&message);
         match message {
             RouteMessage::Publish { ticket, message } => {
                 let Ok(topic) = TopicName::new(&message.topic) else {
-                    return self.done(from, ticket);
+                    return self.done(from, ticket, load);
                 };
                 self.match_topic(message.instance, topic);
-                self.take_from(from, ticket, &message, true);
+                self.take_from(from, ticket, load, &message, true);
             }
             RouteMessage::PointToPoint { ticket, target, message } => {
                 let origin = Origin::of_message(&message, message.publisher_persistent);
                 self.match_client(&origin, &target, message.qos);
-                self.take_from(from, ticket, &message, origin.may_store);
+                self.take_from(from, ticket, load, &message, origin.may_store);
             }
             RouteMessage::Interest { ticket, instance, filter, wanted } => {
                 self.set_interest(from, instance, &filter, wanted);
-                self.done(from, Some(ticket));
+                self.done(from, Some(ticket), load);
             }
             RouteMessage::Done { ticket, ok } => {
-                self.credit(from, 1);
-                let key = question(crate::Ticket(ticket.0));
-                if self.questions.get(key).is_some() {
-                    let result = if ok { Ok(crate::Done::Stored) } else { Err(crate::Failed::Unavailable) };
-                    self.handle_done(now, crate::Ticket(ticket.0), result);
-                }
+                let result = if ok { Ok(crate::Done::Stored) } else { Err(crate::Failed::Unavailable) };
+                self.handle_done(now, crate::Ticket(ticket.0), result);
             }
             RouteMessage::Restored => self.sibling_restored(from),
-            RouteMessage::Credit(count) => self.credit(from, count),
+            RouteMessage::Credit { messages, bytes } => self.credit(from, Load { messages, bytes }),
         }
     }
 
     /// Delivers a message of a sibling to the sessions in the scratch list, and answers it.
-    fn take_from(&mut self, from: ShardId, ticket: Option<RouteTicket>, message: &Arc<Message>, may_store: bool) {
+    fn take_from(
+        &mut self,
+        from: ShardId,
+        ticket: Option<RouteTicket>,
+        load: Load,
+        message: &Arc<Message>,
+        may_store: bool,
+    ) {
         let origin = Origin::of_message(message, may_store);
         let fan = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min);
         let op = fan.and_then(|mut fan| self.fan_out(&origin, &mut fan, 0, None));
         let op = op.and_then(|op| self.ops.get_mut(op));
         match (op, ticket) {
             (Some(op), Some(ticket)) => op.waiter = Waiter::Sibling { to: from, ticket },
-            _ => self.done(from, ticket),
+            _ => self.done(from, ticket, load),
         }
     }
 
-    fn done(&mut self, to: ShardId, ticket: Option<RouteTicket>) {
+    fn done(&mut self, to: ShardId, ticket: Option<RouteTicket>, load: Load) {
         match ticket {
             Some(ticket) => {
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok: true } })
             }
             None => {
                 if let Some(link) = self.links.get_mut(usize::from(to.0)) {
-                    link.owed += 1;
+                    link.owed.add(load);
                 }
             }
         }
@@ -123,7 +154,7 @@ impl Shard {
         while rest != 0 {
             let to = ShardId(rest.trailing_zeros() as u16);
             rest &= rest - 1;
-            let ticket = op.map(|op| RouteTicket(self.ask(Question::Op(op)).0));
+            let ticket = self.ask_sibling(to, op, message.weight());
             self.send(to, RouteMessage::Publish { ticket, message: message.clone() });
         }
     }
@@ -131,14 +162,14 @@ impl Shard {
     /// Sends a message for one client to the shard that owns it.
     pub(super) fn route_point_to_point(&mut self, to: ShardId, target: &str, message: &Arc<Message>) -> Option<Key> {
         let op = (message.qos != QoS::AtMostOnce).then(|| self.ops.insert(super::Op::waited_by(Waiter::Nobody)));
-        let ticket = op.map(|op| RouteTicket(self.ask(Question::Op(op)).0));
+        let ticket = self.ask_sibling(to, op, message.weight());
         self.send(to, RouteMessage::PointToPoint { ticket, target: target.into(), message: message.clone() });
         op
     }
 
     fn send(&mut self, to: ShardId, message: RouteMessage) {
         if let Some(link) = self.links.get_mut(usize::from(to.0)) {
-            link.unanswered += 1;
+            link.unanswered.add(Load::of(&message));
         }
         self.stats.routed += 1;
         self.outputs.push_back(Output::Route { to, message });
@@ -146,13 +177,20 @@ impl Shard {
 
     #[inline]
     pub(super) fn links_are_full(&self) -> bool {
-        let max = self.settings.limits.link_messages_max;
-        self.links.len() > 1 && self.links.iter().any(|link| link.unanswered >= max)
+        let limits = &self.settings.limits;
+        let full = |load: Load| load.messages >= limits.link_messages_max || load.bytes >= limits.link_bytes_max;
+        self.links.len() > 1 && self.links.iter().any(|link| full(link.unanswered))
     }
 
-    fn credit(&mut self, from: ShardId, count: u32) {
+    /// A ticket for a message whose answer an operation waits for.
+    fn ask_sibling(&mut self, to: ShardId, op: Option<Key>, bytes: usize) -> Option<RouteTicket> {
+        let load = Load { messages: 1, bytes: bytes as u64 };
+        op.map(|op| RouteTicket(self.ask(Question::Route { op: Some(op), to, load }).0))
+    }
+
+    pub(super) fn credit(&mut self, from: ShardId, load: Load) {
         if let Some(link) = self.links.get_mut(usize::from(from.0)) {
-            link.unanswered = link.unanswered.saturating_sub(count);
+            link.unanswered.take(load);
         }
         if !self.paused_by_link.is_empty() && !self.links_are_full() {
             for conn in core::mem::take(&mut self.paused_by_link) {
@@ -165,8 +203,9 @@ impl Shard {
     pub(super) fn give_credit(&mut self) {
         for (to, link) in self.links.iter_mut().enumerate() {
             let owed = core::mem::take(&mut link.owed);
-            if owed > 0 {
-                self.outputs.push_back(Output::Route { to: ShardId(to as u16), message: RouteMessage::Credit(owed) });
+            if owed.messages > 0 {
+                let message = RouteMessage::Credit { messages: owed.messages, bytes: owed.bytes };
+                self.outputs.push_back(Output::Route { to: ShardId(to as u16), message });
             }
         }
     }
@@ -210,8 +249,8 @@ impl Shard {
         // Told again while not confirmed, so that this SUBACK waits as well; entering a filter twice changes nothing.
         interest.unconfirmed = siblings;
         interest.epoch = epoch;
-        self.tell_siblings(|shard| {
-            let asked = Question::Interest { op, instance, filter: filter.into(), epoch };
+        self.tell_siblings(|shard, to| {
+            let asked = Question::Interest { to, op, instance, filter: filter.into(), epoch };
             let ticket = RouteTicket(shard.ask(asked).0);
             RouteMessage::Interest { ticket, instance, filter: filter.into(), wanted: true }
         });
@@ -233,8 +272,9 @@ impl Shard {
             return;
         }
         tenant.interests.filters.remove(filter);
-        self.tell_siblings(|shard| {
-            let asked = op.map_or(Question::Unattended, Question::Op);
+        self.tell_siblings(|shard, to| {
+            let load = Load { messages: 1, bytes: filter.len() as u64 };
+            let asked = Question::Route { op, to, load };
             let ticket = RouteTicket(shard.ask(asked).0);
             RouteMessage::Interest { ticket, instance, filter: filter.into(), wanted: false }
         });
@@ -250,10 +290,10 @@ impl Shard {
         }
     }
 
-    fn tell_siblings(&mut self, message: impl Fn(&mut Self) -> RouteMessage) {
+    fn tell_siblings(&mut self, message: impl Fn(&mut Self, ShardId) -> RouteMessage) {
         for to in (0..self.links.len() as u16).map(ShardId).filter(|to| *to != self.id).collect::<alloc::vec::Vec<_>>()
         {
-            let message = message(self);
+            let message = message(self, to);
             self.send(to, message);
         }
     }

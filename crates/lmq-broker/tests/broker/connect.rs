@@ -286,6 +286,7 @@ fn a_handshake_over_the_limit_takes_the_place_of_the_oldest() {
     world.advance(Duration::from_secs(1));
     world.open("a");
     world.open("b");
+    world.advance(Duration::ZERO);
     world.expect(["silent: closed connect_timeout"]);
     world.send("a", Connect::new("a").bytes());
     world.send("b", Connect::new("b").bytes());

@@ -132,8 +132,6 @@ impl Play {
             Act::ReleaseRoutes => self.world.release_routes(),
             Act::FailStore => self.world.fail_held(),
             Act::Restart => {
-                // The new shards have told each other their filters before anybody comes.
-                self.world.release_routes();
                 self.world.mend_store();
                 self.world.restart();
                 (0..NAMES.len()).for_each(|at| self.enter(at));

@@ -276,3 +276,46 @@ fn messages_of_one_publisher_arrive_in_order_across_shards() {
     let got: Vec<&String> = lines.iter().filter(|line| line.starts_with("s: ")).collect();
     assert_eq!(got, (1..=50).map(|n| format!("s: q1 #{n} t {n}")).collect::<Vec<_>>().iter().collect::<Vec<_>>());
 }
+
+#[test]
+fn after_a_restart_nobody_is_let_in_before_the_siblings_know_the_kept_filters() {
+    let mut world = two(|_| {});
+    world.connect_kept("s");
+    world.subscribe("s", "t", 1);
+    world.connect_kept("a");
+    world.hold_routes();
+    world.trace_routes();
+    world.restart();
+    world.expect(["route 0>1 restored", "route 1>0 want t", "route 1>0 restored"]);
+    // Shard 0 would acknowledge a message for `s` without knowing that anybody wants it.
+    world.connect_with("p", &Connect::new("p"));
+    world.expect(["p: CONNACK 3", "p: closed refused"]);
+    world.release_route(1, 0);
+    world.expect(["route 0>1 done"]);
+    assert!(!world.shard(0).is_ready());
+    world.release_route(1, 0);
+    assert!(world.shard(0).is_ready() && !world.shard(1).is_ready());
+    world.release_routes();
+    assert!(world.shard(1).is_ready());
+    world.connect("p");
+    world.send("p", publish("t", "x", 1, 1));
+    world.expect(["route 0>1 publish t ?", "route 1>0 done", "p: PUBACK 1"]);
+    world.reconnect_kept_with("s", ["s: q1 #1 t x"]);
+}
+
+#[test]
+fn a_qos_2_message_is_not_overtaken_on_its_way_to_a_sibling_by_one_that_needs_no_store() {
+    let mut world = pair(0);
+    world.connect_kept("b");
+    world.subscribe("b", "t", 1);
+    world.hold_store();
+    world.send("p", publish("t", "first", 2, 1));
+    // The next one finds nobody who needs the store.
+    world.send("b", subscribe(1, &[("t", 0)]));
+    world.send("p", publish("t", "second", 2, 2));
+    let lines = world.take_log();
+    let to_s: Vec<&String> = lines.iter().filter(|line| line.starts_with("s: ")).collect();
+    assert_eq!(to_s, ["s: q0 t first", "s: q0 t second"]);
+    world.release_store();
+    world.expect(["b: q1 #1 t first", "b: SUBACK 1 [0]", "p: PUBREC 1", "p: PUBREC 2"]);
+}

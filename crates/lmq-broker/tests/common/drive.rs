@@ -285,7 +285,7 @@ fn route_line(message: &RouteMessage) -> String {
         }
         RouteMessage::Done { ok, .. } => format!("done{}", if *ok { "" } else { " failed" }),
         RouteMessage::Restored => "restored".into(),
-        RouteMessage::Credit(count) => format!("credit {count}"),
+        RouteMessage::Credit { messages, .. } => format!("credit {messages}"),
         other => panic!("unknown route {other:?}"),
     }
 }

@@ -178,6 +178,7 @@ impl World {
         };
         let before = self.clients.insert(name, client);
         assert!(before.is_none_or(|before| before.place == Place::Gone), "{name} is connected");
+        self.run();
     }
 
     /// Sends a CONNECT on a new connection.

@@ -27,12 +27,14 @@ impl Worker {
                 return;
             };
             match socket.accept() {
-                Ok((socket, addr)) => self.welcome(at, socket, addr),
+                Ok((socket, addr)) => {
+                    self.listeners[at].accepted();
+                    self.welcome(at, socket, addr);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
                 Err(error) if is_of_one_connection(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
-                    self.listeners[at].rest();
+                    self.listeners[at].rest(&error);
                     return;
                 }
             }
@@ -210,6 +212,7 @@ impl Worker {
         if let Some(state) = self.links.get_mut(link)
             && matches!(state.stack, Stack::Layered(_))
         {
+            state.stack.say_goodbye();
             let _ = state.stack.send(&mut state.socket, &mut &[][..]);
         }
         self.finish(link);

@@ -79,6 +79,8 @@ pub(super) struct Listener {
     pub(super) socket: Option<TcpListener>,
     /// Try again at this moment, without an event.
     pub(super) again: Option<Instant>,
+    /// That the system has no room for another connection was said, and is still so.
+    complained: bool,
 }
 
 impl Worker {
@@ -300,12 +302,27 @@ impl Listener {
         socket.set_nonblocking(true)?;
         let mut socket = TcpListener::from_std(socket);
         poll.registry().register(&mut socket, Token(at), Interest::READABLE)?;
-        Ok(Self { kind: bound.kind, local: bound.local_addr.ip().is_loopback(), socket: Some(socket), again: None })
+        Ok(Self {
+            kind: bound.kind,
+            local: bound.local_addr.ip().is_loopback(),
+            socket: Some(socket),
+            again: None,
+            complained: false,
+        })
     }
 
     /// The system has no room for another connection just now.
-    pub(super) fn rest(&mut self) {
+    pub(super) fn rest(&mut self, error: &io::Error) {
         self.again = Some(Instant::now() + ACCEPT_PAUSE);
+        if !std::mem::replace(&mut self.complained, true) {
+            tracing::warn!(%error, "cannot accept connections; trying on");
+        }
+    }
+
+    pub(super) fn accepted(&mut self) {
+        if std::mem::replace(&mut self.complained, false) {
+            tracing::info!("accepting connections again");
+        }
     }
 }
 
