@@ -7,13 +7,13 @@
 //! ```
 
 use alloc::{boxed::Box, vec::Vec};
-use core::time::Duration;
+use core::{net::SocketAddr, time::Duration};
 
 use lmq_auth::Permissions;
 use lmq_codec::Version;
 use lmq_model::status::ChannelId;
 
-use crate::{ConnectRequest, Peer, outbox::Outbox, replies::Replies, slab::Key, time::Instant};
+use crate::{ConnectRequest, outbox::Outbox, replies::Replies, slab::Key, time::Instant};
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ pub(crate) struct Conn {
     pub(crate) replies: Replies,
     pub(crate) permissions: Option<Permissions>,
     pub(crate) channel: ChannelId,
-    pub(crate) peer: Box<Peer>,
+    pub(crate) addr: SocketAddr,
     /// The CONNECT, until the connection is live.
     pub(crate) request: Option<Box<ConnectRequest>>,
 }
@@ -72,7 +72,7 @@ pub(crate) struct Conn {
 impl Conn {
     pub(crate) fn new(
         request: Box<ConnectRequest>,
-        peer: Box<Peer>,
+        addr: SocketAddr,
         leftover: Vec<u8>,
         channel: ChannelId,
         now: Instant,
@@ -92,7 +92,7 @@ impl Conn {
             replies: Replies::default(),
             permissions: None,
             channel,
-            peer,
+            addr,
             request: Some(request),
         }
     }

@@ -7,28 +7,37 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::{Buf, Bytes};
 
-/// Size of a block, in bytes.
-const BLOCK_BYTES: usize = 4096;
-/// How many blocks a shard keeps for reuse (4 MiB); more are given back to the allocator.
-const BLOCKS_KEPT_MAX: usize = 1024;
-/// An emptied outbox keeps room for so many segments and frees the rest.
+/// Size of the first block of an outbox, in bytes: enough for a few acknowledgements or small messages.
+const SMALL_BYTES: usize = 512;
+/// Size of every further block.
+const LARGE_BYTES: usize = 4096;
+/// How many bytes of free blocks of each size a shard keeps for reuse (4 MiB); more are given back to the allocator.
+const FREE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// An outbox keeps room for so many segments behind the first and frees the rest.
 const SEGMENTS_KEPT_MAX: usize = 8;
 
 /// The blocks that no outbox holds at the moment.
 #[derive(Debug, Default)]
 pub(crate) struct BlockPool {
-    free: Vec<Vec<u8>>,
+    small: Vec<Vec<u8>>,
+    large: Vec<Vec<u8>>,
 }
 
 impl BlockPool {
-    fn take(&mut self) -> Vec<u8> {
-        self.free.pop().unwrap_or_else(|| Vec::with_capacity(BLOCK_BYTES))
+    fn take_small(&mut self) -> Vec<u8> {
+        self.small.pop().unwrap_or_else(|| Vec::with_capacity(SMALL_BYTES))
+    }
+
+    fn take_large(&mut self) -> Vec<u8> {
+        self.large.pop().unwrap_or_else(|| Vec::with_capacity(LARGE_BYTES))
     }
 
     fn give(&mut self, mut block: Vec<u8>) {
-        if self.free.len() < BLOCKS_KEPT_MAX {
+        let size = block.capacity();
+        let free = if size < LARGE_BYTES { &mut self.small } else { &mut self.large };
+        if (free.len() + 1) * size <= FREE_BYTES_MAX {
             block.clear();
-            self.free.push(block);
+            free.push(block);
         }
     }
 }
@@ -51,7 +60,9 @@ impl Segment {
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
-    segments: VecDeque<Segment>,
+    /// The first segment, without an allocation for the list: most outboxes never have a second.
+    head: Option<Segment>,
+    tail: VecDeque<Segment>,
     /// Bytes of the first segment that are sent already.
     sent: usize,
     len: usize,
@@ -62,8 +73,8 @@ impl Outbox {
     #[inline]
     pub(crate) fn push(&mut self, pool: &mut BlockPool, bytes: &[u8]) {
         self.len += bytes.len();
-        if let Some(Segment::Block(block)) = self.segments.back_mut() {
-            if BLOCK_BYTES - block.len() >= bytes.len() {
+        if let Some(Segment::Block(block)) = self.last() {
+            if block.capacity() - block.len() >= bytes.len() {
                 block.extend_from_slice(bytes);
                 return;
             }
@@ -72,15 +83,18 @@ impl Outbox {
     }
 
     fn push_across(&mut self, pool: &mut BlockPool, mut bytes: &[u8]) {
-        if let Some(Segment::Block(block)) = self.segments.back_mut() {
-            let (now, later) = bytes.split_at(BLOCK_BYTES - block.len());
+        if let Some(Segment::Block(block)) = self.last() {
+            let (now, later) = bytes.split_at(block.capacity() - block.len());
             block.extend_from_slice(now);
             bytes = later;
         }
-        for chunk in bytes.chunks(BLOCK_BYTES) {
-            let mut block = pool.take();
-            block.extend_from_slice(chunk);
-            self.segments.push_back(Segment::Block(block));
+        while !bytes.is_empty() {
+            let fits = self.head.is_none() && bytes.len() <= SMALL_BYTES;
+            let mut block = if fits { pool.take_small() } else { pool.take_large() };
+            let (now, later) = bytes.split_at(bytes.len().min(block.capacity()));
+            block.extend_from_slice(now);
+            bytes = later;
+            self.add(Segment::Block(block));
         }
     }
 
@@ -90,24 +104,25 @@ impl Outbox {
             return;
         }
         self.len += bytes.len();
-        self.segments.push_back(Segment::Shared(bytes));
+        self.add(Segment::Shared(bytes));
     }
 
     pub(crate) fn advance(&mut self, pool: &mut BlockPool, count: usize) {
         assert!(count <= self.len, "advanced by {count} of {} bytes", self.len);
         self.len -= count;
         self.sent += count;
-        while let Some(first) = self.segments.front() {
+        while let Some(first) = &self.head {
             let size = first.bytes().len();
             if self.sent < size {
                 return;
             }
             self.sent -= size;
-            if let Some(Segment::Block(block)) = self.segments.pop_front() {
+            let done = core::mem::replace(&mut self.head, self.tail.pop_front());
+            if let Some(Segment::Block(block)) = done {
                 pool.give(block);
             }
         }
-        self.segments.shrink_to(SEGMENTS_KEPT_MAX);
+        self.tail.shrink_to(SEGMENTS_KEPT_MAX);
     }
 
     /// Gives every block back and forgets what was not sent.
@@ -121,12 +136,25 @@ impl Outbox {
     }
 
     pub(crate) fn chunk(&self) -> &[u8] {
-        self.segments.front().map_or(&[], |first| &first.bytes()[self.sent..])
+        self.head.as_ref().map_or(&[], |first| &first.bytes()[self.sent..])
+    }
+
+    #[inline]
+    fn last(&mut self) -> Option<&mut Segment> {
+        self.tail.back_mut().or(self.head.as_mut())
+    }
+
+    fn add(&mut self, segment: Segment) {
+        if self.head.is_none() {
+            self.head = Some(segment);
+        } else {
+            self.tail.push_back(segment);
+        }
     }
 
     fn chunks(&self) -> impl Iterator<Item = &[u8]> {
         let mut skip = self.sent;
-        self.segments.iter().map(move |segment| &segment.bytes()[core::mem::take(&mut skip)..])
+        self.head.iter().chain(&self.tail).map(move |segment| &segment.bytes()[core::mem::take(&mut skip)..])
     }
 }
 
@@ -204,7 +232,7 @@ mod tests {
                 out.advance(chunk.len());
             }
             prop_assert_eq!(got, expected);
-            prop_assert!(outbox.segments.is_empty());
+            prop_assert!(outbox.head.is_none() && outbox.tail.is_empty());
         }
     }
 
@@ -212,11 +240,13 @@ mod tests {
     fn blocks_are_reused_and_an_empty_outbox_holds_none() {
         let mut pool = BlockPool::default();
         let mut outbox = Outbox::default();
-        outbox.push(&mut pool, &[7; 3 * BLOCK_BYTES]);
+        outbox.push(&mut pool, &[6; 10]);
+        outbox.push(&mut pool, &[7; 2 * LARGE_BYTES]);
         outbox.clear(&mut pool);
-        assert_eq!((outbox.len(), outbox.segments.len(), pool.free.len()), (0, 0, 3));
+        assert_eq!((outbox.len(), outbox.head.is_none(), outbox.tail.len()), (0, true, 0));
+        assert_eq!((pool.small.len(), pool.large.len()), (1, 2));
         outbox.push(&mut pool, &[8; 10]);
-        assert_eq!(pool.free.len(), 2);
+        assert_eq!((pool.small.len(), pool.large.len()), (0, 2));
         assert_eq!(outbox.chunk(), [8; 10]);
     }
 }

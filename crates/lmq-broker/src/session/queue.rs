@@ -1,14 +1,19 @@
 //! Messages that wait in memory for one session.
 
-use alloc::{collections::VecDeque, sync::Arc};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 
 use lmq_codec::QoS;
 
 use crate::{Limits, Message};
 
 /// Two lines: QoS 0, where the oldest gives way, and QoS 1 and 2, where the newest does. Both share the session's limits.
+///
+/// One word while nothing waits, which is how most sessions spend their lives.
 #[derive(Debug, Default)]
-pub(crate) struct MemoryQueue {
+pub(crate) struct MemoryQueue(Option<Box<Lines>>);
+
+#[derive(Debug, Default)]
+struct Lines {
     at_most_once: VecDeque<Arc<Message>>,
     confirmed: VecDeque<(Arc<Message>, QoS)>,
     bytes: usize,
@@ -17,14 +22,13 @@ pub(crate) struct MemoryQueue {
 impl MemoryQueue {
     /// Puts a QoS 0 message in; says how many older ones had to go.
     pub(crate) fn push_at_most_once(&mut self, message: Arc<Message>, limits: &Limits) -> u32 {
-        self.bytes += message.weight();
-        self.at_most_once.push_back(message);
+        let lines = self.0.get_or_insert_default();
+        lines.bytes += message.weight();
+        lines.at_most_once.push_back(message);
         let mut dropped = 0;
-        while self.over(limits) {
-            let Some(oldest) = self.at_most_once.pop_front() else {
-                break;
-            };
-            self.bytes -= oldest.weight();
+        while lines.over(limits) {
+            let Some(oldest) = lines.at_most_once.pop_front() else { break };
+            lines.bytes -= oldest.weight();
             dropped += 1;
         }
         dropped
@@ -32,42 +36,56 @@ impl MemoryQueue {
 
     /// Puts a QoS 1 or 2 message in, if there is room once QoS 0 has given way; says how many messages were lost.
     pub(crate) fn push_confirmed(&mut self, message: Arc<Message>, qos: QoS, limits: &Limits) -> u32 {
-        self.bytes += message.weight();
-        self.confirmed.push_back((message, qos));
+        let lines = self.0.get_or_insert_default();
+        lines.bytes += message.weight();
+        lines.confirmed.push_back((message, qos));
         let mut dropped = 0;
-        while self.over(limits) {
-            let given_up =
-                self.at_most_once.pop_front().or_else(|| self.confirmed.pop_back().map(|(message, _)| message));
+        while lines.over(limits) {
+            let oldest = lines.at_most_once.pop_front();
+            let given_up = oldest.or_else(|| lines.confirmed.pop_back().map(|(message, _)| message));
             let Some(message) = given_up else { break };
-            self.bytes -= message.weight();
+            lines.bytes -= message.weight();
             dropped += 1;
         }
         dropped
     }
 
     pub(crate) fn pop_at_most_once(&mut self) -> Option<Arc<Message>> {
-        let message = self.at_most_once.pop_front()?;
-        self.bytes -= message.weight();
+        let lines = self.0.as_mut()?;
+        let message = lines.at_most_once.pop_front()?;
+        lines.bytes -= message.weight();
         Some(message)
     }
 
     pub(crate) fn pop_confirmed(&mut self) -> Option<(Arc<Message>, QoS)> {
-        let (message, qos) = self.confirmed.pop_front()?;
-        self.bytes -= message.weight();
+        let lines = self.0.as_mut()?;
+        let (message, qos) = lines.confirmed.pop_front()?;
+        lines.bytes -= message.weight();
         Some((message, qos))
     }
 
     #[inline]
     pub(crate) fn has_at_most_once(&self) -> bool {
-        !self.at_most_once.is_empty()
+        self.0.as_ref().is_some_and(|lines| !lines.at_most_once.is_empty())
     }
 
     #[inline]
     pub(crate) fn has_confirmed(&self) -> bool {
-        !self.confirmed.is_empty()
+        self.0.as_ref().is_some_and(|lines| !lines.confirmed.is_empty())
     }
 
     pub(crate) fn len(&self) -> usize {
+        self.0.as_ref().map_or(0, |lines| lines.len())
+    }
+
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        self.0.as_ref().map_or(0, |lines| lines.bytes)
+    }
+}
+
+impl Lines {
+    fn len(&self) -> usize {
         self.at_most_once.len() + self.confirmed.len()
     }
 
@@ -106,7 +124,7 @@ mod tests {
         assert!(queue.pop_at_most_once().is_none());
         let left = core::iter::from_fn(|| queue.pop_confirmed()).map(|(m, _)| m.payload.clone());
         assert_eq!(left.collect::<alloc::vec::Vec<_>>(), ["d", "e"]);
-        assert_eq!(queue.bytes, 0);
+        assert_eq!(queue.bytes(), 0);
     }
 
     #[test]
@@ -116,6 +134,6 @@ mod tests {
         assert_eq!(queue.push_at_most_once(message("12345"), &limits), 0);
         assert_eq!(queue.push_at_most_once(message("12345"), &limits), 1);
         assert_eq!(queue.push_at_most_once(message("12345678901"), &limits), 2);
-        assert_eq!((queue.len(), queue.bytes), (0, 0));
+        assert_eq!((queue.len(), queue.bytes()), (0, 0));
     }
 }

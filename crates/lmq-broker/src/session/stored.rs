@@ -132,3 +132,92 @@ impl StoredQueue {
         READY_MAX as u32
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::{sync::Arc, vec::Vec};
+
+    use bytes::Bytes;
+    use lmq_codec::QoS;
+
+    use super::*;
+    use crate::{InstanceIndex, Message, MessageId};
+
+    fn stored(seq: u64) -> StoredMessage {
+        let message = Message {
+            id: MessageId(seq.into()),
+            instance: InstanceIndex(0),
+            topic: "t".into(),
+            payload: Bytes::new(),
+            qos: QoS::AtLeastOnce,
+            publisher_persistent: false,
+            publisher: "p".into(),
+        };
+        StoredMessage { seq, qos: QoS::AtLeastOnce, message: Arc::new(message) }
+    }
+
+    fn append(queue: &mut StoredQueue, count: u64) {
+        for _ in 0..count {
+            let seq = queue.assign();
+            queue.appended(stored(seq), true);
+        }
+    }
+
+    fn pop_all(queue: &mut StoredQueue) -> Vec<u64> {
+        core::iter::from_fn(|| queue.pop()).map(|stored| stored.seq).collect()
+    }
+
+    #[test]
+    fn what_does_not_fit_at_hand_is_read_from_the_store() {
+        let mut queue = StoredQueue::default();
+        let room = READY_MAX as u64;
+        append(&mut queue, room + 2);
+        assert_eq!(queue.want(), None);
+        assert_eq!(pop_all(&mut queue), (0..room).collect::<Vec<_>>());
+        assert_eq!(queue.want(), Some((room, room + 2)));
+        queue.fetch_begun(Ticket(1));
+        assert_eq!(queue.want(), None);
+        // Stored while the answer is awaited: not at hand, lest it overtakes.
+        append(&mut queue, 1);
+        assert!(queue.awaits(Ticket(1)) && !queue.awaits(Ticket(2)));
+        assert_eq!(queue.fetched([stored(room), stored(room + 1)], room + 2), room..room + 2);
+        assert_eq!(pop_all(&mut queue), [room, room + 1]);
+        assert_eq!(queue.want(), Some((room + 2, room + 3)));
+        assert_eq!(queue.waiting(), 1);
+    }
+
+    #[test]
+    fn a_range_that_is_gone_is_passed_over() {
+        let mut queue = StoredQueue::default();
+        queue.load(0, 10);
+        assert_eq!(queue.want(), Some((0, 10)));
+        queue.fetch_begun(Ticket(1));
+        assert_eq!(queue.fetched([], 10), 0..10);
+        assert!(!queue.has_more());
+        append(&mut queue, 1);
+        assert_eq!(pop_all(&mut queue), [10]);
+    }
+
+    #[test]
+    fn a_later_look_at_the_store_takes_no_position_back() {
+        let mut queue = StoredQueue::default();
+        queue.load(3, 5);
+        assert_eq!(queue.assign(), 5);
+        queue.load(3, 5);
+        assert_eq!(queue.assign(), 6);
+    }
+
+    #[test]
+    fn a_new_connection_reads_what_is_in_the_window_again() {
+        let mut queue = StoredQueue::default();
+        let mut window = Window::default();
+        append(&mut queue, 4);
+        let ids: Vec<_> =
+            pop_all(&mut queue).into_iter().map(|seq| window.open(Stage::AwaitPubAck, Some(seq))).collect();
+        window.finish(ids[0], Stage::AwaitPubAck);
+        window.finish(ids[3], Stage::AwaitPubAck);
+        queue.detach();
+        queue.attach(&window);
+        assert_eq!((queue.want(), queue.resume_end), (Some((1, 4)), 3));
+    }
+}

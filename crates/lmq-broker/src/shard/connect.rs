@@ -21,15 +21,16 @@ impl Shard {
     pub fn adopt(&mut self, now: Now, handoff: Handoff) -> ConnId {
         self.advance_clock(now);
         let Handoff { peer, mut request, leftover, .. } = handoff;
+        let addr = peer.addr;
         let auth = AuthRequest {
             client: request.client.clone(),
             username: request.username.take(),
             password: request.password.take(),
-            peer: (*peer).clone(),
+            peer: *peer,
         };
         let channel = ChannelId::new(u128::from_be_bytes(self.random.bytes16()));
         let full = self.conns.len() >= self.settings.limits.connections_max as usize;
-        let conn = self.conns.insert(Conn::new(request, peer, leftover, channel, self.now.monotonic));
+        let conn = self.conns.insert(Conn::new(request, addr, leftover, channel, self.now.monotonic));
         if full || self.phase != ShardPhase::Serving {
             self.refuse(conn, Refusal::Unavailable);
         } else {

@@ -93,7 +93,7 @@ impl Shard {
         let event = StatusEvent {
             client_id,
             channel_id: state.channel,
-            client_ip: Some(state.peer.addr),
+            client_ip: Some(state.addr),
             event_type,
             time: self.now.wall,
         };

@@ -88,8 +88,8 @@ impl Shard {
         let queue = session.stored.as_mut()?;
         let seq = queue.peek()?.seq;
         let again = seq < queue.sent_end;
-        // What is in the window already needs no room there.
-        let open = again || (seq < queue.resume_end && session.window.with_seq(seq).is_some());
+        // What is in the window already needs no room there, and what the queue has before it must not keep it back.
+        let open = again || seq < queue.resume_end;
         if !open && session.window.len() >= usize::from(limits.inflight_max) {
             return None;
         }

@@ -197,3 +197,102 @@ impl Record {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::{InstanceIndex, MessageId};
+
+    fn client() -> ClientKey {
+        ClientKey { instance: InstanceIndex(0), client_id: "c".into() }
+    }
+
+    fn append(store: &mut MemoryStore, seq: u64, dedup: Option<u16>) -> Vec<u64> {
+        let message = Arc::new(Message {
+            id: MessageId(seq.into()),
+            instance: InstanceIndex(0),
+            topic: "t".into(),
+            payload: Bytes::from_static(b"123"),
+            qos: QoS::ExactlyOnce,
+            publisher_persistent: true,
+            publisher: "p".into(),
+        });
+        let queues = alloc::vec![QueueSlot { client: client(), seq, qos: QoS::ExactlyOnce }];
+        let dedup = dedup.and_then(PacketId::new).map(|id| (client(), id));
+        let (done, evicted) = store.execute(StoreOp::Append { message, queues, dedup });
+        assert_eq!(done, Ok(Done::Stored));
+        evicted.into_iter().flat_map(|evicted| evicted.seqs).collect()
+    }
+
+    fn open(store: &mut MemoryStore, clean: bool) -> Option<StoredSession> {
+        match store.execute(StoreOp::OpenSession { client: client(), clean }).0 {
+            Ok(Done::Opened(session)) => session.map(|session| *session),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn fetch(store: &mut MemoryStore, from: u64, count_max: u32, bytes_max: u32) -> Vec<u64> {
+        match store.execute(StoreOp::Fetch { client: client(), from, count_max, bytes_max }).0 {
+            Ok(Done::Fetched(messages)) => messages.iter().map(|stored| stored.seq).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_oldest_messages_give_way_by_count_and_by_bytes() {
+        for quota in [Quota { messages_max: 2, bytes_max: 100 }, Quota { messages_max: 100, bytes_max: 8 }] {
+            let mut store = MemoryStore::new(quota);
+            open(&mut store, false);
+            assert_eq!([0, 1, 2, 3].map(|seq| append(&mut store, seq, None)), [vec![], vec![], vec![0], vec![1]]);
+            let session = open(&mut store, false).unwrap();
+            assert_eq!((session.first_seq, session.next_seq), (2, 4));
+        }
+    }
+
+    #[test]
+    fn a_fetch_stops_at_its_count_and_behind_the_message_that_reaches_its_bytes() {
+        let mut store = MemoryStore::new(Quota::default());
+        open(&mut store, false);
+        (0..5).for_each(|seq| assert!(append(&mut store, seq, None).is_empty()));
+        assert_eq!(fetch(&mut store, 1, 2, 1000), [1, 2]);
+        assert_eq!(fetch(&mut store, 0, 9, 4), [0]);
+        assert_eq!(fetch(&mut store, 0, 9, 5), [0, 1]);
+        assert_eq!(fetch(&mut store, 4, 9, 1000), [4]);
+        assert_eq!(fetch(&mut store, 5, 9, 1000), []);
+    }
+
+    #[test]
+    fn an_exchange_is_remembered_until_it_is_cleared_and_released_without_its_message() {
+        let mut store = MemoryStore::new(Quota::default());
+        open(&mut store, false);
+        append(&mut store, 0, Some(9));
+        let id = PacketId::new(1).unwrap();
+        let set = |state| StoreOp::SetInflight { client: client(), packet_id: id, state };
+        assert_eq!(store.execute(set(Some(StoredInflight::Sent(0)))).0, Ok(Done::Stored));
+        assert_eq!(store.execute(set(Some(StoredInflight::Released(0)))).0, Ok(Done::Stored));
+        let session = open(&mut store, false).unwrap();
+        assert_eq!(session.inflight, [(id, StoredInflight::Released(0))]);
+        assert_eq!((session.inbound, session.first_seq), (vec![PacketId::new(9).unwrap()], 1));
+        assert_eq!(fetch(&mut store, 0, 9, 1000), []);
+        assert_eq!(store.execute(set(None)).0, Ok(Done::Stored));
+        let release = StoreOp::ReleaseInbound { client: client(), packet_id: PacketId::new(9).unwrap() };
+        assert_eq!(store.execute(release).0, Ok(Done::Stored));
+        let session = open(&mut store, false).unwrap();
+        assert!(session.inflight.is_empty() && session.inbound.is_empty());
+    }
+
+    #[test]
+    fn a_clean_open_and_a_drop_leave_nothing() {
+        let mut store = MemoryStore::new(Quota::default());
+        assert_eq!(open(&mut store, false), None);
+        append(&mut store, 0, None);
+        assert_eq!(open(&mut store, true), None);
+        assert_eq!(fetch(&mut store, 0, 9, 1000), []);
+        assert_eq!(store.execute(StoreOp::DropSession { client: client() }).0, Ok(Done::Stored));
+        assert_eq!(store.sessions(), 0);
+    }
+}

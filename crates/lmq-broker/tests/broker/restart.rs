@@ -223,3 +223,23 @@ fn given_up_messages_that_were_in_flight_do_not_block_the_session() {
         assert_eq!(world.session("s").unwrap().inflight, 1);
     }
 }
+
+#[test]
+fn a_full_window_is_sent_again_even_if_the_queue_begins_with_an_acknowledged_message() {
+    let mut world = kept(2, 1);
+    world.send("p", publish("t", "removed too late", 1, 1));
+    world.expect(["p: PUBACK 1", "s: q1 #1 t removed too late"]);
+    world.hold_store();
+    // What the store did not do before the end: it keeps the first message, and has the exchange of the second.
+    world.send("s", puback(1));
+    world.fail_held();
+    world.send("p", publish("t", "in flight", 2, 2));
+    world.send("p", publish("t", "waits", 2, 3));
+    world.expect(["p: PUBREC 2", "s: q2 #2 t in flight", "p: PUBREC 3"]);
+    world.restart();
+    world.reconnect_kept_with("s", ["s: q1 #3 t removed too late", "s: q2 #2 dup t in flight"]);
+    world.send("s", [puback(3), pubrec(2)].concat());
+    world.expect(["s: PUBREL 2"]);
+    world.send("s", pubcomp(2));
+    world.expect(["s: q2 #4 t waits"]);
+}
