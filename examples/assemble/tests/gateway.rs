@@ -14,13 +14,9 @@ struct Gateway {
 }
 
 impl Gateway {
-    fn start(profile: &str) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_assemble"))
-            .args([profile, "127.0.0.1:0"])
-            .envs([("LMQ_ACCESS_KEY", "key"), ("LMQ_SECRET_KEY", "secret")])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+    fn start() -> Self {
+        let mut process =
+            Command::new(env!("CARGO_BIN_EXE_assemble")).arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let addr = line.trim().strip_prefix("listening on ").unwrap().to_owned();
@@ -37,7 +33,7 @@ impl Gateway {
 
     fn connect(&self, client_id: &str) -> Client {
         let mut client = self.dial();
-        client.send(&connect(client_id, None, None));
+        client.send(&connect(client_id));
         assert_eq!(client.receive(), [0x20, 2, 0, 0]);
         client
     }
@@ -95,15 +91,15 @@ fn id(value: u16) -> PacketId {
     PacketId::new(value).unwrap()
 }
 
-fn connect<'a>(client_id: &'a str, username: Option<&'a str>, password: Option<&'a [u8]>) -> Packet<'a> {
+fn connect(client_id: &str) -> Packet<'_> {
     Packet::Connect(Connect {
         version: Version::V3_1_1,
         clean_start: true,
         keep_alive: 60,
         client_id,
         will: None,
-        username,
-        password,
+        username: None,
+        password: None,
         properties: Properties::EMPTY,
     })
 }
@@ -121,7 +117,7 @@ fn encoded(packet: &Packet<'_>) -> Vec<u8> {
 
 #[test]
 fn every_qos_goes_through_and_is_acknowledged() {
-    let gateway = Gateway::start("mqtt");
+    let gateway = Gateway::start();
     let (mut publisher, mut subscriber) = (gateway.connect("publisher"), gateway.connect("subscriber"));
     subscriber.subscribe("a/+", QoS::ExactlyOnce);
 
@@ -151,8 +147,8 @@ fn every_qos_goes_through_and_is_acknowledged() {
 
 #[test]
 fn a_connection_and_what_follows_may_come_in_one_piece_or_byte_by_byte() {
-    let gateway = Gateway::start("mqtt");
-    let mut bytes = encoded(&connect("client", None, None));
+    let gateway = Gateway::start();
+    let mut bytes = encoded(&connect("client"));
     bytes.extend([0xc0, 0, 0xc0, 0]);
     let mut client = gateway.dial();
     client.socket.write_all(&bytes).unwrap();
@@ -167,7 +163,7 @@ fn a_connection_and_what_follows_may_come_in_one_piece_or_byte_by_byte() {
 
 #[test]
 fn a_malformed_packet_closes_its_connection_only() {
-    let gateway = Gateway::start("mqtt");
+    let gateway = Gateway::start();
     let (mut good, mut bad, mut stranger) = (gateway.connect("good"), gateway.connect("bad"), gateway.dial());
     bad.socket.write_all(&[0x36, 2, 0, 0]).unwrap();
     assert_eq!(bad.receive(), []);
@@ -179,7 +175,7 @@ fn a_malformed_packet_closes_its_connection_only() {
 
 #[test]
 fn a_slow_reader_does_not_hold_others_up() {
-    let gateway = Gateway::start("mqtt");
+    let gateway = Gateway::start();
     let (mut slow, mut fast, mut publisher) =
         (gateway.connect("slow"), gateway.connect("fast"), gateway.connect("publisher"));
     slow.subscribe("t", QoS::AtMostOnce);
@@ -203,20 +199,4 @@ fn a_slow_reader_does_not_hold_others_up() {
     }
     assert_eq!(late % expected.len(), 0);
     assert!((1..1024).contains(&(late / expected.len())), "{} messages", late / expected.len());
-}
-
-#[test]
-fn a_signature_opens_the_door_of_the_product_profile() {
-    let gateway = Gateway::start("lmq");
-    let client_id = "GID_test@@@1".parse::<lmq_id::ClientId>().unwrap();
-    let password = lmq_auth::Signature::sign(&"secret".parse().unwrap(), &client_id).to_base64();
-    let answer = |username: Option<&str>, password: Option<&[u8]>| {
-        let mut client = gateway.dial();
-        client.send(&connect(client_id.as_str(), username, password));
-        client.receive()[3]
-    };
-    assert_eq!(answer(Some("Signature|key|any-instance"), Some(password.as_bytes())), 0);
-    assert_eq!(answer(Some("Signature|other|any-instance"), Some(password.as_bytes())), 4);
-    assert_eq!(answer(Some("Signature|key|any-instance"), Some(b"wrong")), 4);
-    assert_eq!(answer(None, None), 4);
 }

@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(fetch(&mut store, 0, 9, 4), [0]);
         assert_eq!(fetch(&mut store, 0, 9, 5), [0, 1]);
         assert_eq!(fetch(&mut store, 4, 9, 1000), [4]);
-        assert_eq!(fetch(&mut store, 5, 9, 1000), []);
+        assert_eq!(fetch(&mut store, 5, 9, 1000), [0_u64; 0]);
     }
 
     #[test]
@@ -277,7 +277,7 @@ mod tests {
         let session = open(&mut store, false).unwrap();
         assert_eq!(session.inflight, [(id, StoredInflight::Released(0))]);
         assert_eq!((session.inbound, session.first_seq), (vec![PacketId::new(9).unwrap()], 1));
-        assert_eq!(fetch(&mut store, 0, 9, 1000), []);
+        assert_eq!(fetch(&mut store, 0, 9, 1000), [0_u64; 0]);
         assert_eq!(store.execute(set(None)).0, Ok(Done::Stored));
         let release = StoreOp::ReleaseInbound { client: client(), packet_id: PacketId::new(9).unwrap() };
         assert_eq!(store.execute(release).0, Ok(Done::Stored));
@@ -291,7 +291,7 @@ mod tests {
         assert_eq!(open(&mut store, false), None);
         append(&mut store, 0, None);
         assert_eq!(open(&mut store, true), None);
-        assert_eq!(fetch(&mut store, 0, 9, 1000), []);
+        assert_eq!(fetch(&mut store, 0, 9, 1000), [0_u64; 0]);
         assert_eq!(store.execute(StoreOp::DropSession { client: client() }).0, Ok(Done::Stored));
         assert_eq!(store.sessions(), 0);
     }

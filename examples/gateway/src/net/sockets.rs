@@ -201,6 +201,9 @@ impl Worker {
             return;
         };
         log_close(&state.socket, reason);
+        if linger.is_zero() {
+            return self.end(link);
+        }
         let until = Instant::now() + linger;
         state.closing = Closing::Writing(until);
         self.closing.push_back((until, link));
