@@ -318,7 +318,7 @@ impl Shard {
         let Some(tenant) = tenants.get_mut(usize::from(instance.0)) else {
             return 0;
         };
-        tenant.index.for_each(topic, |key, qos| {
+        tenant.index.for_each_cached(topic, |key, qos| {
             *deliveries = deliveries.saturating_add(1);
             if key & SIBLING != 0 {
                 shards |= shard_bit(key);
