@@ -93,10 +93,9 @@ impl Authenticator {
         password: &[u8],
     ) -> Result<(), Refusal> {
         let client = ClientIdRef::try_from(client_id).map_err(|_| Refusal::Identifier)?;
-        let known = accounts.secrets.get(username.access_key());
-        let secret = known.or(self.decoy.as_ref()).ok_or(Refusal::Credentials)?;
+        let (secret, known) = self.secret_of(accounts, username)?;
         let verified = username.verify(secret, client, password).is_ok();
-        if !(verified && known.is_some()) {
+        if !(verified && known) {
             return Err(self.refusal_of_stranger(accounts, client, username, password));
         }
         match accounts.groups.get(client.group()) {
@@ -128,10 +127,20 @@ impl Authenticator {
         username: &Username<'_>,
         password: &[u8],
     ) -> Result<(), Refusal> {
-        let known = accounts.secrets.get(username.access_key());
-        let secret = known.or(self.decoy.as_ref()).ok_or(Refusal::Credentials)?;
+        let (secret, known) = self.secret_of(accounts, username)?;
         let verified = Signature::of_text(secret, client_id).matches(password);
         let signed = matches!(username.scheme(), Scheme::Signature | Scheme::Legacy);
-        if verified && signed && known.is_some() { Ok(()) } else { Err(Refusal::Credentials) }
+        if verified && signed && known { Ok(()) } else { Err(Refusal::Credentials) }
+    }
+
+    /// The secret to sign with, and whether it is that of the access key.
+    fn secret_of<'a>(
+        &'a self,
+        accounts: &'a Accounts,
+        username: &Username<'_>,
+    ) -> Result<(&'a SecretKey, bool), Refusal> {
+        let known = accounts.secrets.get(username.access_key());
+        let secret = known.or(self.decoy.as_ref()).ok_or(Refusal::Credentials)?;
+        Ok((secret, known.is_some()))
     }
 }

@@ -294,6 +294,24 @@ fn a_handshake_over_the_limit_takes_the_place_of_the_oldest() {
 }
 
 #[test]
+fn an_id_is_not_used_again_before_its_handoff_is_polled() {
+    let mut world = World::new(mqtt(1));
+    let now = world.now;
+    let peer = lmq_broker::Peer {
+        addr: ([127, 0, 0, 1], 9).into(),
+        transport: lmq_broker::Transport::Tcp,
+        local: true,
+        tls: None,
+    };
+    let front = world.front(0);
+    let first = front.accept(now, peer.clone()).unwrap();
+    assert_eq!(front.handle_bytes(now, first, &Connect::new("a").bytes()), lmq_broker::Flow::Pause);
+    let second = front.accept(now, peer).unwrap();
+    assert_ne!(first.slot(), second.slot());
+    assert!(matches!(front.poll_output(), Some(lmq_broker::FrontOutput::Handoff(handoff)) if handoff.conn == first));
+}
+
+#[test]
 fn a_driver_that_closes_nothing_is_given_no_more() {
     let mut settings = mqtt(1);
     settings.limits.handshakes_max = 1;

@@ -163,3 +163,22 @@ fn messages_that_come_while_a_session_is_being_opened_follow_the_old_ones() {
     assert_eq!(got, ["s: q1 #1 dup t a", "s: q1 #2 t b"]);
     assert!(lines.contains(&"s: q0 t zero".into()), "{lines:?}");
 }
+
+#[test]
+fn a_resend_larger_than_the_outbox_comes_to_its_end() {
+    let mut settings = mqtt(1);
+    settings.limits.outbox_bytes_max = 4096;
+    let mut world = World::new(settings);
+    world.connect("p");
+    world.connect_kept("s");
+    world.subscribe("s", "t", 1);
+    let payload = "x".repeat(1000);
+    for id in 1..=20 {
+        world.send("p", publish("t", &payload, 1, id));
+    }
+    world.cut("s");
+    world.take_log();
+    world.connect_with("s", &Connect::kept("s"));
+    let again = world.take_log().iter().filter(|line| line.contains(" dup ")).count();
+    assert_eq!(again, 20);
+}
