@@ -12,7 +12,7 @@ use core::time::Duration;
 /// | `packet_bytes_max` | 16 MiB | one per connection, grown with what was received | giant packets |
 /// | `subscriptions_max` | 100,000 | filter text and about 100 bytes each, per session | subscription floods |
 /// | `filters_per_packet_max` | 1,024 | 100 bytes each and sibling, while they are confirmed | a SUBSCRIBE of a million filters |
-/// | `inflight_max` | 128 | 24 bytes each, per session | a peer that never acknowledges |
+/// | `inflight_max` | 128 | 32 bytes each, per session | a peer that never acknowledges |
 /// | `queue_messages_max` | 10,000 | with the next | a subscriber slower than its publishers |
 /// | `queue_bytes_max` | 8 MiB | per session | the same |
 /// | `outbox_bytes_max` | 256 KiB | twice that per connection, plus one message | a peer that does not read |

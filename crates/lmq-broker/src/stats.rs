@@ -10,7 +10,7 @@ pub struct Stats {
     pub subscriptions: u64,
     /// CONNECT packets accepted.
     pub connects_accepted: u64,
-    /// CONNECT packets refused, by return code 1 to 5 (index 0 to 4).
+    /// CONNECT packets refused by the shard, by return code 1 to 5 (index 0 to 4). What a front refuses does not get here.
     pub connects_refused: [u64; 5],
     /// Connections taken over by a newer one with the same client id.
     pub takeovers: u64,
@@ -26,7 +26,7 @@ pub struct Stats {
     pub payload_bytes_received: u64,
     /// Messages sent to sibling shards.
     pub routed: u64,
-    /// Messages discarded at the publisher: payload too large, or a control topic.
+    /// Messages discarded at the publisher: payload too large, a control topic, or no right where the profile refuses.
     pub discarded: u64,
     /// Messages not delivered because a queue in memory was full.
     pub dropped_queue_full: u64,

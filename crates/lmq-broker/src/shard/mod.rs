@@ -201,16 +201,14 @@ impl Shard {
     /// Returns whether nothing remains; if something does, write again when the socket can take more.
     #[inline]
     pub fn handle_sent(&mut self, conn: ConnId, count: usize) -> bool {
-        let Some(state) = self.conns.get_mut(conn.0) else {
+        let Some(state) = self.conns.get(conn.0) else {
             return true;
         };
         let remaining = state.outbox.len();
-        if state.session.and_then(|key| self.sessions.get(key)).is_some_and(|session| session.waits())
-            && remaining <= self.settings.limits.outbox_bytes_max as usize / 4
-        {
-            self.room.push(conn.0);
-        }
         if remaining <= self.settings.limits.outbox_bytes_max as usize / 4 {
+            if state.session.and_then(|key| self.sessions.get(key)).is_some_and(|session| session.waits()) {
+                self.room.push(conn.0);
+            }
             self.unpause(conn.0, crate::conn::PauseCause::Outbox);
         }
         let Some(state) = self.conns.get_mut(conn.0) else {

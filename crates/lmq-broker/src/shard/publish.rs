@@ -139,11 +139,10 @@ impl Shard {
         arrival: Arrival<'_>,
         dedup: Option<(ClientKey, PacketId)>,
     ) -> Result<Option<Key>, CloseReason> {
-        let judgement = self.judge(conn, arrival)?;
         let Some(origin) = self.origin(conn) else {
             return Ok(None);
         };
-        match judgement {
+        match self.judge(conn, origin.instance, arrival)? {
             Judgement::Forward => Ok(self.publish(&origin, arrival, dedup)),
             Judgement::PointToPoint(target) => Ok(self.point_to_point(&origin, target, arrival, dedup)),
             Judgement::Discard => {
@@ -153,7 +152,12 @@ impl Shard {
         }
     }
 
-    fn judge<'a>(&self, conn: Key, arrival: Arrival<'a>) -> Result<Judgement<'a>, CloseReason> {
+    fn judge<'a>(
+        &self,
+        conn: Key,
+        instance: InstanceIndex,
+        arrival: Arrival<'a>,
+    ) -> Result<Judgement<'a>, CloseReason> {
         let profile = &self.settings.profile;
         let topic = arrival.topic.as_str();
         if profile.control_topics && control::is_reserved(topic) {
@@ -167,7 +171,7 @@ impl Shard {
             return Ok(Judgement::Discard);
         };
         let allowed = state.permissions.as_ref().is_some_and(|permissions| permissions.allows_publish(topic));
-        if !allowed || !self.parent_exists(conn, topic) {
+        if !allowed || !self.parent_exists(instance, topic) {
             return match profile.denied {
                 Denied::Close => Err(CloseReason::NotAuthorized),
                 Denied::Refuse => Ok(Judgement::Discard),
@@ -185,16 +189,14 @@ impl Shard {
         }
     }
 
-    /// Whether the first level of a topic or filter is a parent topic of the client's instance, where the profile asks.
-    pub(super) fn parent_exists(&self, conn: Key, topic: &str) -> bool {
+    /// Whether the first level of a topic or filter is a parent topic of the instance, where the profile asks.
+    pub(super) fn parent_exists(&self, instance: InstanceIndex, topic: &str) -> bool {
         if !self.settings.profile.parent_topics {
             return true;
         }
         let parent = ParentTopic::level_of(topic);
-        let session = self.conns.get(conn).and_then(|state| state.session).and_then(|key| self.sessions.get(key));
-        session
-            .and_then(|session| self.settings.instances.get(usize::from(session.client.instance.0)))
-            .is_some_and(|instance| instance.parent_topics.binary_search_by(|known| (**known).cmp(parent)).is_ok())
+        let instance = self.settings.instances.get(usize::from(instance.0));
+        instance.is_some_and(|instance| instance.parent_topics.binary_search_by(|known| (**known).cmp(parent)).is_ok())
     }
 
     fn origin(&self, conn: Key) -> Option<Origin> {

@@ -12,7 +12,7 @@ use super::{
     effects::{Op, Question, Waiter},
     publish::too_long,
 };
-use crate::{CloseReason, Denied, StoreOp, replies::Answer, slab::Key};
+use crate::{CloseReason, Denied, InstanceIndex, StoreOp, replies::Answer, slab::Key};
 
 /// What SUBACK says of a refused filter: 0x80.
 const REFUSED: ReasonCode = ReasonCode::UnspecifiedError;
@@ -23,9 +23,14 @@ impl Shard {
         let Some(key) = self.session_of(conn) else {
             return Ok(());
         };
+        let Some(instance) = self.sessions.get(key).map(|session| session.client.instance) else {
+            return Ok(());
+        };
         // Before anything is entered: a filter that is denied may close the connection.
-        let allowed =
-            subscribe.filters.map(|(filter, _)| self.may_receive(conn, filter)).collect::<Result<Vec<bool>, _>>()?;
+        let allowed = subscribe
+            .filters
+            .map(|(filter, _)| self.may_receive(conn, instance, filter))
+            .collect::<Result<Vec<bool>, _>>()?;
         let mut codes = Vec::new();
         let mut granted = BTreeMap::new();
         let mut room = self.room_for_filters(key);
@@ -68,7 +73,7 @@ impl Shard {
         self.answer_when_done(conn, op, Answer::UnsubAck(unsubscribe.id));
     }
 
-    fn may_receive(&self, conn: Key, filter: TopicFilter<'_>) -> Result<bool, CloseReason> {
+    fn may_receive(&self, conn: Key, instance: InstanceIndex, filter: TopicFilter<'_>) -> Result<bool, CloseReason> {
         let profile = &self.settings.profile;
         if filter.share().is_some() || too_long(filter.as_str(), profile) {
             return Ok(false);
@@ -78,7 +83,7 @@ impl Shard {
         };
         let allowed =
             state.permissions.as_ref().is_some_and(|permissions| permissions.allows_subscribe(filter.as_str()));
-        if !allowed || !self.parent_exists(conn, filter.as_str()) {
+        if !allowed || !self.parent_exists(instance, filter.as_str()) {
             return match profile.denied {
                 Denied::Close => Err(CloseReason::NotAuthorized),
                 Denied::Refuse => Ok(false),
@@ -147,7 +152,7 @@ impl Shard {
         }
     }
 
-    fn unindex(&mut self, key: Key, instance: crate::InstanceIndex, filter: &str, op: Option<Key>) {
+    fn unindex(&mut self, key: Key, instance: InstanceIndex, filter: &str, op: Option<Key>) {
         let Ok(checked) = TopicFilter::new(filter) else {
             return;
         };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lmq_broker::{Limits, Refusal, Verdict};
 
-use crate::common::{Connect, PINGREQ, World, hex, lmq, mqtt, packet, publish, subscribe};
+use crate::common::{Connect, PINGREQ, World, hex, lmq, mqtt, packet, peer, publish, subscribe};
 
 #[test]
 fn the_first_connack_accepts_and_says_that_no_session_was_there() {
@@ -297,12 +297,7 @@ fn a_handshake_over_the_limit_takes_the_place_of_the_oldest() {
 fn an_id_is_not_used_again_before_its_handoff_is_polled() {
     let mut world = World::new(mqtt(1));
     let now = world.now;
-    let peer = lmq_broker::Peer {
-        addr: ([127, 0, 0, 1], 9).into(),
-        transport: lmq_broker::Transport::Tcp,
-        local: true,
-        tls: None,
-    };
+    let peer = peer();
     let front = world.front(0);
     let first = front.accept(now, peer.clone()).unwrap();
     assert_eq!(front.handle_bytes(now, first, &Connect::new("a").bytes()), lmq_broker::Flow::Pause);
@@ -317,12 +312,7 @@ fn a_driver_that_closes_nothing_is_given_no_more() {
     settings.limits.handshakes_max = 1;
     let mut world = World::new(settings);
     let now = world.now;
-    let peer = lmq_broker::Peer {
-        addr: ([127, 0, 0, 1], 9).into(),
-        transport: lmq_broker::Transport::Tcp,
-        local: true,
-        tls: None,
-    };
+    let peer = peer();
     assert!(world.front(0).accept(now, peer.clone()).is_ok());
     assert!(world.front(0).accept(now, peer.clone()).is_ok());
     let full = world.front(0).accept(now, peer).unwrap_err();

@@ -3,7 +3,7 @@
 use lmq_broker::Command;
 use lmq_model::status::EventType;
 
-use crate::common::{Connect, WALL, World, lmq, mqtt, publish, subscribe};
+use crate::common::{Connect, WALL, World, lmq, mqtt, peer, publish, subscribe};
 
 const A: &str = "GID_Test@@@a";
 
@@ -44,12 +44,7 @@ fn a_drain_closes_everybody_refuses_newcomers_and_says_when_it_is_done() {
     assert!(world.shard(0).is_drained() && !world.shard(0).is_ready());
     assert_eq!(world.stats().connections, 0);
     let now = world.now;
-    let peer = lmq_broker::Peer {
-        addr: ([127, 0, 0, 1], 9).into(),
-        transport: lmq_broker::Transport::Tcp,
-        local: true,
-        tls: None,
-    };
+    let peer = peer();
     assert!(world.front(0).accept(now, peer).is_err());
 }
 

@@ -89,6 +89,11 @@ struct Client {
     closing: bool,
 }
 
+/// For tests that talk to a front themselves.
+pub(crate) fn peer() -> Peer {
+    Peer { addr: ([127, 0, 0, 1], 9).into(), transport: Transport::Tcp, local: true, tls: None }
+}
+
 pub(crate) fn allow() -> Verdict {
     Verdict::Allow(Grant { permissions: Permissions::everything() })
 }
