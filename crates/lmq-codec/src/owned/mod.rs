@@ -1,6 +1,7 @@
 //! Packets that own what they need: one handle on the bytes they came in, and where their fields lie in it.
 
 mod parts;
+mod properties;
 
 use core::fmt;
 
@@ -9,6 +10,7 @@ use bytes::Bytes;
 
 use crate::{EncodeError, Packet, Publish, Split, Version, split};
 use parts::Parts;
+pub use properties::MessageProperties;
 
 /// A packet that may be kept and sent to another thread.
 ///

@@ -76,7 +76,7 @@ macro_rules! properties {
                 }
             }
 
-            fn write(&self, sink: &mut impl Sink) {
+            pub(crate) fn write(&self, sink: &mut impl Sink) {
                 sink.u8(self.id());
                 match self {
                     $(Self::$name(value) => value.write(sink),)*
