@@ -2,6 +2,7 @@ use alloc::{boxed::Box, sync::Arc};
 use core::fmt;
 
 use lmq_auth::Permissions;
+use lmq_codec::ReasonCode;
 use lmq_model::status::StatusEvent;
 
 use crate::{ClientKey, ConnId, Message, Peer, ShardId, SourceId, StoreOp, close::CloseReason, route::RouteMessage};
@@ -101,6 +102,10 @@ pub enum DropReason {
     QueueFull,
     /// The session is away, and a message of this kind is not kept.
     Away,
+    /// Its time was over before the session could take it [MQTT-3.3.2-5].
+    Expired,
+    /// The client takes no packet so large [MQTT-3.1.2-24].
+    TooLarge,
     /// The store gave it up to stay within its quota.
     Evicted,
     /// The store could not keep it.
@@ -158,7 +163,7 @@ pub struct Grant {
     pub permissions: Permissions,
 }
 
-/// Why a client is not let in: the return code of its CONNACK [MQTT-3.2.2-4].
+/// Why a client is not let in: the return code of its CONNACK [MQTT-3.2.2-4], a reason code in MQTT 5.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -172,17 +177,43 @@ pub enum Refusal {
     Credentials,
     /// Return code 5: known, but without the right to be here.
     NotAuthorized,
+    /// On the black list; return code 5 before MQTT 5.0.
+    Banned,
+    /// The authentication method of MQTT 5.0 is not known here.
+    AuthenticationMethod,
+    /// A quota is used up; return code 3 before MQTT 5.0.
+    QuotaExceeded,
+    /// Connections come too fast; return code 3 before MQTT 5.0.
+    ConnectionRate,
+    /// A will with RETAIN, which is not kept here; MQTT 5.0 only.
+    RetainNotSupported,
 }
 
 impl Refusal {
-    /// The return code of the CONNACK.
+    /// The return code of the CONNACK before MQTT 5.0.
     pub const fn return_code(self) -> u8 {
         match self {
             Self::ProtocolVersion => 1,
             Self::Identifier => 2,
-            Self::Unavailable => 3,
+            Self::Unavailable | Self::QuotaExceeded | Self::ConnectionRate | Self::RetainNotSupported => 3,
             Self::Credentials => 4,
-            Self::NotAuthorized => 5,
+            Self::NotAuthorized | Self::Banned | Self::AuthenticationMethod => 5,
+        }
+    }
+
+    /// The reason code of the CONNACK in MQTT 5.0.
+    pub const fn reason_code(self) -> ReasonCode {
+        match self {
+            Self::ProtocolVersion => ReasonCode::UnsupportedProtocolVersion,
+            Self::Identifier => ReasonCode::ClientIdentifierNotValid,
+            Self::Unavailable => ReasonCode::ServerUnavailable,
+            Self::Credentials => ReasonCode::BadUserNameOrPassword,
+            Self::NotAuthorized => ReasonCode::NotAuthorized,
+            Self::Banned => ReasonCode::Banned,
+            Self::AuthenticationMethod => ReasonCode::BadAuthenticationMethod,
+            Self::QuotaExceeded => ReasonCode::QuotaExceeded,
+            Self::ConnectionRate => ReasonCode::ConnectionRateExceeded,
+            Self::RetainNotSupported => ReasonCode::RetainNotSupported,
         }
     }
 }

@@ -1,7 +1,8 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::fmt;
 
-use lmq_codec::Version;
+use bytes::Bytes;
+use lmq_codec::{MessageProperties, QoS, Version};
 
 use crate::{ClientKey, ConnId, Password, Peer, ShardId};
 
@@ -29,8 +30,43 @@ pub(crate) struct ConnectRequest {
     pub(crate) client: ClientKey,
     pub(crate) version: Version,
     pub(crate) clean_start: bool,
+    /// Seconds the session outlives the connection; 0: not at all, `u32::MAX`: for ever.
+    pub(crate) session_expiry: u32,
     /// The effective keep-alive in seconds, 0 for none.
     pub(crate) keep_alive_secs: u16,
+    /// What CONNACK has to say because it differs from what was asked for; MQTT 5.0.
+    pub(crate) changed: Changed,
+    /// How many QoS 1 and 2 messages the client takes at a time.
+    pub(crate) receive_max: u16,
+    /// The largest packet the client takes, in bytes.
+    pub(crate) packet_bytes_max: u32,
+    /// The highest topic alias the client takes.
+    pub(crate) topic_alias_max: u16,
+    /// The client wants reason strings.
+    pub(crate) problem_information: bool,
+    pub(crate) will: Option<Box<Will>>,
     pub(crate) username: Option<Box<str>>,
     pub(crate) password: Option<Password>,
+}
+
+/// What a server decided otherwise than the client asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Changed {
+    pub(crate) keep_alive: bool,
+    pub(crate) session_expiry: bool,
+    pub(crate) client_id: bool,
+}
+
+/// The message a client leaves behind.
+#[derive(Clone, Debug)]
+pub(crate) struct Will {
+    pub(crate) topic: Box<str>,
+    pub(crate) payload: Bytes,
+    pub(crate) qos: QoS,
+    pub(crate) retain: bool,
+    pub(crate) properties: MessageProperties,
+    /// Seconds until it is worth nothing, from the moment it is published.
+    pub(crate) expiry: Option<u32>,
+    /// Seconds between the end of the connection and its publication.
+    pub(crate) delay: u32,
 }

@@ -6,8 +6,10 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod aliases;
 mod close;
 mod conn;
+mod connack;
 mod effect;
 mod front;
 mod handoff;
@@ -25,6 +27,7 @@ mod shard;
 mod slab;
 mod stats;
 mod store;
+mod subscription;
 mod time;
 mod timers;
 
@@ -46,6 +49,7 @@ pub use stats::Stats;
 pub use store::{
     Done, Evicted, Failed, MemoryStore, QueueSlot, Quota, StoreOp, StoredInflight, StoredMessage, StoredSession,
 };
+pub use subscription::{DeliveryOptions, Subscription, SubscriptionIds};
 pub use time::{Instant, Now};
 
 /// The examples of the workspace's README compile and run.

@@ -18,6 +18,7 @@ impl Shard {
         self.advance_clock(now);
         self.expire_questions();
         self.retry_restore();
+        self.expire_sessions();
         for conn in core::mem::take(&mut self.paused_by_work) {
             self.unpause(conn, PauseCause::Work);
         }
@@ -40,7 +41,8 @@ impl Shard {
         if draining || !self.resumable.is_empty() || !self.paused_by_work.is_empty() {
             return Some(self.now.monotonic);
         }
-        let deadlines = [self.timers.next(), self.next_question_deadline(), self.restore_deadline()];
+        let deadlines =
+            [self.timers.next(), self.session_timers.next(), self.next_question_deadline(), self.restore_deadline()];
         deadlines.into_iter().flatten().min()
     }
 

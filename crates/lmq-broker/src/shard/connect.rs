@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use hashbrown::hash_table::Entry;
-use lmq_codec::{PacketId, Version};
+use lmq_codec::{PacketId, ReasonCode};
 use lmq_model::status::{ChannelId, EventType};
 
 use super::{Shard, ShardPhase, effects::Question, question};
@@ -11,6 +11,7 @@ use crate::{
     AuthRequest, ClientKey, CloseReason, ConnId, Done, Failed, Handoff, InstanceIndex, Now, Output, Refusal, StoreOp,
     StoredInflight, StoredSession, Ticket, Verdict,
     conn::{Conn, PauseCause, Phase},
+    connack,
     replies::Answer,
     session::{Inbound, InboundStage, Session, Stage},
     slab::Key,
@@ -29,8 +30,10 @@ impl Shard {
             peer: *peer,
         };
         let channel = ChannelId::new(u128::from_be_bytes(self.random.bytes16()));
-        let full = self.conns.len() >= self.settings.limits.connections_max as usize;
-        let conn = self.conns.insert(Conn::new(request, addr, leftover, channel, self.now.monotonic));
+        let limits = &self.settings.limits;
+        let full = self.conns.len() >= limits.connections_max as usize;
+        let state = Conn::new(request, addr, leftover, channel, limits.topic_alias_out_max, self.now.monotonic);
+        let conn = self.conns.insert(state);
         if full || self.phase != ShardPhase::Serving {
             self.refuse(conn, Refusal::Unavailable);
         } else {
@@ -68,10 +71,10 @@ impl Shard {
         let Some(state) = self.conns.get_mut(conn) else {
             return;
         };
-        let Some((client, clean)) = state.request.as_ref().map(|request| (request.client.clone(), request.clean_start))
-        else {
+        let Some(request) = &state.request else {
             return;
         };
+        let (client, clean, expiry_secs) = (request.client.clone(), request.clean_start, request.session_expiry);
         state.phase = Phase::Opening;
         // [MQTT-3.1.4-2]
         if let Some(old) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|session| session.conn) {
@@ -83,18 +86,21 @@ impl Shard {
             self.refuse(conn, Refusal::Unavailable);
             return;
         }
-        let (session, op) = match (existing, clean) {
-            (None, true) => (self.add_session(client, false), None),
-            (Some(old), true) => {
+        let open = |client| Some(StoreOp::OpenSession { client, clean, expiry_secs });
+        let stays = expiry_secs > 0;
+        // [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
+        let (session, op) = match existing {
+            Some(old) if clean => {
                 self.remove_session(old);
-                (self.add_session(client.clone(), false), Some(StoreOp::DropSession { client }))
+                let op =
+                    if stays { open(client.clone()) } else { Some(StoreOp::DropSession { client: client.clone() }) };
+                (self.add_session(client, stays), op)
             }
-            (None, false) => {
-                (self.add_session(client.clone(), true), Some(StoreOp::OpenSession { client, clean: false }))
-            }
-            (Some(old), false) => (old, Some(StoreOp::OpenSession { client, clean: false })),
+            Some(old) => (old, open(client)),
+            None if stays => (self.add_session(client.clone(), true), open(client)),
+            None => (self.add_session(client, false), None),
         };
-        self.bind(conn, session);
+        self.bind(conn, session, expiry_secs);
         match op {
             Some(op) => {
                 self.ask_store(op, Question::Open { conn, session });
@@ -103,12 +109,14 @@ impl Shard {
         }
     }
 
-    fn bind(&mut self, conn: Key, session: Key) {
+    fn bind(&mut self, conn: Key, session: Key, expiry_secs: u32) {
         if let Some(state) = self.conns.get_mut(conn) {
             state.session = Some(session);
         }
         if let Some(session) = self.sessions.get_mut(session) {
             session.conn = Some(conn);
+            session.expiry = expiry_secs;
+            session.ends_at = None;
         }
     }
 
@@ -177,8 +185,8 @@ impl Shard {
         if let Some(queue) = &mut session.stored {
             queue.load(stored.first_seq, stored.next_seq);
         }
-        for (filter, qos) in &stored.subscriptions {
-            self.add_subscription(key, filter.clone(), *qos, None);
+        for (filter, granted) in &stored.subscriptions {
+            self.add_subscription(key, filter.clone(), *granted, None);
         }
     }
 
@@ -187,14 +195,15 @@ impl Shard {
             return;
         };
         state.phase = Phase::Live;
-        state.request = None;
+        let Some(request) = state.request.take() else {
+            return;
+        };
         state.seen_at = self.now.monotonic;
         // The pause of the handshake ends with this drain, however long the answers took.
         state.paused = Some((PauseCause::Handshake, self.now.monotonic));
         self.stats.connects_accepted += 1;
-        // [MQTT-3.2.2-2] [MQTT-3.2.2-3]: bit 0 says that we have kept the session; MQTT 3.1 has no such bit.
-        let present = present && state.version > Version::V3_1;
-        self.write(conn, &[0x20, 2, u8::from(present), 0]);
+        let connack = connack::welcome(&request, present, &self.settings, &[]);
+        self.write(conn, &connack);
         self.report(conn, EventType::Connect);
         self.watch(conn);
         self.resumable.push_back(conn);
@@ -214,17 +223,18 @@ impl Shard {
             queue.attach(&session.window);
         }
         for id in released {
-            self.write_pubrel(conn, id);
+            self.write_pubrel(conn, id, ReasonCode::Success);
         }
         self.pump(key);
     }
 
     pub(super) fn refuse(&mut self, conn: Key, refusal: Refusal) {
-        if self.conns.get(conn).is_none_or(|state| state.phase == Phase::Closing) {
+        let Some(state) = self.conns.get(conn).filter(|state| state.phase != Phase::Closing) else {
             return;
-        }
+        };
+        let connack = connack::refusal(state.version, refusal.reason_code());
         self.stats.connects_refused[usize::from(refusal.return_code()) - 1] += 1;
-        self.write(conn, &[0x20, 2, 0, refusal.return_code()]);
+        self.write(conn, &connack);
         self.close(conn, CloseReason::Refused(refusal));
     }
 

@@ -155,14 +155,14 @@ impl Shard {
         match packet {
             Packet::Publish(publish) => return self.on_publish(conn, publish),
             Packet::PubAck(ack) => self.on_puback(conn, ack.id),
-            Packet::PubRec(ack) => self.on_pubrec(conn, ack.id),
+            Packet::PubRec(ack) => self.on_pubrec(conn, ack.id, ack.reason),
             Packet::PubRel(ack) => self.on_pubrel(conn, ack.id),
             Packet::PubComp(ack) => self.on_pubcomp(conn, ack.id),
             Packet::Subscribe(subscribe) => return self.on_subscribe(conn, subscribe),
             Packet::Unsubscribe(unsubscribe) => self.on_unsubscribe(conn, &unsubscribe),
             // [MQTT-3.12.4-1]
             Packet::PingReq => self.write(conn, &[0xd0, 0]),
-            Packet::Disconnect(_) => return Err(CloseReason::Disconnected),
+            Packet::Disconnect(disconnect) => return Err(self.on_disconnect(conn, &disconnect)),
             // [MQTT-3.1.0-2]
             Packet::Connect(_) => return Err(CloseReason::Unexpected("CONNECT")),
             _ => return Err(CloseReason::Unexpected("packet of a server")),

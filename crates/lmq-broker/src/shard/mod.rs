@@ -10,6 +10,8 @@ mod clock;
 mod connect;
 mod deliver;
 mod effects;
+mod expiry;
+mod fan;
 mod input;
 mod leave;
 mod publish;
@@ -17,6 +19,7 @@ mod restore;
 mod siblings;
 mod stored;
 mod subscribe;
+mod targets;
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
@@ -30,7 +33,8 @@ use self::{
     siblings::{Interests, Link},
 };
 use crate::{
-    ClientKey, Command, ConnId, InstanceIndex, Instant, MessageId, Now, Output, Settings, ShardId, Stats, Ticket,
+    ClientKey, Command, ConnId, InstanceIndex, Instant, MessageId, Now, Output, Settings, ShardId, Stats, Subscription,
+    Ticket,
     conn::Conn,
     outbox::{BlockPool, Outgoing},
     random::Random,
@@ -72,6 +76,7 @@ pub struct Shard {
     outputs: VecDeque<Output>,
     pool: BlockPool,
     timers: Timers,
+    session_timers: Timers,
     scratch: Scratch,
     /// Connections whose outbox has room again for what waits in a queue.
     room: Vec<Key>,
@@ -96,7 +101,7 @@ enum ShardPhase {
 
 /// What belongs to one instance inside a shard.
 struct Tenant {
-    index: lmq_route::Subscriptions<u32, lmq_codec::QoS>,
+    index: lmq_route::Subscriptions<u32, Subscription>,
     interests: Interests,
 }
 
@@ -153,6 +158,7 @@ impl Shard {
             outputs: VecDeque::new(),
             pool: BlockPool::default(),
             timers: Timers::default(),
+            session_timers: Timers::default(),
             scratch: Scratch::default(),
             room: Vec::new(),
             resumable: VecDeque::new(),

@@ -59,13 +59,22 @@ impl Shard {
         let key = self.find(&client).unwrap_or_else(|| self.add_session(client, true));
         if let Some(session) = self.sessions.get_mut(key) {
             session.unopened = true;
+            session.expiry = stored.expiry_secs;
+            // A client that was connected when the last start ended is away from now on.
+            let left = match stored.expires_at {
+                Some(at) => Some(at.since(self.now.wall)),
+                None if stored.expiry_secs == u32::MAX => None,
+                None => Some(u64::from(stored.expiry_secs) * 1000),
+            };
+            session.ends_at = left.map(|millis| self.now.monotonic.saturating_add(Duration::from_millis(millis)));
             if let Some(queue) = &mut session.stored {
                 queue.load(stored.first_seq, stored.next_seq);
             }
         }
-        for (filter, qos) in stored.subscriptions {
-            self.add_subscription(key, filter, qos, None);
+        for (filter, granted) in stored.subscriptions {
+            self.add_subscription(key, filter, granted, None);
         }
+        self.watch_session(key);
     }
 
     fn tell_siblings_restored(&mut self) {

@@ -18,3 +18,4 @@ mod session;
 mod shards;
 mod subscribe;
 mod takeover;
+mod v5;
