@@ -6,6 +6,9 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod compact;
+mod retained;
 mod subscriptions;
 
+pub use retained::{Cursor, Retained};
 pub use subscriptions::Subscriptions;
