@@ -7,8 +7,10 @@ extern crate alloc;
 extern crate std;
 
 mod compact;
+mod groups;
 mod retained;
 mod subscriptions;
 
+pub use groups::{Fit, Group, SharedGroups};
 pub use retained::{Cursor, Retained};
 pub use subscriptions::Subscriptions;
