@@ -164,6 +164,20 @@ pub(crate) trait Sink {
         }
     }
 
+    /// The header and two bytes behind it, in as few pieces as there are.
+    #[inline]
+    fn header_u16(&mut self, first: u8, remaining: u32, value: u16) {
+        let [high, low] = value.to_be_bytes();
+        match remaining {
+            0..0x80 => self.bytes(&[first, remaining as u8, high, low]),
+            0x80..0x4000 => self.bytes(&[first, remaining as u8 | 0x80, (remaining >> 7) as u8, high, low]),
+            _ => {
+                self.header(first, remaining);
+                self.u16(value);
+            }
+        }
+    }
+
     /// Two length bytes and the bytes; the encoder has checked that there are at most 65,535.
     #[inline]
     fn field(&mut self, bytes: &[u8]) {

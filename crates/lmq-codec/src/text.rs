@@ -25,25 +25,53 @@ const fn nul_or_wildcard(word: u64) -> u64 {
     has_zero(word) | has_zero((word | BIT_3) ^ PLUS)
 }
 
+/// Beyond ASCII or zero. Borrows of the subtraction only run on behind a hit, and what they hide is in `word` itself.
 #[inline]
-fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
-    let mut found = 0;
-    each_word(bytes, |word| found |= test(word));
-    found != 0
+const fn odd(word: u64) -> u64 {
+    word | word.wrapping_sub(ONES)
 }
 
-/// Every byte in at least one word; the words overlap where the length is no multiple of eight.
+/// The same or a wildcard.
 #[inline]
-fn each_word(bytes: &[u8], mut see: impl FnMut(u64)) {
-    let Some(last) = bytes.last_chunk::<8>() else {
-        return see(short_word(bytes));
+const fn odd_or_wildcard(word: u64) -> u64 {
+    odd(word) | ((word | BIT_3) ^ PLUS).wrapping_sub(ONES)
+}
+
+/// Whether `test` sets bit 7 of some byte.
+#[inline(always)]
+fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
+    let mut found = 0;
+    each_pair(bytes, |[low, high]| found |= test(low) | test(high));
+    found & HIGHS != 0
+}
+
+/// Every byte in at least one pair of words; pairs and words overlap where the length is no multiple of theirs.
+#[inline(always)]
+fn each_pair(bytes: &[u8], mut see: impl FnMut([u64; 2])) {
+    let Some(last) = bytes.last_chunk::<16>() else {
+        return see(short_pair(bytes));
     };
     let mut rest = bytes;
-    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
-        see(u64::from_le_bytes(*word));
+    while let Some((block, tail)) = rest.split_first_chunk::<16>() {
+        see(pair(block));
         rest = tail;
     }
-    see(u64::from_le_bytes(*last));
+    see(pair(last));
+}
+
+#[inline(always)]
+fn pair(block: &[u8; 16]) -> [u64; 2] {
+    let both = u128::from_le_bytes(*block);
+    [both as u64, (both >> 64) as u64]
+}
+
+/// Up to fifteen bytes as a pair.
+#[inline(always)]
+fn short_pair(bytes: &[u8]) -> [u64; 2] {
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(head), Some(tail)) => [u64::from_le_bytes(*head), u64::from_le_bytes(*tail)],
+        _ => [short_word(bytes); 2],
+    }
 }
 
 /// Up to seven bytes as a word, filled up with spaces.
@@ -69,25 +97,16 @@ pub(crate) fn has_nul_or_wildcard(bytes: &[u8]) -> bool {
     any(bytes, nul_or_wildcard)
 }
 
-/// What one look at a text finds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Found {
-    /// ASCII without U+0000: correct text that needs no second look.
-    pub(crate) plain: bool,
-    /// `+` or `#`; says nothing if the text is not plain.
-    pub(crate) wildcard: bool,
+/// Whether the bytes are ASCII without U+0000: correct text that needs no second look.
+#[inline(always)]
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    !any(bytes, odd)
 }
 
-/// Looks for everything that a topic name or filter has to be looked at again for.
-#[inline]
-pub(crate) fn scan(bytes: &[u8]) -> Found {
-    let (mut odd, mut wildcard) = (0, 0);
-    each_word(bytes, |word| {
-        // Borrows of the subtractions only run on behind a hit, and what they hide is in `word` itself.
-        odd |= word | word.wrapping_sub(ONES);
-        wildcard |= ((word | BIT_3) ^ PLUS).wrapping_sub(ONES);
-    });
-    Found { plain: odd & HIGHS == 0, wildcard: wildcard & HIGHS != 0 }
+/// Whether the bytes are ASCII without U+0000, `+` and `#`, which most topics and filters are.
+#[inline(always)]
+pub(crate) fn is_plain_without_wildcard(bytes: &[u8]) -> bool {
+    !any(bytes, odd_or_wildcard)
 }
 
 /// Whether `test` holds for the position of every `+` and `#`; it may be asked twice about the same one.
@@ -150,9 +169,9 @@ mod tests {
                     let wildcard = matches!(byte, b'+' | b'#');
                     assert_eq!(has_nul(bytes), byte == 0, "{byte} at {at} of {len}");
                     assert_eq!(has_nul_or_wildcard(bytes), byte == 0 || wildcard, "{byte} at {at} of {len}");
-                    let found = scan(bytes);
-                    assert_eq!(found.plain, byte != 0 && byte < 0x80, "{byte} at {at} of {len}");
-                    assert!(!found.plain || found.wildcard == wildcard, "{byte} at {at} of {len}");
+                    let plain = byte != 0 && byte < 0x80;
+                    assert_eq!(is_plain(bytes), plain, "{byte} at {at} of {len}");
+                    assert_eq!(is_plain_without_wildcard(bytes), plain && !wildcard, "{byte} at {at} of {len}");
                     let found = positions(bytes);
                     assert_eq!(found, if wildcard { std::vec![at] } else { Vec::new() });
                 }

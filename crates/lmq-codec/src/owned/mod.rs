@@ -96,8 +96,9 @@ impl Detached {
 impl Packet<'_> {
     /// The packet with a handle on the buffer it borrows from: nothing is parsed and nothing is copied.
     ///
-    /// `None` if a field lies outside `buffer`, which is the case for packets built from values ([`OwnedPacket::new`]
-    /// takes those), and for buffers over 4 GiB. The reference count is left alone by packets without data.
+    /// `None` if a field lies outside `buffer` or was read from another kind of packet, which is the case for packets
+    /// built from values ([`OwnedPacket::new`] takes those), and for buffers over 4 GiB. The reference count is left
+    /// alone by packets without data.
     #[must_use]
     #[inline]
     pub fn upgrade(&self, buffer: &Bytes) -> Option<OwnedPacket> {

@@ -116,7 +116,7 @@ impl<'a> Connect<'a> {
         check_flags(flags, version).map_err(|violation| fail(flags_at, violation))?;
         let (i, keep_alive) = wire::u16(i)?;
         let (i, properties) =
-            if version.has_properties() { Properties::read(i, On::CONNECT)? } else { (i, Properties::EMPTY) };
+            if version.has_properties() { Properties::read(i, On::Connect)? } else { (i, Properties::EMPTY) };
         let id_at = i;
         let (i, client_id) = wire::text(i)?;
         let clean_start = flags & CLEAN != 0;
@@ -157,13 +157,13 @@ impl<'a> Connect<'a> {
         let mut body = 2 + version.protocol_name().len() + 1 + 1 + 2 + 2 + self.client_id.len();
         let v5 = version.has_properties();
         properties_exist(self.properties.is_empty(), version)?;
-        let properties = if v5 { Some(self.properties.measure(On::CONNECT)?) } else { None };
+        let properties = if v5 { Some(self.properties.measure(On::Connect)?) } else { None };
         let mut will_properties = None;
         if let Some(will) = &self.will {
             check_binary("will payload", will.payload)?;
             properties_exist(will.properties.is_empty(), version)?;
             if v5 {
-                will_properties = Some(will.properties.measure(On::WILL)?);
+                will_properties = Some(will.properties.measure(On::Will)?);
             }
             body += 2 + will.topic.as_bytes().len() + 2 + will.payload.len();
         }
@@ -259,7 +259,7 @@ fn check_flags(flags: u8, version: Version) -> Result<(), Violation> {
 
 fn will(i: &[u8], flags: u8, version: Version) -> IResult<&[u8], Option<Will<'_>>, Fail<'_>> {
     let (i, properties) =
-        if version.has_properties() { Properties::read(i, On::WILL)? } else { (i, Properties::EMPTY) };
+        if version.has_properties() { Properties::read(i, On::Will)? } else { (i, Properties::EMPTY) };
     let (i, topic) = wire::topic_name(i)?;
     let (rest, payload) = wire::binary(i)?;
     let Some(qos) = QoS::from_bits((flags & WILL_QOS) >> 3) else {

@@ -177,10 +177,7 @@ impl<'a> Packet<'a> {
             Self::PubRec(p) => ack(AckKind::Rec, p),
             Self::PubRel(p) => ack(AckKind::Rel, p),
             Self::PubComp(p) => ack(AckKind::Comp, p),
-            Self::Publish(p) => {
-                p.encoder(version)?.write(dst);
-                return Ok(());
-            }
+            Self::Publish(p) => return p.encode(version, dst),
             _ => None,
         };
         match short {
