@@ -88,12 +88,9 @@ impl<'a> Subscribe<'a> {
         if i.is_empty() {
             return Err(fail(i, Violation::SubscribeEmpty));
         }
-        let mut rest = i;
+        let mut rest = plain_entries(i);
         while !rest.is_empty() {
-            rest = match plain_entry(rest) {
-                Some(rest) => rest,
-                None => entry(rest, version)?.0,
-            };
+            rest = plain_entries(entry(rest, version)?.0);
         }
         Ok((rest, Self { id, properties, filters: SubscribeFilters(Repr::Wire(i, version)) }))
     }
@@ -121,14 +118,16 @@ impl<'a> Subscribe<'a> {
     }
 }
 
-/// What follows an entry that is right in every edition and needs no second look.
-#[inline(always)]
-fn plain_entry(i: &[u8]) -> Option<&[u8]> {
-    let (filter, rest) = wire::checked_field(i)?;
-    match rest {
-        [0..=2, rest @ ..] if TopicFilter::is_plain_field(filter) => Some(rest),
-        _ => None,
+/// What follows the entries that are right in every edition and need no second look.
+#[inline(never)]
+fn plain_entries(mut i: &[u8]) -> &[u8] {
+    while let Some((filter, [0..=2, rest @ ..])) = wire::checked_field(i) {
+        if !TopicFilter::is_plain_field(filter) {
+            break;
+        }
+        i = rest;
     }
+    i
 }
 
 fn entry(i: &[u8], version: Version) -> IResult<&[u8], (TopicFilter<'_>, SubscribeOptions), Fail<'_>> {
