@@ -165,7 +165,7 @@ pub(crate) trait Sink {
     }
 
     /// The header and two bytes behind it, in as few pieces as there are.
-    #[inline]
+    #[inline(always)]
     fn header_u16(&mut self, first: u8, remaining: u32, value: u16) {
         let [high, low] = value.to_be_bytes();
         match remaining {
@@ -262,6 +262,7 @@ impl EncodeError {
 }
 
 /// An error if an edition without properties is to write some.
+#[inline]
 pub(crate) fn properties_exist(empty: bool, version: Version) -> Result<(), EncodeError> {
     if !empty && !version.has_properties() {
         return Err(EncodeError::new(EncodeErrorKind::NotIn("properties", version)));
@@ -269,6 +270,7 @@ pub(crate) fn properties_exist(empty: bool, version: Version) -> Result<(), Enco
     Ok(())
 }
 
+#[inline]
 pub(crate) fn check_binary(name: &'static str, bytes: &[u8]) -> Result<(), EncodeError> {
     if bytes.len() > FIELD_BYTES_MAX {
         return Err(EncodeError::new(EncodeErrorKind::FieldTooLong(name, bytes.len())));
@@ -276,6 +278,7 @@ pub(crate) fn check_binary(name: &'static str, bytes: &[u8]) -> Result<(), Encod
     Ok(())
 }
 
+#[inline]
 pub(crate) fn check_text(name: &'static str, text: &str) -> Result<(), EncodeError> {
     check_binary(name, text.as_bytes())?;
     if has_nul(text.as_bytes()) {

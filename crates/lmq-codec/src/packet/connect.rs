@@ -2,6 +2,8 @@ use core::fmt;
 
 use nom::IResult;
 
+#[cfg(feature = "alloc")]
+use crate::encode::BufSink;
 use crate::encode::{
     EncodeError, EncodeErrorKind, Encoder, Form, Sink, Sizes, check_binary, check_text, properties_exist,
 };
@@ -143,6 +145,11 @@ impl<'a> Connect<'a> {
     /// The caller's: another version than the packet's own, a field over 65,535 bytes or with U+0000, properties or
     /// combinations the edition does not have.
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
+        Ok(Encoder::new(Form::Connect(self), version, self.sizes(version)?))
+    }
+
+    #[inline(always)]
+    fn sizes(&self, version: Version) -> Result<Sizes, EncodeError> {
         if version != self.version {
             return Err(EncodeError::new(EncodeErrorKind::NotIn("CONNECT of another version", version)));
         }
@@ -175,15 +182,27 @@ impl<'a> Connect<'a> {
             check_binary("password", password)?;
             body += 2 + password.len();
         }
-        Ok(Encoder::new(Form::Connect(self), version, Sizes::with_will(body, properties, will_properties)?))
+        Sizes::with_will(body, properties, will_properties)
+    }
+
+    /// Checks the packet and appends it to `dst`.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(super) fn encode(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
+        let sizes = self.sizes(version)?;
+        self.write(version, &sizes, &mut BufSink(dst));
+        Ok(())
     }
 
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
         sink.header(0x10, sizes.remaining);
-        sink.field(version.protocol_name().as_bytes());
-        sink.u8(version.level());
-        sink.u8(self.flags());
-        sink.u16(self.keep_alive);
+        let (level, flags, [high, low]) = (version.level(), self.flags(), self.keep_alive.to_be_bytes());
+        match version {
+            Version::V3_1 => sink.bytes(&[0, 6, b'M', b'Q', b'I', b's', b'd', b'p', level, flags, high, low]),
+            Version::V3_1_1 | Version::V5_0 => {
+                sink.bytes(&[0, 4, b'M', b'Q', b'T', b'T', level, flags, high, low]);
+            }
+        }
         if version.has_properties() {
             self.properties.write(sizes.properties, sink);
         }
@@ -203,6 +222,7 @@ impl<'a> Connect<'a> {
         }
     }
 
+    #[inline]
     fn flags(&self) -> u8 {
         let will = self.will.map_or(0, |w| WILL | u8::from(w.qos) << 3 | if w.retain { WILL_RETAIN } else { 0 });
         let bit = |set: bool, flag: u8| if set { flag } else { 0 };

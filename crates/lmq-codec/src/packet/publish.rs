@@ -80,7 +80,7 @@ impl<'a> Publish<'a> {
         Ok(Encoder::new(Form::Publish(self), version, self.sizes(version)?))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn sizes(&self, version: Version) -> Result<Sizes, EncodeError> {
         let properties = if version.has_properties() {
             Some(if self.properties.is_empty() { 0 } else { self.properties.measure(On::Publish)? })
@@ -106,7 +106,7 @@ impl<'a> Publish<'a> {
 
     /// Checks the packet and appends it to `dst`.
     #[cfg(feature = "alloc")]
-    #[inline]
+    #[inline(never)]
     pub(super) fn encode(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
         let sizes = self.sizes(version)?;
         self.write_head(version, &sizes, &mut BufSink(dst));
@@ -115,7 +115,7 @@ impl<'a> Publish<'a> {
     }
 
     /// Everything but the payload.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write_head(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
         let topic = self.topic.map_or(&[][..], |topic| topic.as_bytes());
         sink.header_u16(self.first_byte(), sizes.remaining, topic.len() as u16);
