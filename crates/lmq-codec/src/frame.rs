@@ -126,11 +126,15 @@ pub enum Split<'a> {
 /// The peer's: an endless or non-minimal remaining length, a packet type or flags no edition has, a packet over the limit.
 #[inline]
 pub fn split(src: &[u8], packet_bytes_max: u32) -> Result<Split<'_>, DecodeError> {
-    // Most packets have a remaining length of one or two bytes.
+    // Most packets have a remaining length of one to three bytes.
     let (first, length, tail) = match src {
         [first, length @ 0..0x80, tail @ ..] => (*first, usize::from(*length), tail),
         [first, low @ 0x80..=0xff, high @ 1..0x80, tail @ ..] => {
             (*first, usize::from(*low & 0x7f) | usize::from(*high) << 7, tail)
+        }
+        [first, low @ 0x80..=0xff, middle @ 0x80..=0xff, high @ 1..0x80, tail @ ..] => {
+            let length = usize::from(*low & 0x7f) | usize::from(*middle & 0x7f) << 7 | usize::from(*high) << 14;
+            (*first, length, tail)
         }
         _ => return split_any(src, packet_bytes_max),
     };

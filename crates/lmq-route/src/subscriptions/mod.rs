@@ -2,15 +2,15 @@
 
 mod buckets;
 mod filters;
-mod hash;
+pub(crate) mod hash;
 mod index;
-mod keys;
+pub(crate) mod keys;
 mod prefixes;
 mod recent;
-mod table;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 mod walk;
 
 use core::fmt;
