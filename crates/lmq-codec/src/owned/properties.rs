@@ -39,7 +39,7 @@ impl MessageProperties {
         for property in properties.iter().filter(stays) {
             property.write(&mut BufSink(&mut block));
         }
-        Properties::from_checked(&block).measure(On::PUBLISH)?;
+        Properties::from_checked(&block, On::Publish).measure_each(On::Publish)?;
         Ok(Self(block.into()))
     }
 
@@ -47,7 +47,7 @@ impl MessageProperties {
     #[must_use]
     #[inline]
     pub fn properties(&self) -> Properties<'_> {
-        Properties::from_checked(&self.0)
+        Properties::from_checked(&self.0, On::Publish)
     }
 
     /// The properties one by one.

@@ -286,7 +286,7 @@ impl<'a> Properties<'a> {
         }
     }
 
-    fn measure_each(&self, on: On) -> Result<usize, EncodeError> {
+    pub(crate) fn measure_each(&self, on: On) -> Result<usize, EncodeError> {
         let mut seen = Seen::new(on);
         let mut len = 0;
         for property in self.iter() {
