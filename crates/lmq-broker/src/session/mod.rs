@@ -2,6 +2,7 @@
 
 mod inbound;
 mod queue;
+mod replays;
 mod stored;
 mod window;
 
@@ -10,6 +11,7 @@ use alloc::{boxed::Box, collections::BTreeMap};
 pub(crate) use inbound::{Inbound, InboundStage};
 use lmq_codec::QoS;
 pub(crate) use queue::{MemoryQueue, Waiting};
+pub(crate) use replays::{Replay, Replays};
 pub(crate) use stored::StoredQueue;
 pub(crate) use window::{Inflight, Stage, Window};
 
@@ -37,6 +39,8 @@ pub(crate) struct Session {
     pub(crate) inbound_unknown: bool,
     /// Messages given up since the last drain.
     pub(crate) dropped: Option<(DropReason, u32)>,
+    /// Retained messages that its subscriptions bring and that were not all sent.
+    pub(crate) replays: Option<Box<Replays>>,
 }
 
 impl Session {
@@ -54,6 +58,7 @@ impl Session {
             unopened: false,
             inbound_unknown: false,
             dropped: None,
+            replays: None,
         }
     }
 
@@ -72,7 +77,7 @@ impl Session {
     /// Whether something waits for room in window or outbox.
     #[inline]
     pub(crate) fn waits(&self) -> bool {
-        self.queue.len() > 0 || self.stored.as_ref().is_some_and(|stored| stored.has_more())
+        self.queue.len() > 0 || self.replays.is_some() || self.stored.as_ref().is_some_and(|stored| stored.has_more())
     }
 
     /// The connection is gone; what only it needed is forgotten.
@@ -80,8 +85,9 @@ impl Session {
         self.conn = None;
         self.queue = MemoryQueue::default();
         self.window.keep_stored();
-        if let Some(stored) = &mut self.stored {
-            stored.detach();
+        match &mut self.stored {
+            Some(stored) => stored.detach(),
+            None => self.replays = None,
         }
     }
 }

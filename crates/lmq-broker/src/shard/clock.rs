@@ -19,6 +19,8 @@ impl Shard {
         self.expire_questions();
         self.retry_restore();
         self.expire_sessions();
+        self.expire_kept();
+        self.replay_some();
         for conn in core::mem::take(&mut self.paused_by_work) {
             self.unpause(conn, PauseCause::Work);
         }
@@ -38,11 +40,17 @@ impl Shard {
     /// When to call [`handle_timeout`](Self::handle_timeout) next; a moment in the past means at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let draining = self.phase == ShardPhase::Draining && self.drained_to < self.conns.slots();
-        if draining || !self.resumable.is_empty() || !self.paused_by_work.is_empty() {
+        let cut_short = !self.paused_by_work.is_empty() || !self.replaying.is_empty();
+        if draining || cut_short || !self.resumable.is_empty() {
             return Some(self.now.monotonic);
         }
-        let deadlines =
-            [self.timers.next(), self.session_timers.next(), self.next_question_deadline(), self.restore_deadline()];
+        let deadlines = [
+            self.timers.next(),
+            self.session_timers.next(),
+            self.next_question_deadline(),
+            self.restore_deadline(),
+            self.kept_deadline(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 

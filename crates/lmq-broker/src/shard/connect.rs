@@ -225,6 +225,7 @@ impl Shard {
         for id in released {
             self.write_pubrel(conn, id, ReasonCode::Success);
         }
+        self.resume_replays(key);
         self.pump(key);
     }
 

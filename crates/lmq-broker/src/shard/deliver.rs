@@ -169,6 +169,7 @@ impl Shard {
             self.send_stored(key, stored, again);
         }
         self.fetch(key);
+        self.replay(key);
     }
 
     fn pump_memory(&mut self, key: Key) {

@@ -4,11 +4,10 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use lmq_codec::PacketId;
 
-use super::{Shard, question, siblings::Load, ticket};
+use super::{Shard, question, restore::Page, siblings::Load, ticket};
 use crate::{
-    ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output,
-    RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId,
-    session::InboundStage, slab::Key,
+    CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage,
+    RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId, session::InboundStage, slab::Key,
 };
 
 /// So many deadlines of answered questions may wait to be forgotten.
@@ -37,8 +36,12 @@ pub(super) enum Question {
     Release { session: Key, conn: Key, packet_id: PacketId },
     /// Nobody waits.
     Unattended,
-    /// Sessions of an earlier start, behind this one.
-    Restore { after: Option<ClientKey> },
+    /// A page of what an earlier start left.
+    Restore(Page),
+    /// A change of what is kept for a topic of ours.
+    Keep { version: u64 },
+    /// A retained message is being stored for a session.
+    Replay { session: Key, stored: Box<StoredMessage> },
 }
 
 /// Something that is finished when all its effects are.
@@ -75,6 +78,13 @@ pub(super) enum Waiter {
         source: SourceId,
         position: u64,
     },
+    /// A message with RETAIN that is being kept; the operation of its PUBLISH, if that has one.
+    Retained {
+        number: u64,
+        publish: Option<Key>,
+    },
+    /// Siblings are told retained messages of an earlier start.
+    Restoring,
 }
 
 /// A session that gets a forwarded message.
@@ -208,23 +218,32 @@ impl Shard {
                 self.release_saved(session, conn, packet_id, result.is_ok())
             }
             Question::Unattended => {}
-            Question::Restore { after } => self.restored(after, result),
+            Question::Restore(page) => self.restored(page, result),
+            Question::Keep { version } => self.change_stored(version, result.is_ok()),
+            Question::Replay { session, stored } => self.replay_stored(session, *stored, result.is_ok()),
         }
     }
 
     /// One effect of an operation ended.
     pub(super) fn settle(&mut self, key: Key, ok: bool) {
-        let Some(op) = self.ops.get_mut(key) else {
+        let Some(op) = self.settle_part(key, ok) else {
             return;
         };
+        match op.waiter {
+            Waiter::Retained { number, publish } => self.retained_ended(number, publish, !op.failed),
+            waiter => self.tell(waiter, !op.failed),
+        }
+    }
+
+    /// The same; returns the operation if that was its last effect, and leaves it to the caller to say so.
+    pub(super) fn settle_part(&mut self, key: Key, ok: bool) -> Option<Op> {
+        let op = self.ops.get_mut(key)?;
         op.waiting -= 1;
         op.failed |= !ok;
         if op.waiting > 0 {
-            return;
+            return None;
         }
-        if let Some(op) = self.ops.remove(key) {
-            self.tell(op.waiter, !op.failed);
-        }
+        self.ops.remove(key)
     }
 
     /// The store has a message, or has not. It leaves now, whatever siblings say of it, so that queues keep the order of the store.
@@ -250,9 +269,11 @@ impl Shard {
         self.route_to(shards, &message, Some(op));
     }
 
-    fn tell(&mut self, waiter: Waiter, ok: bool) {
+    pub(super) fn tell(&mut self, waiter: Waiter, ok: bool) {
         match waiter {
-            Waiter::Nobody => {}
+            // What is kept is told by `settle`.
+            Waiter::Nobody | Waiter::Retained { .. } => {}
+            Waiter::Restoring => self.kept_told(ok),
             Waiter::Sibling { to, ticket } => {
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
             }

@@ -2,7 +2,7 @@
 //!
 //! One idea per file: [`restore`] is the start, [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets apart, [`publish`]
 //! finds out where a message goes, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`]
-//! are the other packets, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines.
+//! are the other packets, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards, [`retain`], [`keep`] and [`replay`] are retained messages from publisher to subscriber, [`bridge`] to the MQ side, [`clock`] serves deadlines.
 
 mod acks;
 mod bridge;
@@ -13,9 +13,12 @@ mod effects;
 mod expiry;
 mod fan;
 mod input;
+mod keep;
 mod leave;
 mod publish;
+mod replay;
 mod restore;
+mod retain;
 mod siblings;
 mod stored;
 mod subscribe;
@@ -50,7 +53,7 @@ use crate::{
 ///   [`handle_route`](Self::handle_route), [`handle_downlink`](Self::handle_downlink), [`handle_evicted`](Self::handle_evicted), [`handle_command`](Self::handle_command).
 /// - **Outputs**: [`poll_output`](Self::poll_output) until it says `None`, then [`poll_timeout`](Self::poll_timeout); the bytes of a
 ///   connection with [`outgoing`](Self::outgoing).
-/// - **Views**: [`stats`](Self::stats), [`session`](Self::session), [`is_ready`](Self::is_ready), [`is_drained`](Self::is_drained).
+/// - **Views**: [`stats`](Self::stats), [`session`](Self::session), [`retained`](Self::retained), [`is_ready`](Self::is_ready), [`is_drained`](Self::is_drained).
 ///
 /// Any number of inputs may come before the outputs are drained. The [crate's front page](crate) has the contract.
 pub struct Shard {
@@ -89,6 +92,14 @@ pub struct Shard {
     /// Sessions with messages given up since the last drain.
     lossy: Vec<Key>,
     drained_to: u32,
+    outstanding: retain::Outstanding,
+    keeping: keep::Keeping,
+    /// Messages with RETAIN that were delivered.
+    live: u64,
+    /// Sessions whose retained messages go on in the next call.
+    replaying: VecDeque<Key>,
+    /// Topics that this call may still look at for them.
+    replay_left: u32,
     stats: Stats,
 }
 
@@ -103,6 +114,8 @@ enum ShardPhase {
 struct Tenant {
     index: lmq_route::Subscriptions<u32, Subscription>,
     interests: Interests,
+    /// The retained messages of every shard.
+    kept: lmq_route::Retained<keep::Kept>,
 }
 
 /// A read-only view of one session.
@@ -120,6 +133,8 @@ pub struct SessionView {
     pub queued: usize,
     /// Positions of its queue in the store that were not sent yet.
     pub stored: u64,
+    /// Subscriptions whose retained messages were not all sent yet.
+    pub replays: usize,
 }
 
 impl Shard {
@@ -167,11 +182,16 @@ impl Shard {
             deliveries: 0,
             lossy: Vec::new(),
             drained_to: 0,
+            outstanding: retain::Outstanding::default(),
+            keeping: keep::Keeping::default(),
+            live: 0,
+            replaying: VecDeque::new(),
+            replay_left: settings.limits.work_per_call_max,
             stats: Stats::default(),
             random,
             settings,
         };
-        shard.ask_for_sessions(None);
+        shard.ask_for(restore::Page::Sessions(None));
         shard
     }
 
@@ -248,6 +268,7 @@ impl Shard {
             connections: self.conns.len() as u64,
             sessions: self.sessions.len() as u64,
             effects_pending: self.questions.len() as u64,
+            retained: self.kept_own(),
             ..self.stats
         }
     }
@@ -262,11 +283,13 @@ impl Shard {
             inflight: session.window.len(),
             queued: session.queue.len(),
             stored: session.stored.as_ref().map_or(0, |stored| stored.waiting()),
+            replays: session.replays.as_ref().map_or(0, |replays| replays.len()),
         })
     }
 
     fn advance_clock(&mut self, now: Now) {
         self.now = Now { monotonic: self.now.monotonic.max(now.monotonic), wall: now.wall };
+        self.replay_left = self.settings.limits.work_per_call_max;
     }
 
     fn next_message_id(&mut self) -> MessageId {
@@ -288,7 +311,11 @@ impl fmt::Debug for Shard {
 
 impl Tenant {
     fn new(random: &mut Random) -> Self {
-        Self { index: lmq_route::Subscriptions::new(random.next_u64()), interests: Interests::new(random.next_u64()) }
+        Self {
+            index: lmq_route::Subscriptions::new(random.next_u64()),
+            interests: Interests::new(random.next_u64()),
+            kept: lmq_route::Retained::new(),
+        }
     }
 }
 

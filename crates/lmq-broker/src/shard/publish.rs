@@ -283,8 +283,10 @@ impl Shard {
         let shards = self.match_topic(origin.instance, arrival.topic, origin.session);
         let heard = shards != 0 || !self.scratch.targets.is_empty();
         let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min, self.now.wall);
+        let retain = self.retain(origin, &mut fan);
         let op = self.fan_out(origin, &mut fan, shards, dedup);
         let op = self.copy_up(origin, &mut fan, op);
+        let op = self.wait_for_retained(retain, op, arrival.qos);
         let tells = origin.session.is_some() && arrival.qos != QoS::AtMostOnce;
         let reason = if heard || !tells { ReasonCode::Success } else { self.unheard(origin) };
         Accepted { op, reason }
@@ -332,6 +334,9 @@ impl Shard {
         shards: u64,
         dedup: Option<(ClientKey, PacketId)>,
     ) -> Option<Key> {
+        if fan.retain {
+            self.passes_live(origin.instance, fan.topic);
+        }
         let targets = core::mem::take(&mut self.scratch.targets);
         let stored_qos_max = self.settings.profile.stored_qos_max;
         let deferred = dedup.is_some();

@@ -1,12 +1,19 @@
-//! Start-up: the sessions of an earlier start come back before anybody is let in.
+//! Start-up: the sessions and retained messages of an earlier start come back before anybody is let in.
 //!
 //! A shard serves once its own sessions are back *and* every sibling has said the same of its own. What a sibling says comes behind
 //! the filters of its sessions, on the same link: so from the first message on, everybody who subscribed before is heard.
 
+use alloc::{sync::Arc, vec::Vec};
 use core::time::Duration;
 
-use super::{Shard, ShardPhase, effects::Question};
-use crate::{ClientKey, Done, Failed, Instant, Output, RouteMessage, ShardId, StoreOp, StoredSession};
+use super::{
+    Shard, ShardPhase,
+    effects::{Op, Question, Waiter},
+};
+use crate::{
+    ClientKey, Done, Failed, InstanceIndex, Instant, Output, RouteMessage, ShardId, StoreOp, StoredRetained,
+    StoredSession,
+};
 
 /// A store that failed is asked again after so long.
 const RETRY: Duration = Duration::from_secs(1);
@@ -14,42 +21,96 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How far the start has come.
 #[derive(Debug)]
 pub(super) struct Restoring {
-    /// Our own sessions are back.
+    /// Our own sessions and retained messages are back, and every sibling knows these.
     own_done: bool,
     /// Siblings that have not said so of theirs, one bit each.
     siblings: u64,
-    /// When to ask for the page behind this client once more.
-    again: Option<(Instant, Option<ClientKey>)>,
+    /// When to ask for a page once more.
+    again: Option<(Instant, Page)>,
+    /// The page of retained messages that the siblings are being told, and where the next one begins.
+    told: Option<(Page, Option<Page>)>,
+}
+
+/// What is asked of the store, by where the last page ended.
+#[derive(Clone, Debug)]
+pub(super) enum Page {
+    Sessions(Option<ClientKey>),
+    Retained(Option<(InstanceIndex, Arc<str>)>),
 }
 
 impl Restoring {
     pub(super) fn new(id: ShardId, shards: u16) -> Self {
         let all = if shards >= 64 { u64::MAX } else { (1 << shards) - 1 };
-        Self { own_done: false, siblings: all & !(1 << id.0), again: None }
+        Self { own_done: false, siblings: all & !(1 << id.0), again: None, told: None }
     }
 }
 
 impl Shard {
-    pub(super) fn ask_for_sessions(&mut self, after: Option<ClientKey>) {
-        self.ask_store(StoreOp::Restore { after: after.clone() }, Question::Restore { after });
+    pub(super) fn ask_for(&mut self, page: Page) {
+        let op = match &page {
+            Page::Sessions(after) => StoreOp::Restore { after: after.clone() },
+            Page::Retained(after) => StoreOp::RestoreRetained { after: after.clone() },
+        };
+        self.ask_store(op, Question::Restore(page));
     }
 
-    /// A page of sessions, or none because the store failed: serving without them would lose messages.
-    pub(super) fn restored(&mut self, after: Option<ClientKey>, result: Result<Done, Failed>) {
-        let Ok(Done::Restored { sessions, more }) = result else {
-            if self.phase == ShardPhase::Restoring {
-                self.restoring.again = Some((self.now.monotonic.saturating_add(RETRY), after));
+    /// A page, or none because the store failed: serving without it would lose messages.
+    pub(super) fn restored(&mut self, page: Page, result: Result<Done, Failed>) {
+        match (page, result) {
+            (Page::Sessions(_), Ok(Done::Restored { sessions, more })) => self.sessions_restored(sessions, more),
+            (page @ Page::Retained(_), Ok(Done::RestoredRetained { messages, more })) => {
+                self.retained_restored(page, messages, more);
             }
-            return;
-        };
+            (page, _) => self.ask_again(page),
+        }
+    }
+
+    fn ask_again(&mut self, page: Page) {
+        if self.phase == ShardPhase::Restoring {
+            self.restoring.again = Some((self.now.monotonic.saturating_add(RETRY), page));
+        }
+    }
+
+    fn sessions_restored(&mut self, sessions: Vec<(ClientKey, StoredSession)>, more: bool) {
         let last = sessions.last().map(|(client, _)| client.clone());
         for (client, stored) in sessions {
             self.take_back(client, stored);
         }
         if more && last.is_some() {
-            self.ask_for_sessions(last);
-            return;
+            self.ask_for(Page::Sessions(last));
+        } else if self.settings.profile.retained_messages {
+            self.ask_for(Page::Retained(None));
+        } else {
+            self.all_restored();
         }
+    }
+
+    /// The next page is asked for when every sibling has this one, so that no more than a page is under way to them.
+    fn retained_restored(&mut self, page: Page, messages: Vec<StoredRetained>, more: bool) {
+        let last = messages.last().map(|stored| (stored.instance, stored.topic.clone()));
+        let next = last.filter(|_| more).map(|last| Page::Retained(Some(last)));
+        let op = self.ops.insert(Op::waited_by(Waiter::Restoring));
+        for stored in messages {
+            self.take_back_kept(stored, op);
+        }
+        self.restoring.told = Some((page, next));
+        if self.ops.get(op).is_some_and(|op| op.waiting == 0) {
+            self.ops.remove(op);
+            self.kept_told(true);
+        }
+    }
+
+    /// The siblings have a page of retained messages, or one of them did not answer in time.
+    pub(super) fn kept_told(&mut self, ok: bool) {
+        match self.restoring.told.take() {
+            Some((page, _)) if !ok => self.ask_again(page),
+            Some((_, Some(next))) => self.ask_for(next),
+            Some((_, None)) => self.all_restored(),
+            None => {}
+        }
+    }
+
+    fn all_restored(&mut self) {
         self.restoring.own_done = true;
         self.tell_siblings_restored();
         self.serve_if_restored();
@@ -97,8 +158,8 @@ impl Shard {
     /// Asks once more for a page that could not be read, when it is time.
     pub(super) fn retry_restore(&mut self) {
         if self.phase == ShardPhase::Restoring && self.restore_deadline().is_some_and(|at| at <= self.now.monotonic) {
-            if let Some((_, after)) = self.restoring.again.take() {
-                self.ask_for_sessions(after);
+            if let Some((_, page)) = self.restoring.again.take() {
+                self.ask_for(page);
             }
         }
     }

@@ -104,6 +104,22 @@ impl World {
         self.run();
     }
 
+    /// Nothing waits on a link.
+    pub(crate) fn is_quiet(&self, from: u16, to: u16) -> bool {
+        self.links.get(&(from, to)).is_none_or(|queue| queue.is_empty())
+    }
+
+    /// Machines that want to be called at once are not, until [`World::call`].
+    pub(crate) fn hold_timeouts(&mut self) {
+        self.timeouts_held = true;
+    }
+
+    /// Calls the machines once if they want it.
+    pub(crate) fn call(&mut self) {
+        self.is_due();
+        self.run();
+    }
+
     /// Status events are logged but not answered.
     pub(crate) fn hold_status(&mut self) {
         self.status_held = true;
