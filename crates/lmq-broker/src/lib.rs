@@ -30,6 +30,7 @@ mod store;
 mod subscription;
 mod time;
 mod timers;
+mod will;
 
 pub use close::CloseReason;
 pub use effect::{AuthRequest, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
@@ -51,6 +52,7 @@ pub use store::{
 };
 pub use subscription::{DeliveryOptions, Subscription, SubscriptionIds};
 pub use time::{Instant, Now};
+pub use will::Will;
 
 /// The examples of the workspace's README compile and run.
 #[cfg(doctest)]

@@ -1,6 +1,6 @@
 //! From a CONNECT packet to a request that a shard can serve, or the reason why not.
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -9,8 +9,7 @@ use lmq_codec::{Connect, Frame, MessageProperties, Packet, Version};
 
 pub(super) use crate::handoff::ConnectRequest as Request;
 use crate::{
-    ClientIds, ClientKey, CloseReason, InstanceIndex, Password, Refusal, Settings,
-    handoff::{Changed, Will},
+    ClientIds, ClientKey, CloseReason, InstanceIndex, Password, Refusal, Settings, Will, handoff::Changed,
     random::Random,
 };
 
@@ -52,6 +51,8 @@ fn accept(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Re
         topic_alias_max: connect.properties.topic_alias_maximum().unwrap_or(0),
         problem_information: connect.properties.request_problem_information().unwrap_or(true),
         will: will(connect, settings)?,
+        method: connect.properties.authentication_method().map(Into::into),
+        data: connect.properties.authentication_data().map(Bytes::copy_from_slice),
         username: connect.username.map(Into::into),
         password: connect.password.map(Password::new),
     })
@@ -109,7 +110,7 @@ impl crate::Profile {
     }
 }
 
-fn will(connect: &Connect<'_>, settings: &Settings) -> Result<Option<Box<Will>>, CloseReason> {
+fn will(connect: &Connect<'_>, settings: &Settings) -> Result<Option<Arc<Will>>, CloseReason> {
     let Some(will) = connect.will.filter(|_| settings.profile.wills) else {
         return Ok(None);
     };
@@ -117,14 +118,14 @@ fn will(connect: &Connect<'_>, settings: &Settings) -> Result<Option<Box<Will>>,
     if will.retain && connect.version.has_properties() && !settings.profile.retained_messages {
         return Err(CloseReason::Refused(Refusal::RetainNotSupported));
     }
-    Ok(Some(Box::new(Will {
+    Ok(Some(Arc::new(Will {
         topic: will.topic.as_str().into(),
         payload: Bytes::copy_from_slice(will.payload),
         qos: will.qos,
         retain: will.retain,
         properties: MessageProperties::of(&will.properties).unwrap_or_default(),
-        expiry: will.properties.message_expiry_interval(),
-        delay: will.properties.will_delay_interval().unwrap_or(0),
+        expiry_secs: will.properties.message_expiry_interval(),
+        delay_secs: will.properties.will_delay_interval().unwrap_or(0),
     })))
 }
 

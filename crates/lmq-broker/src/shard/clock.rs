@@ -18,7 +18,10 @@ impl Shard {
         self.advance_clock(now);
         self.expire_questions();
         self.retry_restore();
-        self.expire_sessions();
+        self.deliveries = 0;
+        if self.phase != ShardPhase::Restoring {
+            self.serve_absent();
+        }
         for conn in core::mem::take(&mut self.paused_by_work) {
             self.unpause(conn, PauseCause::Work);
         }
@@ -41,8 +44,8 @@ impl Shard {
         if draining || !self.resumable.is_empty() || !self.paused_by_work.is_empty() {
             return Some(self.now.monotonic);
         }
-        let deadlines =
-            [self.timers.next(), self.session_timers.next(), self.next_question_deadline(), self.restore_deadline()];
+        let absent = self.session_timers.next().filter(|_| self.phase != ShardPhase::Restoring);
+        let deadlines = [self.timers.next(), absent, self.next_question_deadline(), self.restore_deadline()];
         deadlines.into_iter().flatten().min()
     }
 

@@ -61,7 +61,11 @@ impl Shard {
                 if let Some(state) = self.conns.get_mut(conn) {
                     state.permissions = Some(grant.permissions);
                 }
-                self.enter(conn);
+                if self.may_leave_will(conn) {
+                    self.enter(conn);
+                } else {
+                    self.refuse(conn, Refusal::NotAuthorized);
+                }
             }
         }
     }
@@ -75,6 +79,7 @@ impl Shard {
             return;
         };
         let (client, clean, expiry_secs) = (request.client.clone(), request.clean_start, request.session_expiry);
+        let will = request.will.clone();
         state.phase = Phase::Opening;
         // [MQTT-3.1.4-2]
         if let Some(old) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|session| session.conn) {
@@ -86,21 +91,23 @@ impl Shard {
             self.refuse(conn, Refusal::Unavailable);
             return;
         }
-        let open = |client| Some(StoreOp::OpenSession { client, clean, expiry_secs });
-        let stays = expiry_secs > 0;
+        let (stays, recorded) = (expiry_secs > 0, expiry_secs > 0 || will.is_some());
+        let open = |client| recorded.then(|| StoreOp::OpenSession { client, clean, expiry_secs, will: will.clone() });
         // [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
         let (session, op) = match existing {
             Some(old) if clean => {
+                self.publish_will(old);
                 self.remove_session(old);
-                let op =
-                    if stays { open(client.clone()) } else { Some(StoreOp::DropSession { client: client.clone() }) };
-                (self.add_session(client, stays), op)
+                let op = open(client.clone()).unwrap_or_else(|| StoreOp::DropSession { client: client.clone() });
+                (self.add_session(client, stays), Some(op))
             }
-            Some(old) => (old, open(client)),
-            None if stays => (self.add_session(client.clone(), true), open(client)),
-            None => (self.add_session(client, false), None),
+            Some(old) => (old, Some(StoreOp::OpenSession { client, clean, expiry_secs, will })),
+            None => (self.add_session(client.clone(), stays), open(client)),
         };
-        self.bind(conn, session, expiry_secs);
+        self.bind(conn, session);
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.recorded |= recorded;
+        }
         match op {
             Some(op) => {
                 self.ask_store(op, Question::Open { conn, session });
@@ -109,14 +116,12 @@ impl Shard {
         }
     }
 
-    fn bind(&mut self, conn: Key, session: Key, expiry_secs: u32) {
+    fn bind(&mut self, conn: Key, session: Key) {
         if let Some(state) = self.conns.get_mut(conn) {
             state.session = Some(session);
         }
         if let Some(session) = self.sessions.get_mut(session) {
             session.conn = Some(conn);
-            session.expiry = expiry_secs;
-            session.ends_at = None;
         }
     }
 
@@ -202,6 +207,11 @@ impl Shard {
         // The pause of the handshake ends with this drain, however long the answers took.
         state.paused = Some((PauseCause::Handshake, self.now.monotonic));
         self.stats.connects_accepted += 1;
+        if let Some(session) = self.sessions.get_mut(session) {
+            // A will of an earlier connection that waited is not published any more [MQTT-3.1.3-9].
+            (session.will, session.will_at, session.ends_at) = (request.will.clone(), None, None);
+            (session.had_will, session.expiry) = (request.will.is_some(), request.session_expiry);
+        }
         let connack = connack::welcome(&request, present, &self.settings, &[]);
         self.write(conn, &connack);
         self.report(conn, EventType::Connect);

@@ -50,22 +50,18 @@ impl Shape {
 
 impl<'a> Fan<'a> {
     pub(super) fn new(arrival: Arrival<'a>, shared_bytes_min: u32, wall: UnixMillis) -> Self {
-        let Arrival { topic, payload, qos, retain, properties } = arrival;
+        let Arrival { topic, payload, qos, retain, properties, expiry_secs } = arrival;
         let shared = payload.len() >= shared_bytes_min as usize;
-        let (kept, expires_at) = match properties.is_empty() {
-            true => (MessageProperties::EMPTY, None),
-            false => {
-                let expires = properties.message_expiry_interval();
-                let kept = MessageProperties::of(&properties).unwrap_or_default();
-                (kept, expires.map(|secs| wall.plus(u64::from(secs) * 1000)))
-            }
+        let properties = match properties.is_empty() {
+            true => MessageProperties::EMPTY,
+            false => MessageProperties::of(&properties).unwrap_or_default(),
         };
         Self {
             topic,
             qos,
             retain,
-            properties: kept,
-            expires_at,
+            properties,
+            expires_at: expiry_secs.map(|secs| wall.plus(u64::from(secs) * 1000)),
             payload,
             shared: shared.then(|| Bytes::copy_from_slice(payload)),
             message: None,

@@ -19,8 +19,10 @@ impl Shard {
     /// DISCONNECT: the client goes, and may say how long its session stays [MQTT-3.14.4-2].
     pub(super) fn on_disconnect(&mut self, conn: Key, disconnect: &Disconnect<'_>) -> CloseReason {
         let asked = disconnect.properties.session_expiry_interval();
+        let keeps_will = disconnect.reason == ReasonCode::DisconnectWithWill;
+        let reason = if keeps_will { CloseReason::DisconnectedWithWill } else { CloseReason::Disconnected };
         let Some(session) = self.session_of(conn).and_then(|key| self.sessions.get_mut(key)) else {
-            return CloseReason::Disconnected;
+            return reason;
         };
         if let Some(asked) = asked {
             // Section 3.14.2.2.2.
@@ -29,7 +31,7 @@ impl Shard {
             }
             session.expiry = self.settings.profile.session_expiry(asked);
         }
-        CloseReason::Disconnected
+        reason
     }
 
     /// Ends a connection from our side.
@@ -65,7 +67,7 @@ impl Shard {
             return false;
         }
         if state.phase == Phase::Live {
-            if *reason == CloseReason::Disconnected {
+            if matches!(reason, CloseReason::Disconnected | CloseReason::DisconnectedWithWill) {
                 self.report(conn, EventType::Disconnect);
             }
             self.report(conn, EventType::TcpClean);
@@ -80,24 +82,9 @@ impl Shard {
         state.permissions = None;
         state.request = None;
         if let Some(session) = state.session.take() {
-            self.part(session, conn);
+            self.part(session, conn, reason);
         }
         true
-    }
-
-    fn part(&mut self, key: Key, conn: Key) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        if session.conn != Some(conn) {
-            return;
-        }
-        session.detach();
-        if session.expiry == 0 || session.stored.is_none() {
-            self.end_session(key);
-        } else {
-            self.let_session_wait(key);
-        }
     }
 
     fn count(&mut self, reason: &CloseReason) {

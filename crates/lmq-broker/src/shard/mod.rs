@@ -4,13 +4,13 @@
 //! finds out where a message goes, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`]
 //! are the other packets, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines.
 
+mod absent;
 mod acks;
 mod bridge;
 mod clock;
 mod connect;
 mod deliver;
 mod effects;
-mod expiry;
 mod fan;
 mod input;
 mod leave;

@@ -19,3 +19,4 @@ mod shards;
 mod subscribe;
 mod takeover;
 mod v5;
+mod will;

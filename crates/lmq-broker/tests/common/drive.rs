@@ -297,12 +297,14 @@ fn asked(ticket: bool) -> &'static str {
 fn store_line(op: &StoreOp) -> String {
     match op {
         StoreOp::Restore { .. } => "restore".into(),
-        StoreOp::OpenSession { client, clean, expiry_secs } => {
+        StoreOp::OpenSession { client, clean, expiry_secs, will } => {
             let stays = if *expiry_secs == u32::MAX { String::new() } else { format!(" {expiry_secs}s") };
-            format!("open {}{}{stays}", client.client_id, if *clean { " clean" } else { "" })
+            let will = if will.is_some() { " will" } else { "" };
+            format!("open {}{}{stays}{will}", client.client_id, if *clean { " clean" } else { "" })
         }
-        StoreOp::SetExpiry { client, expires_at } => {
-            format!("expiry {} {:?}", client.client_id, expires_at.map(|at| at.value() - super::WALL))
+        StoreOp::Detach { client, expires_at, will_at } => {
+            let after = |at: &Option<lmq_broker::UnixMillis>| at.map(|at| at.value() - super::WALL);
+            format!("detach {} {:?} will {:?}", client.client_id, after(expires_at), after(will_at))
         }
         StoreOp::SaveSession { client, subscribed, unsubscribed } => {
             let more: String = subscribed
