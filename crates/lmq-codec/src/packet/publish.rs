@@ -80,7 +80,7 @@ impl<'a> Publish<'a> {
         Ok(Encoder::new(Form::Publish(self), version, self.sizes(version)?))
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn sizes(&self, version: Version) -> Result<Sizes, EncodeError> {
         let properties = if version.has_properties() {
             Some(if self.properties.is_empty() { 0 } else { self.properties.measure(On::Publish)? })
@@ -106,12 +106,20 @@ impl<'a> Publish<'a> {
 
     /// Checks the packet and appends it to `dst`.
     #[cfg(feature = "alloc")]
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn encode(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
-        let sizes = self.sizes(version)?;
+        // An error is looked for once more where there is one, so that no result of its size is moved where there is none.
+        if self.write(version, dst) { Ok(()) } else { self.sizes(version).map(|_| ()) }
+    }
+
+    /// Whether the packet could be written.
+    #[cfg(feature = "alloc")]
+    #[inline(never)]
+    fn write(&self, version: Version, dst: &mut impl bytes::BufMut) -> bool {
+        let Ok(sizes) = self.sizes(version) else { return false };
         self.write_head(version, &sizes, &mut BufSink(dst));
         dst.put_slice(self.payload);
-        Ok(())
+        true
     }
 
     /// Everything but the payload.
