@@ -1,5 +1,5 @@
 //! What every violation says for itself: the statement of each standard that forbids it, and the code that ends a
-//! connection of MQTT 5.0. Written from the standards, not from the crate.
+//! connection of MQTT 5.0. The table stands here a second time, so that a change to it is made twice or not at all.
 
 use lmq_codec::{DecodeError, Decoder, ReasonCode, Step, Version, Violation};
 
