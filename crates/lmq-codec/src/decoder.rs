@@ -356,7 +356,7 @@ mod owned {
             Ok(Detached::publish(&publish, frame.bytes()))
         }
 
-        #[inline(never)]
+        #[inline(always)]
         fn decode_other(&mut self, frame: Frame<'_>) -> Result<Option<Detached>, DecodeError> {
             let packet = Packet::decode(frame, self.version.unwrap_or(Version::V3_1_1))?;
             self.check(&packet)?;
