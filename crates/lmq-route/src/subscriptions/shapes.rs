@@ -122,16 +122,17 @@ impl Shapes {
         for (nth, common) in self.common.iter().enumerate() {
             if common.shape.fits(levels.depth()) {
                 let hash = common.shape.hash(&hashes);
-                common.filters.fetch([hash].into_iter());
                 places.push(Place { nth, hash });
             }
         }
+        let read = places.all().iter().fold(0, |read, place| read ^ self.common[place.nth].filters.peek(place.hash));
+        core::hint::black_box(read);
     }
 
     /// The filters in these places, each once: those that match the topic, and hardly any other.
     #[inline]
     pub(crate) fn candidates(&self, places: &Places, mut each: impl FnMut(u32)) {
-        for Place { nth, hash } in &places.places[..places.len] {
+        for Place { nth, hash } in places.all() {
             self.common[*nth].filters.find(*hash, |id| {
                 each(*id);
                 false
@@ -158,6 +159,11 @@ impl Places {
     #[inline]
     pub(crate) const fn new() -> Self {
         Self { places: [Place { nth: 0, hash: 0 }; SHAPES_MAX], len: 0 }
+    }
+
+    #[inline]
+    fn all(&self) -> &[Place] {
+        &self.places[..self.len]
     }
 
     #[inline]

@@ -104,14 +104,15 @@ impl<T: Copy + Default> Table<T> {
     /// memory at once and not for one after another.
     #[inline]
     pub(crate) fn fetch(&self, hashes: impl Iterator<Item = u64>) {
-        let mut read = 0;
-        for hash in hashes {
-            let home = home(tag(hash), self.homes);
-            for at in [home, home + SEARCH_LEN] {
-                read ^= self.slots.get(at).map_or(0, |slot| slot.tag);
-            }
-        }
-        core::hint::black_box(read);
+        core::hint::black_box(hashes.fold(0, |read, hash| read ^ self.peek(hash)));
+    }
+
+    /// What [`Table::fetch`] reads for one hash, for callers that read from several tables.
+    #[inline]
+    pub(crate) fn peek(&self, hash: u64) -> u32 {
+        let home = home(tag(hash), self.homes);
+        let tag_at = |at: usize| self.slots.get(at).map_or(0, |slot: &Slot<T>| slot.tag);
+        tag_at(home) ^ tag_at(home + SEARCH_LEN)
     }
 
     #[inline]
