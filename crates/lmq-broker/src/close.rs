@@ -10,6 +10,8 @@ use crate::Refusal;
 pub enum CloseReason {
     /// The client sent DISCONNECT.
     Disconnected,
+    /// The client sent DISCONNECT and wants its will published; MQTT 5.0.
+    DisconnectedWithWill,
     /// The peer, or the network, closed the connection.
     PeerClosed,
     /// A packet was malformed.
@@ -49,6 +51,7 @@ impl CloseReason {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Disconnected => "disconnected",
+            Self::DisconnectedWithWill => "disconnected_with_will",
             Self::PeerClosed => "peer_closed",
             Self::Malformed(_) => "malformed",
             Self::NotConnect => "not_connect",
@@ -72,7 +75,11 @@ impl CloseReason {
     /// it left by itself or was answered with CONNACK.
     pub fn disconnect_code(&self) -> Option<ReasonCode> {
         Some(match self {
-            Self::Disconnected | Self::PeerClosed | Self::ConnectTimeout | Self::Refused(_) => return None,
+            Self::Disconnected
+            | Self::DisconnectedWithWill
+            | Self::PeerClosed
+            | Self::ConnectTimeout
+            | Self::Refused(_) => return None,
             Self::Malformed(error) => ReasonCode::from(error),
             Self::NotConnect | Self::Unexpected(_) => ReasonCode::ProtocolError,
             Self::KeepAlive => ReasonCode::KeepAliveTimeout,

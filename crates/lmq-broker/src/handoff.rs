@@ -1,10 +1,10 @@
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
 use bytes::Bytes;
-use lmq_codec::{MessageProperties, QoS, Version};
+use lmq_codec::Version;
 
-use crate::{ClientKey, ConnId, Password, Peer, ShardId};
+use crate::{ClientKey, ConnId, Password, Peer, ShardId, Will};
 
 /// A connection that leaves its [`Front`](crate::Front): give it to [`Shard::adopt`](crate::Shard::adopt) of the shard it names.
 pub struct Handoff {
@@ -42,9 +42,14 @@ pub(crate) struct ConnectRequest {
     pub(crate) packet_bytes_max: u32,
     /// The highest topic alias the client takes.
     pub(crate) topic_alias_max: u16,
+    /// The client wants response information.
+    pub(crate) response_information: bool,
     /// The client wants reason strings.
     pub(crate) problem_information: bool,
-    pub(crate) will: Option<Box<Will>>,
+    pub(crate) will: Option<Arc<Will>>,
+    /// The authentication method of MQTT 5.0, and what it says first.
+    pub(crate) method: Option<Box<str>>,
+    pub(crate) data: Option<Bytes>,
     pub(crate) username: Option<Box<str>>,
     pub(crate) password: Option<Password>,
 }
@@ -55,18 +60,4 @@ pub(crate) struct Changed {
     pub(crate) keep_alive: bool,
     pub(crate) session_expiry: bool,
     pub(crate) client_id: bool,
-}
-
-/// The message a client leaves behind.
-#[derive(Clone, Debug)]
-pub(crate) struct Will {
-    pub(crate) topic: Box<str>,
-    pub(crate) payload: Bytes,
-    pub(crate) qos: QoS,
-    pub(crate) retain: bool,
-    pub(crate) properties: MessageProperties,
-    /// Seconds until it is worth nothing, from the moment it is published.
-    pub(crate) expiry: Option<u32>,
-    /// Seconds between the end of the connection and its publication.
-    pub(crate) delay: u32,
 }

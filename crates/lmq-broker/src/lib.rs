@@ -18,7 +18,9 @@ mod message;
 mod outbox;
 mod peer;
 mod profile;
+mod quota;
 mod random;
+mod rate;
 mod replies;
 mod route;
 mod session;
@@ -30,9 +32,10 @@ mod store;
 mod subscription;
 mod time;
 mod timers;
+mod will;
 
 pub use close::CloseReason;
-pub use effect::{AuthRequest, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
+pub use effect::{AuthRequest, AuthStage, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
 pub use front::{Flow, Front, FrontOutput, Full};
 pub(crate) use handoff::ConnectRequest;
 pub use handoff::Handoff;
@@ -42,6 +45,7 @@ pub use message::{Message, MessageId};
 pub use outbox::Outgoing;
 pub use peer::{ConnId, Peer, TlsInfo, Transport};
 pub use profile::{ClientIds, Denied, Profile};
+pub use quota::{Allowance, InstanceQuota, QuotaMode, Resource};
 pub use route::{RouteMessage, RouteTicket};
 pub use settings::{ClientKey, Instance, InstanceIndex, Settings, ShardId, SourceId};
 pub use shard::{SessionView, Shard};
@@ -52,6 +56,7 @@ pub use store::{
 };
 pub use subscription::{DeliveryOptions, Subscription, SubscriptionIds};
 pub use time::{Instant, Now};
+pub use will::Will;
 
 /// The examples of the workspace's README compile and run.
 #[cfg(doctest)]

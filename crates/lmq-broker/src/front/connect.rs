@@ -1,6 +1,6 @@
 //! From a CONNECT packet to a request that a shard can serve, or the reason why not.
 
-use alloc::{boxed::Box, sync::Arc};
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use bytes::Bytes;
@@ -9,8 +9,7 @@ use lmq_codec::{Connect, Frame, MessageProperties, Packet, Version};
 
 pub(super) use crate::handoff::ConnectRequest as Request;
 use crate::{
-    ClientIds, ClientKey, CloseReason, InstanceIndex, Password, Refusal, Settings,
-    handoff::{Changed, Will},
+    ClientIds, ClientKey, CloseReason, InstanceIndex, Password, Profile, Refusal, Settings, Will, handoff::Changed,
     random::Random,
 };
 
@@ -29,9 +28,13 @@ pub(super) fn read(frame: Frame<'_>, settings: &Settings, random: &mut Random) -
 }
 
 fn accept(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Result<Request, CloseReason> {
+    let known = |method: &str| settings.profile.authentication_methods.iter().any(|known| **known == *method);
+    if connect.properties.authentication_method().is_some_and(|method| !known(method)) {
+        return Err(CloseReason::Refused(Refusal::AuthenticationMethod));
+    }
     let instance = instance(connect, settings)?;
     let client_id = client_id(connect, settings, random)?;
-    let keep_alive_secs = keep_alive_secs(connect.keep_alive, settings);
+    let keep_alive_secs = keep_alive_secs(connect, &settings.profile);
     let session_expiry = session_expiry(connect, settings);
     let asked = connect.properties.session_expiry_interval().unwrap_or(0);
     let v5 = connect.version.has_properties();
@@ -50,8 +53,11 @@ fn accept(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Re
         receive_max: connect.properties.receive_maximum().map_or(u16::MAX, |max| max.get()),
         packet_bytes_max: connect.properties.maximum_packet_size().map_or(u32::MAX, |max| max.get()),
         topic_alias_max: connect.properties.topic_alias_maximum().unwrap_or(0),
+        response_information: connect.properties.request_response_information().unwrap_or(false),
         problem_information: connect.properties.request_problem_information().unwrap_or(true),
         will: will(connect, settings)?,
+        method: connect.properties.authentication_method().map(Into::into),
+        data: connect.properties.authentication_data().map(Bytes::copy_from_slice),
         username: connect.username.map(Into::into),
         password: connect.password.map(Password::new),
     })
@@ -82,13 +88,18 @@ fn client_id(connect: &Connect<'_>, settings: &Settings, random: &mut Random) ->
     }
 }
 
-/// A client that asks for more than the profile's bound, or for none, gets the bound.
-fn keep_alive_secs(asked: u16, settings: &Settings) -> u16 {
-    let Some(max) = settings.profile.keep_alive_max else {
-        return asked;
+/// A client that asks for more than the profile's bound, or for none, gets the bound; one of MQTT 5.0 that asks for too little also.
+fn keep_alive_secs(connect: &Connect<'_>, profile: &Profile) -> u16 {
+    let secs = |span: Duration| u16::try_from(span.as_secs()).unwrap_or(u16::MAX).max(1);
+    let asked = match (connect.keep_alive, profile.keep_alive_max) {
+        (0, Some(max)) => secs(max),
+        (asked, Some(max)) => asked.min(secs(max)),
+        (asked, None) => asked,
     };
-    let max = u16::try_from(max.as_secs()).unwrap_or(u16::MAX).max(1);
-    if asked == 0 { max } else { asked.min(max) }
+    match profile.keep_alive_min {
+        Some(min) if connect.version.has_properties() && asked > 0 => asked.max(secs(min)),
+        _ => asked,
+    }
 }
 
 fn session_expiry(connect: &Connect<'_>, settings: &Settings) -> u32 {
@@ -100,7 +111,7 @@ fn session_expiry(connect: &Connect<'_>, settings: &Settings) -> u32 {
     settings.profile.session_expiry(asked)
 }
 
-impl crate::Profile {
+impl Profile {
     /// The time a session outlives its connection, in seconds, for the time a client asks for.
     pub(crate) fn session_expiry(&self, asked: u32) -> u32 {
         let secs = |span: Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
@@ -109,7 +120,7 @@ impl crate::Profile {
     }
 }
 
-fn will(connect: &Connect<'_>, settings: &Settings) -> Result<Option<Box<Will>>, CloseReason> {
+fn will(connect: &Connect<'_>, settings: &Settings) -> Result<Option<Arc<Will>>, CloseReason> {
     let Some(will) = connect.will.filter(|_| settings.profile.wills) else {
         return Ok(None);
     };
@@ -117,21 +128,20 @@ fn will(connect: &Connect<'_>, settings: &Settings) -> Result<Option<Box<Will>>,
     if will.retain && connect.version.has_properties() && !settings.profile.retained_messages {
         return Err(CloseReason::Refused(Refusal::RetainNotSupported));
     }
-    Ok(Some(Box::new(Will {
+    Ok(Some(Arc::new(Will {
         topic: will.topic.as_str().into(),
         payload: Bytes::copy_from_slice(will.payload),
         qos: will.qos,
         retain: will.retain,
         properties: MessageProperties::of(&will.properties).unwrap_or_default(),
-        expiry: will.properties.message_expiry_interval(),
-        delay: will.properties.will_delay_interval().unwrap_or(0),
+        expiry_secs: will.properties.message_expiry_interval(),
+        delay_secs: will.properties.will_delay_interval().unwrap_or(0),
     })))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Profile;
 
     #[test]
     fn a_session_stays_as_long_as_asked_within_the_bounds() {

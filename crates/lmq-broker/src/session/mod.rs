@@ -6,7 +6,7 @@ mod replays;
 mod stored;
 mod window;
 
-use alloc::{boxed::Box, collections::BTreeMap};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 
 pub(crate) use inbound::{Inbound, InboundStage};
 use lmq_codec::QoS;
@@ -15,7 +15,7 @@ pub(crate) use replays::{Replay, Replays};
 pub(crate) use stored::StoredQueue;
 pub(crate) use window::{Inflight, Stage, Window};
 
-use crate::{ClientKey, DropReason, Instant, Subscription, slab::Key};
+use crate::{ClientKey, DropReason, Instant, Subscription, Will, slab::Key};
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -28,6 +28,13 @@ pub(crate) struct Session {
     pub(crate) expiry: u32,
     /// When it ends, while no connection serves it.
     pub(crate) ends_at: Option<Instant>,
+    /// The store has a record of it.
+    pub(crate) recorded: bool,
+    pub(crate) will: Option<Arc<Will>>,
+    /// The store was told of a will when the session was opened last.
+    pub(crate) had_will: bool,
+    /// When the will is published, while no connection serves the session.
+    pub(crate) will_at: Option<Instant>,
     /// The filters as they stand in the index, with what was granted.
     pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
     pub(crate) window: Window,
@@ -51,6 +58,10 @@ impl Session {
             stored: persistent.then(Box::default),
             expiry: 0,
             ends_at: None,
+            recorded: persistent,
+            will: None,
+            had_will: false,
+            will_at: None,
             subscriptions: BTreeMap::new(),
             window: Window::default(),
             queue: MemoryQueue::default(),

@@ -50,22 +50,18 @@ impl Shape {
 
 impl<'a> Fan<'a> {
     pub(super) fn new(arrival: Arrival<'a>, shared_bytes_min: u32, wall: UnixMillis) -> Self {
-        let Arrival { topic, payload, qos, retain, properties } = arrival;
+        let Arrival { topic, payload, qos, retain, properties, expiry_secs } = arrival;
         let shared = payload.len() >= shared_bytes_min as usize;
-        let (kept, expires_at) = match properties.is_empty() {
-            true => (MessageProperties::EMPTY, None),
-            false => {
-                let expires = properties.message_expiry_interval();
-                let kept = MessageProperties::of(&properties).unwrap_or_default();
-                (kept, expires.map(|secs| wall.plus(u64::from(secs) * 1000)))
-            }
+        let properties = match properties.is_empty() {
+            true => MessageProperties::EMPTY,
+            false => MessageProperties::of(&properties).unwrap_or_default(),
         };
         Self {
             topic,
             qos,
             retain,
-            properties: kept,
-            expires_at,
+            properties,
+            expires_at: expiry_secs.map(|secs| wall.plus(u64::from(secs) * 1000)),
             payload,
             shared: shared.then(|| Bytes::copy_from_slice(payload)),
             message: None,
@@ -106,12 +102,14 @@ impl<'a> Fan<'a> {
         if self.expires_at.is_some_and(|at| at <= wall) {
             return Some(DropReason::Expired);
         }
+        self.is_too_large(frames, conn, terms).then_some(DropReason::TooLarge)
+    }
+
+    /// Whether the packet is larger than this client takes [MQTT-3.1.2-24].
+    #[inline]
+    pub(super) fn is_too_large(&mut self, frames: &mut Frames, conn: &Conn, terms: Terms<'_>) -> bool {
         let max = conn.packet_bytes_max();
-        if max == usize::MAX || self.len_for(frames, conn, terms) <= max {
-            return None;
-        }
-        // [MQTT-3.1.2-24]
-        Some(DropReason::TooLarge)
+        max != usize::MAX && self.len_for(frames, conn, terms) > max
     }
 
     /// The length of the packet that tells the topic by its name.

@@ -7,7 +7,7 @@ use lmq_codec::{Frame, Packet, PacketType, Split, split};
 use super::Shard;
 use crate::{
     CloseReason, ConnId, Flow, Now, Output,
-    conn::{PauseCause, Phase},
+    conn::{Conn, PauseCause, Phase},
     slab::Key,
 };
 
@@ -49,7 +49,7 @@ impl Shard {
 
     /// Processes whole packets where they lie and keeps the rest.
     fn take(&mut self, conn: Key, mut input: &[u8]) {
-        let max = self.settings.limits.packet_bytes_max;
+        let max = self.packet_bytes_max(conn);
         while !input.is_empty() && self.may_read(conn) {
             match split(input, max) {
                 Ok(Split::Frame { frame, rest }) => {
@@ -67,7 +67,7 @@ impl Shard {
 
     /// The same when a packet was cut: only as much as completes it is copied behind its beginning.
     fn assemble(&mut self, conn: Key, mut input: &[u8]) {
-        let max = self.settings.limits.packet_bytes_max;
+        let max = self.packet_bytes_max(conn);
         let Some(state) = self.conns.get_mut(conn) else {
             return;
         };
@@ -104,6 +104,13 @@ impl Shard {
         });
     }
 
+    fn packet_bytes_max(&self, conn: Key) -> u32 {
+        match self.conns.get(conn) {
+            Some(state) if state.v5.is_some() => self.settings.packet_bytes_max(state.version),
+            _ => self.settings.limits.packet_bytes_max,
+        }
+    }
+
     fn may_read(&self, conn: Key) -> bool {
         self.conns.get(conn).is_some_and(|state| state.reads())
     }
@@ -120,7 +127,7 @@ impl Shard {
         let Some(state) = self.conns.get(conn) else {
             return true;
         };
-        let version = state.version;
+        let (version, exchange) = (state.version, state.phase == Phase::Exchange);
         let (replies, outbox) = (state.replies.len(), state.outbox.len());
         if replies >= self.settings.limits.replies_max as usize {
             return self.pause(conn, PauseCause::Replies);
@@ -140,8 +147,12 @@ impl Shard {
                 self.paused_by_work.push(conn);
                 return self.pause(conn, PauseCause::Work);
             }
+            if frame.packet_type() == Some(PacketType::Publish) && !self.may_publish_now(conn) {
+                return self.pause(conn, PauseCause::Rate);
+            }
         }
         let served = match Packet::decode(frame, version) {
+            Ok(packet) if exchange => self.on_exchange(conn, packet),
             Ok(packet) => self.on_packet(conn, packet),
             Err(error) => Err(CloseReason::Malformed(error)),
         };
@@ -163,6 +174,7 @@ impl Shard {
             // [MQTT-3.12.4-1]
             Packet::PingReq => self.write(conn, &[0xd0, 0]),
             Packet::Disconnect(disconnect) => return Err(self.on_disconnect(conn, &disconnect)),
+            Packet::Auth(auth) => return self.on_auth(conn, &auth),
             // [MQTT-3.1.0-2]
             Packet::Connect(_) => return Err(CloseReason::Unexpected("CONNECT")),
             _ => return Err(CloseReason::Unexpected("packet of a server")),
@@ -188,7 +200,8 @@ impl Shard {
 
     /// Serves what came during a pause, and lets the driver read on if that does not pause again.
     fn resume(&mut self, conn: Key) {
-        let Some(state) = self.conns.get_mut(conn).filter(|state| state.phase == Phase::Live) else {
+        let reads = |state: &&mut Conn| matches!(state.phase, Phase::Live | Phase::Exchange);
+        let Some(state) = self.conns.get_mut(conn).filter(reads) else {
             return;
         };
         if state.paused.take().is_none() {
@@ -219,6 +232,7 @@ impl Shard {
             }
         }
         self.give_credit();
+        self.tell_usage();
         for key in core::mem::take(&mut self.lossy) {
             let Some(session) = self.sessions.get_mut(key) else {
                 continue;

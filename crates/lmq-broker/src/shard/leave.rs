@@ -4,7 +4,7 @@ use lmq_codec::{Disconnect, Packet, Properties, Property, ReasonCode};
 use lmq_model::status::{EventType, StatusEvent};
 
 use super::{Shard, effects::Question};
-use crate::{ClientIds, CloseReason, ConnId, Now, Output, conn::Phase, slab::Key};
+use crate::{ClientIds, ClientKey, CloseReason, ConnId, Now, Output, conn::Phase, slab::Key};
 
 impl Shard {
     /// The driver is done with a connection: the peer left, or a [`Output::Close`] was carried out. Only now is its id free.
@@ -16,11 +16,28 @@ impl Shard {
         }
     }
 
+    /// Another node has opened the session of this client since: it is not ours any more.
+    ///
+    /// Its connection is closed as taken over, and it is forgotten without a word to the store, which is another's now. Say it when the
+    /// store finds a newer epoch than that of the last [`StoreOp::OpenSession`](crate::StoreOp::OpenSession).
+    pub fn handle_superseded(&mut self, now: Now, client: &ClientKey) {
+        self.advance_clock(now);
+        let Some(key) = self.find(client) else { return };
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        (session.will, session.recorded, session.expiry) = (None, false, 0);
+        match session.conn {
+            Some(conn) => self.close(conn, CloseReason::TakenOver),
+            None => self.remove_session(key),
+        }
+    }
+
     /// DISCONNECT: the client goes, and may say how long its session stays [MQTT-3.14.4-2].
     pub(super) fn on_disconnect(&mut self, conn: Key, disconnect: &Disconnect<'_>) -> CloseReason {
         let asked = disconnect.properties.session_expiry_interval();
+        let keeps_will = disconnect.reason == ReasonCode::DisconnectWithWill;
+        let reason = if keeps_will { CloseReason::DisconnectedWithWill } else { CloseReason::Disconnected };
         let Some(session) = self.session_of(conn).and_then(|key| self.sessions.get_mut(key)) else {
-            return CloseReason::Disconnected;
+            return reason;
         };
         if let Some(asked) = asked {
             // Section 3.14.2.2.2.
@@ -29,7 +46,7 @@ impl Shard {
             }
             session.expiry = self.settings.profile.session_expiry(asked);
         }
-        CloseReason::Disconnected
+        reason
     }
 
     /// Ends a connection from our side.
@@ -65,7 +82,7 @@ impl Shard {
             return false;
         }
         if state.phase == Phase::Live {
-            if *reason == CloseReason::Disconnected {
+            if matches!(reason, CloseReason::Disconnected | CloseReason::DisconnectedWithWill) {
                 self.report(conn, EventType::Disconnect);
             }
             self.report(conn, EventType::TcpClean);
@@ -78,26 +95,22 @@ impl Shard {
         state.assembly = alloc::vec::Vec::new();
         state.replies = Default::default();
         state.permissions = None;
-        state.request = None;
+        let request = state.request.take();
+        if core::mem::take(&mut state.counted) {
+            let session = state.session.and_then(|key| self.sessions.get(key));
+            let instance = request.map(|request| request.client.instance);
+            let instance = instance.or_else(|| session.map(|session| session.client.instance));
+            if let Some(usage) = instance.and_then(|instance| self.usage(instance)) {
+                usage.own.connections = usage.own.connections.saturating_sub(1);
+            }
+        }
+        let Some(state) = self.conns.get_mut(conn) else {
+            return false;
+        };
         if let Some(session) = state.session.take() {
-            self.part(session, conn);
+            self.part(session, conn, reason);
         }
         true
-    }
-
-    fn part(&mut self, key: Key, conn: Key) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        if session.conn != Some(conn) {
-            return;
-        }
-        session.detach();
-        if session.expiry == 0 || session.stored.is_none() {
-            self.end_session(key);
-        } else {
-            self.let_session_wait(key);
-        }
     }
 
     fn count(&mut self, reason: &CloseReason) {

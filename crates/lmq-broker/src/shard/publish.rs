@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use lmq_codec::{Delivery, PacketId, Properties, Publish, QoS, ReasonCode, TopicName};
+use lmq_codec::{Delivery, PacketId, Properties, Property, Publish, QoS, ReasonCode, TopicName};
 use lmq_id::{P2pTopic, ParentTopic};
 use lmq_model::control;
 
@@ -33,6 +33,8 @@ pub(super) struct Arrival<'a> {
     pub(super) qos: QoS,
     pub(super) retain: bool,
     pub(super) properties: Properties<'a>,
+    /// Seconds until it is worth nothing.
+    pub(super) expiry_secs: Option<u32>,
 }
 
 /// Where a message comes from.
@@ -47,7 +49,7 @@ pub(super) struct Origin {
 }
 
 /// What the profile says of a PUBLISH.
-enum Judgement<'a> {
+pub(super) enum Judgement<'a> {
     Forward,
     PointToPoint(&'a str),
     /// Not forwarded, and answered so; before MQTT 5.0 as if it were.
@@ -74,7 +76,8 @@ impl Shard {
             return Err(CloseReason::Unexpected("PUBLISH without topic name"));
         };
         let Publish { delivery, retain, properties, payload, .. } = publish;
-        let arrival = Arrival { topic, payload, qos: delivery.qos(), retain, properties };
+        let expiry_secs = if properties.is_empty() { None } else { properties.message_expiry_interval() };
+        let arrival = Arrival { topic, payload, qos: delivery.qos(), retain, properties, expiry_secs };
         self.check_publish(conn, &arrival)?;
         self.stats.received[usize::from(u8::from(arrival.qos))] += 1;
         self.stats.payload_bytes_received += payload.len() as u64;
@@ -220,7 +223,7 @@ impl Shard {
         }
     }
 
-    fn judge<'a>(
+    pub(super) fn judge<'a>(
         &self,
         conn: Key,
         instance: InstanceIndex,
@@ -248,6 +251,9 @@ impl Shard {
         if profile.payload_bytes_max.is_some_and(|max| arrival.payload.len() > max.get() as usize) {
             return Ok(Judgement::Discard(ReasonCode::QuotaExceeded));
         }
+        if profile.user_properties_bytes_max.is_some_and(|max| user_bytes(arrival.properties) > max.get() as usize) {
+            return Ok(Judgement::Discard(ReasonCode::QuotaExceeded));
+        }
         if !point_to_point {
             return Ok(Judgement::Forward);
         }
@@ -267,7 +273,7 @@ impl Shard {
         instance.is_some_and(|instance| instance.parent_topics.binary_search_by(|known| (**known).cmp(parent)).is_ok())
     }
 
-    fn origin(&self, conn: Key) -> Option<Origin> {
+    pub(super) fn origin(&self, conn: Key) -> Option<Origin> {
         let key = self.conns.get(conn)?.session?;
         let session = self.sessions.get(key)?;
         Some(Origin {
@@ -279,7 +285,12 @@ impl Shard {
     }
 
     /// Delivers to the subscribers of every shard.
-    fn publish(&mut self, origin: &Origin, arrival: Arrival<'_>, dedup: Option<(ClientKey, PacketId)>) -> Accepted {
+    pub(super) fn publish(
+        &mut self,
+        origin: &Origin,
+        arrival: Arrival<'_>,
+        dedup: Option<(ClientKey, PacketId)>,
+    ) -> Accepted {
         let shards = self.match_topic(origin.instance, arrival.topic, origin.session);
         let heard = shards != 0 || !self.scratch.targets.is_empty();
         let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min, self.now.wall);
@@ -306,7 +317,7 @@ impl Shard {
     /// Delivers to one client, which needs no subscription.
     ///
     /// A message for a client of a sibling is not recorded under its packet id: after a restart it may come twice.
-    fn point_to_point(
+    pub(super) fn point_to_point(
         &mut self,
         origin: &Origin,
         target: &str,
@@ -462,6 +473,15 @@ impl Shard {
         self.route_to(shards, message, Some(op));
         Some(op)
     }
+}
+
+/// Bytes of the names and values of all user properties.
+fn user_bytes(properties: Properties<'_>) -> usize {
+    let bytes = |property: Property<'_>| match property {
+        Property::UserProperty(user) => user.name.len() + user.value.len(),
+        _ => 0,
+    };
+    properties.iter().map(bytes).sum()
 }
 
 /// Whether a topic name or filter is longer than the profile allows.

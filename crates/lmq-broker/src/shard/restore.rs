@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     ClientKey, Done, Failed, InstanceIndex, Instant, Output, RouteMessage, ShardId, StoreOp, StoredRetained,
-    StoredSession,
+    StoredSession, UnixMillis,
 };
 
 /// A store that failed is asked again after so long.
@@ -121,13 +121,19 @@ impl Shard {
         if let Some(session) = self.sessions.get_mut(key) {
             session.unopened = true;
             session.expiry = stored.expiry_secs;
+            session.had_will = stored.will.is_some();
             // A client that was connected when the last start ended is away from now on.
-            let left = match stored.expires_at {
-                Some(at) => Some(at.since(self.now.wall)),
-                None if stored.expiry_secs == u32::MAX => None,
-                None => Some(u64::from(stored.expiry_secs) * 1000),
+            let now = self.now;
+            let left = |at: Option<UnixMillis>, secs: u32| match at {
+                Some(at) => Duration::from_millis(at.since(now.wall)),
+                None => Duration::from_secs(u64::from(secs)),
             };
-            session.ends_at = left.map(|millis| self.now.monotonic.saturating_add(Duration::from_millis(millis)));
+            if stored.expires_at.is_some() || stored.expiry_secs != u32::MAX {
+                session.ends_at = Some(now.monotonic.saturating_add(left(stored.expires_at, stored.expiry_secs)));
+            }
+            session.will_at =
+                stored.will.as_ref().map(|will| now.monotonic.saturating_add(left(stored.will_at, will.delay_secs)));
+            session.will = stored.will;
             if let Some(queue) = &mut session.stored {
                 queue.load(stored.first_seq, stored.next_seq);
             }

@@ -5,7 +5,7 @@ use lmq_codec::PacketId;
 use lmq_model::UnixMillis;
 
 use super::{Done, Evicted, Failed, QueueSlot, StoreOp, StoredInflight, StoredMessage, StoredRetained, StoredSession};
-use crate::{ClientKey, DeliveryOptions, InstanceIndex, Message, Subscription};
+use crate::{ClientKey, DeliveryOptions, InstanceIndex, Message, Subscription, Will};
 
 /// A store that keeps everything in memory: for tests, for brokers that may forget, and to show what each operation means.
 ///
@@ -39,6 +39,8 @@ struct Record {
     next_seq: u64,
     expiry_secs: u32,
     expires_at: Option<UnixMillis>,
+    will: Option<Arc<Will>>,
+    will_at: Option<UnixMillis>,
 }
 
 impl Default for Quota {
@@ -67,9 +69,18 @@ impl MemoryStore {
                 };
                 Done::Stored
             }
-            StoreOp::OpenSession { client, clean, expiry_secs } => self.open(client, clean, expiry_secs),
-            StoreOp::SetExpiry { client, expires_at } => {
-                self.with(&client, |record| record.expires_at = expires_at);
+            StoreOp::OpenSession { client, clean, expiry_secs, will } => {
+                let done = self.open(&client, clean);
+                let record = self.sessions.entry(client).or_default();
+                (record.expiry_secs, record.expires_at) = (expiry_secs, None);
+                (record.will, record.will_at) = (will, None);
+                done
+            }
+            StoreOp::Detach { client, expires_at, will_at } => {
+                self.with(&client, |record| {
+                    (record.expires_at, record.will_at) = (expires_at, will_at);
+                    record.will = record.will.take().filter(|_| will_at.is_some());
+                });
                 Done::Stored
             }
             StoreOp::SaveSession { client, subscribed, unsubscribed } => {
@@ -147,13 +158,11 @@ impl MemoryStore {
         Done::RestoredRetained { messages, more: page.next().is_some() }
     }
 
-    fn open(&mut self, client: ClientKey, clean: bool, expiry_secs: u32) -> Done {
+    fn open(&mut self, client: &ClientKey, clean: bool) -> Done {
         if clean {
-            self.sessions.remove(&client);
+            self.sessions.remove(client);
         }
-        let known = self.sessions.get(&client).map(|record| Box::new(record.session()));
-        let record = self.sessions.entry(client).or_default();
-        (record.expiry_secs, record.expires_at) = (expiry_secs, None);
+        let known = self.sessions.get(client).map(|record| Box::new(record.session()));
         Done::Opened(known)
     }
 
@@ -233,6 +242,8 @@ impl Record {
             next_seq: self.next_seq,
             expiry_secs: self.expiry_secs,
             expires_at: self.expires_at,
+            will: self.will.clone(),
+            will_at: self.will_at,
         }
     }
 }
@@ -261,7 +272,7 @@ mod tests {
     }
 
     fn open(store: &mut MemoryStore, clean: bool) -> Option<StoredSession> {
-        match store.execute(StoreOp::OpenSession { client: client(), clean, expiry_secs: u32::MAX }).0 {
+        match store.execute(StoreOp::OpenSession { client: client(), clean, expiry_secs: u32::MAX, will: None }).0 {
             Ok(Done::Opened(session)) => session.map(|session| *session),
             other => panic!("{other:?}"),
         }

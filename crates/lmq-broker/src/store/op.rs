@@ -3,7 +3,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use lmq_codec::PacketId;
 use lmq_model::UnixMillis;
 
-use crate::{ClientKey, DeliveryOptions, InstanceIndex, Message, Subscription};
+use crate::{ClientKey, DeliveryOptions, InstanceIndex, Message, Subscription, Will};
 
 /// What a shard asks of its store. The executor applies the operations of one shard in order; each is atomic.
 ///
@@ -39,15 +39,20 @@ pub enum StoreOp {
         client: ClientKey,
         /// Discard whatever the store holds first.
         clean: bool,
-        /// Seconds it is kept once its connection has ended; `u32::MAX`: for ever.
+        /// Seconds it is kept once its connection has ended; 0: not at all, and it is here only for its will; `u32::MAX`: for ever.
         expiry_secs: u32,
+        /// Takes the place of an earlier will.
+        will: Option<Arc<Will>>,
     },
-    /// The connection of a session ended: keep the session until then, or for ever. It is the shard that ends a session.
-    SetExpiry {
+    /// The connection of a session ended: remember until when the session and its will wait. It is the shard that ends a session, and that
+    /// publishes a will.
+    Detach {
         /// Whose session.
         client: ClientKey,
         /// When it ends, by the wall clock; `None`: never.
         expires_at: Option<UnixMillis>,
+        /// When its will is published, by the wall clock; `None`: it was published, or never will be: forget it.
+        will_at: Option<UnixMillis>,
     },
     /// Change the subscriptions of a session.
     SaveSession {
@@ -145,8 +150,12 @@ pub struct StoredSession {
     pub next_seq: u64,
     /// Seconds it is kept once its connection has ended, as the last [`StoreOp::OpenSession`] said.
     pub expiry_secs: u32,
-    /// When it ends, as the last [`StoreOp::SetExpiry`] said; `None` since it was opened.
+    /// When it ends, as the last [`StoreOp::Detach`] said; `None` since it was opened.
     pub expires_at: Option<UnixMillis>,
+    /// What is published for its client.
+    pub will: Option<Arc<Will>>,
+    /// When, as the last [`StoreOp::Detach`] said; `None` since it was opened.
+    pub will_at: Option<UnixMillis>,
 }
 
 /// A retained message as the store holds it.

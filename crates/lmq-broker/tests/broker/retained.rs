@@ -258,7 +258,7 @@ fn a_refused_filter_brings_nothing_and_a_refused_message_is_not_kept() {
             let everything = Permissions::everything();
             let nothing = Permissions::nothing();
             let limited = request.client.client_id.as_ref() == "s";
-            Verdict::Allow(Grant { permissions: if limited { nothing } else { everything } })
+            Verdict::Allow(Grant::new(if limited { nothing } else { everything }))
         });
         world.connect("s");
         world.send("s", subscribe(1, &[("t/1", 0)]));

@@ -154,6 +154,9 @@ impl World {
             Output::Dropped { client, reason, count } => {
                 self.log.push(format!("{}: dropped {count} {reason:?}", client.client_id));
             }
+            Output::Exceeded { resource, used, max, .. } => {
+                self.log.push(format!("exceeded {resource:?} {used}/{max}"));
+            }
             other => panic!("unknown output {other:?}"),
         }
     }
@@ -290,6 +293,7 @@ fn route_line(message: &RouteMessage) -> String {
         RouteMessage::Settle { .. } => "settle".into(),
         RouteMessage::Done { ok, .. } => format!("done{}", if *ok { "" } else { " failed" }),
         RouteMessage::Restored => "restored".into(),
+        RouteMessage::Usage { connections, subscriptions, .. } => format!("usage {connections} {subscriptions}"),
         RouteMessage::Credit { messages, .. } => format!("credit {messages}"),
         other => panic!("unknown route {other:?}"),
     }
@@ -306,12 +310,14 @@ fn store_line(op: &StoreOp) -> String {
         StoreOp::SetRetained { topic, version, message, .. } => {
             format!("retain {topic}@{version}{}", if message.is_some() { "" } else { " none" })
         }
-        StoreOp::OpenSession { client, clean, expiry_secs } => {
+        StoreOp::OpenSession { client, clean, expiry_secs, will } => {
             let stays = if *expiry_secs == u32::MAX { String::new() } else { format!(" {expiry_secs}s") };
-            format!("open {}{}{stays}", client.client_id, if *clean { " clean" } else { "" })
+            let will = if will.is_some() { " will" } else { "" };
+            format!("open {}{}{stays}{will}", client.client_id, if *clean { " clean" } else { "" })
         }
-        StoreOp::SetExpiry { client, expires_at } => {
-            format!("expiry {} {:?}", client.client_id, expires_at.map(|at| at.value() - super::WALL))
+        StoreOp::Detach { client, expires_at, will_at } => {
+            let after = |at: &Option<lmq_broker::UnixMillis>| at.map(|at| at.value() - super::WALL);
+            format!("detach {} {:?} will {:?}", client.client_id, after(expires_at), after(will_at))
         }
         StoreOp::SaveSession { client, subscribed, unsubscribed } => {
             let more: String = subscribed
