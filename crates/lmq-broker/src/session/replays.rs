@@ -73,7 +73,8 @@ impl Replays {
 
     /// The client is back: what was delivered while it was away may not have reached it.
     pub(crate) fn resume(&mut self, since: u64) {
-        self.open.values_mut().for_each(|replay| replay.since = since);
+        let all = self.open.values_mut().chain(self.handed_over.values_mut());
+        all.for_each(|replay| replay.since = since);
     }
 
     /// The one that is served now.

@@ -262,7 +262,7 @@ impl Shard {
     }
 
     /// A message with RETAIN goes to the subscribers as it comes. They need not have what was kept for its topic before, and must
-    /// not get it behind this one. The first message of a topic may be on its way still.
+    /// not get it behind this one. (They still may if that is the first one of its topic, and is on its way from a sibling that owns it.)
     pub(super) fn passes_live(&mut self, instance: InstanceIndex, topic: TopicName<'_>) {
         if !self.settings.profile.retained_messages {
             return;
@@ -272,7 +272,9 @@ impl Shard {
         let tenant = self.tenants.get_mut(usize::from(instance.0));
         if let Some(kept) = tenant.and_then(|tenant| tenant.kept.get_mut(topic)) {
             kept.live_at = self.live;
-        } else if !self.keeping.changing.is_empty() {
+        }
+        // What is being stored may be older as well.
+        if !self.keeping.changing.is_empty() {
             if let Some(planned) = self.keeping.changing.get_mut(&(instance, topic.as_str().into())) {
                 planned.live_at = self.live;
             }

@@ -153,7 +153,9 @@ impl Shard {
 
     /// Looks at some topics: the messages that the session gets, and where to go on.
     fn step(&mut self, key: Key, filter: &str, replay: &Replay, room: Room) -> (Vec<Arc<Message>>, Option<Cursor>) {
-        let work = STEP.min(self.replay_left as usize);
+        let kept = self.kept_in(key);
+        let looked_at = if filter.contains(['+', '#']) { kept.min(STEP) } else { 1 };
+        let work = looked_at.clamp(1, self.replay_left as usize);
         self.replay_left -= work as u32;
         let (messages, cursor) = self.look(key, filter, replay, work);
         let bytes = messages.iter().map(|message| message.weight()).fold(0, usize::saturating_add);
@@ -161,6 +163,12 @@ impl Shard {
             return self.look(key, filter, replay, 1);
         }
         (messages, cursor)
+    }
+
+    /// How many topics there are to look at.
+    fn kept_in(&self, key: Key) -> usize {
+        let instance = self.sessions.get(key).map(|session| usize::from(session.client.instance.0));
+        instance.and_then(|instance| self.tenants.get(instance)).map_or(0, |tenant| tenant.kept.len())
     }
 
     fn look(&self, key: Key, filter: &str, replay: &Replay, work: usize) -> (Vec<Arc<Message>>, Option<Cursor>) {
