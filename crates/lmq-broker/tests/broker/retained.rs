@@ -6,7 +6,7 @@ use lmq_auth::Permissions;
 use lmq_broker::{Grant, InstanceIndex, Message, MessageId, Settings, Verdict};
 
 use crate::common::{
-    Connect, World, lmq, mqtt, puback, publish, publish_flags, publish5, subscribe, subscribe5, unsubscribe5,
+    Connect, Will, World, lmq, mqtt, puback, publish, publish_flags, publish5, subscribe, subscribe5, unsubscribe5,
 };
 
 const RETAIN: u8 = 0x01;
@@ -363,6 +363,23 @@ fn a_publisher_of_mqtt_5_is_told_success_whatever_is_kept() {
         log.sort();
         assert_eq!(log, ["p5: PUBREC 1", "s: q0 t/1 x"]);
         assert_eq!(world.stats().retained_dropped, 1);
+    }
+}
+
+#[test]
+fn a_will_with_retain_is_kept_and_one_without_is_not() {
+    for mut world in worlds(|_| {}) {
+        for level in [4, 5] {
+            for (retain, topic) in [(true, "t/1"), (false, "t/2")] {
+                let will = Will { topic, payload: "gone", qos: 1, retain, ..Will::default() };
+                world.connect_with("s", &Connect::new("s").level(level).will(will));
+                world.expect(["s: CONNACK 0"]);
+                world.cut("s");
+            }
+            // 3.1.1: [MQTT-3.1.2-16] [MQTT-3.1.2-17]; 5.0: [MQTT-3.1.2-14] [MQTT-3.1.2-15]
+            expect_kept(&mut world, "#", ["t/1 gone"]);
+            world.send("p", publish_flags(RETAIN, "t/1", "", 0));
+        }
     }
 }
 

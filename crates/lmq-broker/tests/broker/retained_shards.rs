@@ -146,6 +146,22 @@ fn a_kept_publishers_qos_2_message_is_known_to_the_store_behind_what_it_retains(
 }
 
 #[test]
+fn changes_are_entered_in_their_order_whatever_order_the_store_answers_in() {
+    for shards in [1, 3] {
+        let mut world = world(shards, |_| {});
+        world.hold_store();
+        for payload in ["a", "b", "", "c", "d"] {
+            world.send("p", retain("t/1", payload, 0, 0));
+        }
+        world.send("p", retain("t/2", "e", 1, 1));
+        world.send("p", retain("t/2", "", 1, 2));
+        world.release_store_backwards();
+        world.expect(["p: PUBACK 1", "p: PUBACK 2"]);
+        assert_eq!((kept(&world, "t/1").as_deref(), kept(&world, "t/2")), (Some("d"), None));
+    }
+}
+
+#[test]
 fn two_publishers_end_with_the_same_message_everywhere() {
     let mut world = world(3, |_| {});
     world.connect("q");

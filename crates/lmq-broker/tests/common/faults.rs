@@ -44,6 +44,21 @@ impl World {
         self.run();
     }
 
+    /// Executes what was held in its order, and answers it from the last to the first.
+    pub(crate) fn release_store_backwards(&mut self) {
+        self.store = StoreMode::Execute;
+        for node in &mut self.nodes {
+            let done: Vec<_> = std::mem::take(&mut node.held)
+                .into_iter()
+                .map(|(ticket, op)| (ticket, node.store.execute(op).0))
+                .collect();
+            for (ticket, result) in done.into_iter().rev() {
+                node.shard.handle_done(self.now, ticket, result);
+            }
+        }
+        self.run();
+    }
+
     /// Executes and answers the oldest operation of every shard that holds one.
     pub(crate) fn release_one(&mut self) {
         self.execute_held();
