@@ -96,9 +96,8 @@ impl Session {
         self.conn = None;
         self.queue = MemoryQueue::default();
         self.window.keep_stored();
-        match &mut self.stored {
-            Some(stored) => stored.detach(),
-            None => self.replays = None,
+        if let Some(stored) = &mut self.stored {
+            stored.detach();
         }
     }
 }

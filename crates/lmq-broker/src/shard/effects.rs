@@ -273,7 +273,7 @@ impl Shard {
         match waiter {
             // What is kept is told by `settle`.
             Waiter::Nobody | Waiter::Retained { .. } => {}
-            Waiter::Restoring => self.kept_told(ok),
+            Waiter::Restoring => self.kept_told(),
             Waiter::Sibling { to, ticket } => {
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
             }

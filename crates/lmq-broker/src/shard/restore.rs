@@ -27,8 +27,8 @@ pub(super) struct Restoring {
     siblings: u64,
     /// When to ask for a page once more.
     again: Option<(Instant, Page)>,
-    /// The page of retained messages that the siblings are being told, and where the next one begins.
-    told: Option<(Page, Option<Page>)>,
+    /// The page that follows the retained messages which the siblings are being told.
+    next: Option<Page>,
 }
 
 /// What is asked of the store, by where the last page ended.
@@ -41,7 +41,7 @@ pub(super) enum Page {
 impl Restoring {
     pub(super) fn new(id: ShardId, shards: u16) -> Self {
         let all = if shards >= 64 { u64::MAX } else { (1 << shards) - 1 };
-        Self { own_done: false, siblings: all & !(1 << id.0), again: None, told: None }
+        Self { own_done: false, siblings: all & !(1 << id.0), again: None, next: None }
     }
 }
 
@@ -58,8 +58,8 @@ impl Shard {
     pub(super) fn restored(&mut self, page: Page, result: Result<Done, Failed>) {
         match (page, result) {
             (Page::Sessions(_), Ok(Done::Restored { sessions, more })) => self.sessions_restored(sessions, more),
-            (page @ Page::Retained(_), Ok(Done::RestoredRetained { messages, more })) => {
-                self.retained_restored(page, messages, more);
+            (Page::Retained(_), Ok(Done::RestoredRetained { messages, more })) => {
+                self.retained_restored(messages, more)
             }
             (page, _) => self.ask_again(page),
         }
@@ -86,27 +86,24 @@ impl Shard {
     }
 
     /// The next page is asked for when every sibling has this one, so that no more than a page is under way to them.
-    fn retained_restored(&mut self, page: Page, messages: Vec<StoredRetained>, more: bool) {
+    fn retained_restored(&mut self, messages: Vec<StoredRetained>, more: bool) {
         let last = messages.last().map(|stored| (stored.instance, stored.topic.clone()));
-        let next = last.filter(|_| more).map(|last| Page::Retained(Some(last)));
+        self.restoring.next = last.filter(|_| more).map(|last| Page::Retained(Some(last)));
         let op = self.ops.insert(Op::waited_by(Waiter::Restoring));
         for stored in messages {
             self.take_back_kept(stored, op);
         }
-        self.restoring.told = Some((page, next));
         if self.ops.get(op).is_some_and(|op| op.waiting == 0) {
             self.ops.remove(op);
-            self.kept_told(true);
+            self.kept_told();
         }
     }
 
-    /// The siblings have a page of retained messages, or one of them did not answer in time.
-    pub(super) fn kept_told(&mut self, ok: bool) {
-        match self.restoring.told.take() {
-            Some((page, _)) if !ok => self.ask_again(page),
-            Some((_, Some(next))) => self.ask_for(next),
-            Some((_, None)) => self.all_restored(),
-            None => {}
+    /// The siblings have a page of retained messages, or will have it: one that is late gets it in front of what follows.
+    pub(super) fn kept_told(&mut self) {
+        match self.restoring.next.take() {
+            Some(next) => self.ask_for(next),
+            None => self.all_restored(),
         }
     }
 

@@ -214,6 +214,12 @@ fn an_expired_message_is_gone_and_the_time_that_is_left_is_told() {
         }
         // [MQTT-3.3.2-5]
         expect_kept(&mut world, "#", ["t/2 kept"]);
+        // Nobody gets it while it is being removed either, and nobody is told that it was lost.
+        world.hold_store();
+        world.advance(Duration::from_secs(90));
+        expect_kept(&mut world, "#", []);
+        world.release_store();
+        assert_eq!((world.stats().retained, world.stored_retained()), (0, 0));
     }
 }
 

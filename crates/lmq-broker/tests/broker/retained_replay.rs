@@ -302,6 +302,30 @@ fn what_the_store_cannot_take_for_a_kept_session_comes_once_more() {
 }
 
 #[test]
+fn what_the_store_loses_of_many_comes_once_more_from_the_first_on() {
+    let mut world = world(100, |settings| settings.limits.inflight_max = 1000);
+    world.connect_kept("s");
+    world.send("s", subscribe(1, &[("#", 1)]));
+    assert_eq!(world.take_log().len(), 101);
+    world.hold_store();
+    world.send("s", subscribe(2, &[("t/+", 1)]));
+    world.release_one();
+    for _ in 0..40 {
+        world.release_one();
+    }
+    world.take_log();
+    world.fail_held();
+    world.expect(["s: closed effect_failed"]);
+    world.connect_with("s", &Connect::kept("s"));
+    // What was under way, then everything.
+    let log = world.take_log();
+    let again = log.iter().filter(|line| line.contains(" dup ")).count();
+    assert_eq!((again, log.len()), (140, 1 + 140 + 100));
+    let first = message("q1 #141", 0);
+    assert_eq!(log[141], first);
+}
+
+#[test]
 fn a_clean_start_ends_what_was_under_way() {
     let mut world = world(5, |settings| settings.limits.inflight_max = 1);
     world.connect_kept("s");
