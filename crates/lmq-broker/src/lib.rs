@@ -43,7 +43,7 @@ pub use message::{Message, MessageId};
 pub use outbox::Outgoing;
 pub use peer::{ConnId, Peer, TlsInfo, Transport};
 pub use profile::{ClientIds, Denied, Profile};
-pub use route::{RouteMessage, RouteTicket};
+pub use route::{MemberState, RouteMessage, RouteTicket};
 pub use settings::{ClientKey, Instance, InstanceIndex, Settings, ShardId, SourceId};
 pub use shard::{SessionView, Shard};
 pub use stats::Stats;

@@ -26,6 +26,7 @@ use core::time::Duration;
 /// | `pause_max` | 30 s | - | effects that never finish |
 /// | `effect_timeout` | 30 s | - | a store that never answers |
 /// | `work_per_call_max` | 1,024 | - | calls that take long |
+/// | `shared_asks_max` | 64 | - | shared subscriptions with many members that take nothing |
 /// | `deliveries_per_call_max` | 65,536 | - | floods of messages to many subscribers |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -80,6 +81,9 @@ pub struct Limits {
     /// Deliveries (message and subscriber) that one call makes before it leaves further packets for the next; a message that was begun is
     /// sent to all its subscribers.
     pub deliveries_per_call_max: u32,
+    /// Members of a shared subscription that are looked at for one message. If none of them takes it, it is dropped; the next message begins
+    /// with those behind them.
+    pub shared_asks_max: u32,
     /// Payloads of at least so many bytes are shared between receivers instead of copied to each.
     pub shared_payload_bytes_min: u32,
 }
@@ -111,6 +115,7 @@ impl Default for Limits {
             linger: Duration::from_secs(5),
             work_per_call_max: 1024,
             deliveries_per_call_max: 65_536,
+            shared_asks_max: 64,
             shared_payload_bytes_min: 4096,
         }
     }

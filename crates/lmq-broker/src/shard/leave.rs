@@ -82,7 +82,9 @@ impl Shard {
         state.permissions = None;
         state.request = None;
         if let Some(session) = state.session.take() {
+            let shared = self.take_shared(session, conn);
             self.part(session, conn, reason);
+            self.member_left(session, shared);
         }
         true
     }
