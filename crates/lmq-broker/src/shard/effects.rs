@@ -262,6 +262,9 @@ impl Shard {
                     self.deliver_message(session, terms, &message);
                 }
             }
+            if share.is_some() {
+                self.tell_member_state(session);
+            }
         }
         self.route_to(shards, &message, Some(op));
         self.send_to_members(remote, &message, Some(op));

@@ -147,7 +147,11 @@ impl Shard {
         let new = session.subscriptions.insert(filter.clone(), subscription).is_none();
         self.stats.subscriptions += u64::from(new);
         if checked.share().is_some() {
-            return self.join(key, &filter, op);
+            // Told again, like an ordinary filter that is not confirmed, where somebody waits.
+            if new || op.is_some() {
+                self.join(key, &filter, op);
+            }
+            return;
         }
         if let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) {
             tenant.index.insert(checked, key.slot, subscription);
