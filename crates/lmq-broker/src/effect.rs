@@ -1,11 +1,15 @@
 use alloc::{boxed::Box, sync::Arc};
 use core::fmt;
 
+use bytes::Bytes;
 use lmq_auth::Permissions;
 use lmq_codec::ReasonCode;
 use lmq_model::status::StatusEvent;
 
-use crate::{ClientKey, ConnId, Message, Peer, ShardId, SourceId, StoreOp, close::CloseReason, route::RouteMessage};
+use crate::{
+    ClientKey, ConnId, InstanceIndex, InstanceQuota, Message, Peer, Resource, ShardId, SourceId, StoreOp,
+    close::CloseReason, route::RouteMessage,
+};
 
 /// Names one question of a shard to the world outside; the answer carries it back. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,6 +87,17 @@ pub enum Output {
         /// The position.
         position: u64,
     },
+    /// An instance uses more of something than its quota. Said once, and again after it had come down.
+    Exceeded {
+        /// Which instance.
+        instance: InstanceIndex,
+        /// What it uses too much of.
+        resource: Resource,
+        /// How much, with what was asked for last.
+        used: u32,
+        /// How much it may.
+        max: u32,
+    },
     /// Messages were given up. At most one per session and drain.
     Dropped {
         /// Whose messages.
@@ -112,8 +127,7 @@ pub enum DropReason {
     StoreFailed,
 }
 
-/// A client that wants to come in.
-#[derive(Debug)]
+/// A client that wants to come in, or to prove once more who it is.
 pub struct AuthRequest {
     /// The client id, and the instance it asks for.
     pub client: ClientKey,
@@ -121,8 +135,40 @@ pub struct AuthRequest {
     pub username: Option<Box<str>>,
     /// The password of its CONNECT.
     pub password: Option<Password>,
+    /// The authentication method of MQTT 5.0, one of [`Profile::authentication_methods`](crate::Profile::authentication_methods).
+    pub method: Option<Box<str>>,
+    /// What the method says; not shown by `Debug`.
+    pub data: Option<Bytes>,
+    /// Where in the exchange this is.
+    pub stage: AuthStage,
     /// Where it comes from.
     pub peer: Peer,
+}
+
+impl fmt::Debug for AuthRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthRequest")
+            .field("client", &self.client)
+            .field("username", &self.username)
+            .field("password", &self.password)
+            .field("method", &self.method)
+            .field("data", &self.data.as_ref().map(|_| ".."))
+            .field("stage", &self.stage)
+            .field("peer", &self.peer)
+            .finish()
+    }
+}
+
+/// Where in an authentication a question stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AuthStage {
+    /// A CONNECT came.
+    Connect,
+    /// An AUTH answers what [`Verdict::Continue`] asked.
+    Continue,
+    /// An AUTH begins a new exchange on a connection that is in.
+    Again,
 }
 
 /// A password as received. Not shown by `Debug`; its bytes are overwritten when it is dropped.
@@ -154,6 +200,8 @@ pub enum Verdict {
     Allow(Grant),
     /// The client may not.
     Deny(Refusal),
+    /// The client is sent this and asked for more, if it named a method; else it is denied. MQTT 5.0.
+    Continue(Bytes),
 }
 
 /// What a client that came in may do.
@@ -161,6 +209,17 @@ pub enum Verdict {
 pub struct Grant {
     /// The topics it may publish to and subscribe to.
     pub permissions: Permissions,
+    /// The last words of the authentication method, for a client that named one.
+    pub authentication_data: Option<Bytes>,
+    /// From what the client may build response topics, if it asks; MQTT 5.0.
+    pub response_information: Option<Box<str>>,
+}
+
+impl Grant {
+    /// These rights and nothing else.
+    pub const fn new(permissions: Permissions) -> Self {
+        Self { permissions, authentication_data: None, response_information: None }
+    }
 }
 
 /// Why a client is not let in: the return code of its CONNACK [MQTT-3.2.2-4], a reason code in MQTT 5.0.
@@ -185,6 +244,8 @@ pub enum Refusal {
     QuotaExceeded,
     /// Connections come too fast; return code 3 before MQTT 5.0.
     ConnectionRate,
+    /// The client takes no packet as large as the CONNACK it would get; MQTT 5.0 only.
+    PacketTooLarge,
     /// A will with RETAIN, which is not kept here; MQTT 5.0 only.
     RetainNotSupported,
 }
@@ -195,7 +256,8 @@ impl Refusal {
         match self {
             Self::ProtocolVersion => 1,
             Self::Identifier => 2,
-            Self::Unavailable | Self::QuotaExceeded | Self::ConnectionRate | Self::RetainNotSupported => 3,
+            Self::Unavailable | Self::QuotaExceeded | Self::ConnectionRate => 3,
+            Self::PacketTooLarge | Self::RetainNotSupported => 3,
             Self::Credentials => 4,
             Self::NotAuthorized | Self::Banned | Self::AuthenticationMethod => 5,
         }
@@ -213,6 +275,7 @@ impl Refusal {
             Self::AuthenticationMethod => ReasonCode::BadAuthenticationMethod,
             Self::QuotaExceeded => ReasonCode::QuotaExceeded,
             Self::ConnectionRate => ReasonCode::ConnectionRateExceeded,
+            Self::PacketTooLarge => ReasonCode::PacketTooLarge,
             Self::RetainNotSupported => ReasonCode::RetainNotSupported,
         }
     }
@@ -224,6 +287,13 @@ impl Refusal {
 pub enum Command {
     /// Close the connection of a client, if it has one.
     Kick(ClientKey),
+    /// Give an instance another quota, from now on.
+    SetQuota {
+        /// Which instance.
+        instance: InstanceIndex,
+        /// What it may use.
+        quota: InstanceQuota,
+    },
     /// Take no new connection and close all that are there, [`Limits::work_per_call_max`](crate::Limits::work_per_call_max) a call.
     Drain,
 }

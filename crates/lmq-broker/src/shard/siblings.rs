@@ -15,6 +15,7 @@ use super::{
     effects::{Question, Waiter},
     fan::Fan,
     publish::Origin,
+    quota::Used,
 };
 use crate::{
     InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, Subscription, conn::PauseCause, slab::Key,
@@ -53,7 +54,10 @@ impl Load {
             RouteMessage::Share { share, .. } => share.len(),
             RouteMessage::MemberState { client, .. } => client.len(),
             RouteMessage::Interest { filter, .. } => filter.len(),
-            RouteMessage::Restored | RouteMessage::Done { .. } | RouteMessage::Credit { .. } => 0,
+            RouteMessage::Restored
+            | RouteMessage::Done { .. }
+            | RouteMessage::Usage { .. }
+            | RouteMessage::Credit { .. } => 0,
         };
         Self { messages: 1, bytes: bytes as u64 }
     }
@@ -135,6 +139,9 @@ impl Shard {
                 self.handle_done(now, crate::Ticket(ticket.0), result);
             }
             RouteMessage::Restored => self.sibling_restored(from),
+            RouteMessage::Usage { instance, connections, subscriptions } => {
+                self.note_usage(from, instance, Used { connections, subscriptions });
+            }
             RouteMessage::Credit { messages, bytes } => self.credit(from, Load { messages, bytes }),
         }
     }

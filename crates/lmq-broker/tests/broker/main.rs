@@ -4,6 +4,7 @@
 mod common;
 
 mod acknowledgements;
+mod authentication;
 mod back_pressure;
 mod bridge;
 mod connect;
@@ -12,6 +13,7 @@ mod operator;
 mod p2p;
 mod properties;
 mod publish;
+mod quota;
 mod resend;
 mod restart;
 mod session;

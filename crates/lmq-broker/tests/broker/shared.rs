@@ -190,7 +190,7 @@ fn the_rules_of_a_profile_apply_to_the_filter_inside() {
     world.authenticate_by(|_| {
         let mut permissions = Permissions::nothing();
         permissions.grant(Access::Read, "t/#").unwrap();
-        Verdict::Allow(Grant { permissions })
+        Verdict::Allow(Grant::new(permissions))
     });
     world.connect5("a", &[]);
     let filters = [("$share/group/t/1/", 0), ("$share/group/t/1", 0), ("$share/g/t/123", 0), ("$share/g/u", 0)];

@@ -101,13 +101,16 @@ pub(crate) fn peer() -> Peer {
 }
 
 pub(crate) fn allow() -> Verdict {
-    Verdict::Allow(Grant { permissions: Permissions::everything() })
+    Verdict::Allow(Grant::new(Permissions::everything()))
 }
 
 /// One instance with the parent topics `T` and `room`, profile lmq.
 pub(crate) fn lmq(shards: u16) -> Settings {
-    let instance =
-        Instance { name: "mqtt-cn-test0001".into(), parent_topics: vec!["T".into(), "room".into()], uplink: false };
+    let instance = Instance {
+        name: "mqtt-cn-test0001".into(),
+        parent_topics: vec!["T".into(), "room".into()],
+        ..Instance::default()
+    };
     Settings { instances: vec![instance], ..Settings::new(Profile::lmq(), shards) }
 }
 
