@@ -204,6 +204,18 @@ fn the_rules_of_a_profile_apply_to_the_filter_inside() {
 }
 
 #[test]
+fn the_slash_that_a_profile_ignores_is_not_that_of_the_group() {
+    let mut world = World::new(Settings::new(Profile { trailing_slash_ignored: true, ..Profile::mqtt() }, 1));
+    world.connect("a");
+    world.subscribe("a", "$share/g//", 0);
+    world.subscribe("a", "$share/g/t/", 0);
+    for topic in ["/", "t/", "t"] {
+        world.send("a", publish(topic, "x", 0, 0));
+    }
+    world.expect(["a: q0 / x", "a: q0 t/ x", "a: q0 t x"]);
+}
+
+#[test]
 fn who_is_ready_comes_before_who_has_no_room() {
     let mut world = World::new(mqtt(1));
     world.connect("p");
@@ -356,6 +368,28 @@ fn qos_1_of_a_session_that_ends_goes_to_another_member_and_so_does_what_was_not_
     world.disconnect("b");
     // Nobody is left for 3 and 4: the group has ended, and what waits for it with it.
     assert_eq!(world.stats().dropped_shared, 2);
+}
+
+#[test]
+fn what_was_acknowledged_is_not_kept_for_others() {
+    let mut settings = mqtt(1);
+    // Room for two messages: topic and payload are two bytes.
+    settings.limits.queue_bytes_max = 4;
+    let mut world = World::new(settings);
+    world.connect("p");
+    world.connect("a");
+    world.subscribe("a", G, 1);
+    for id in 1..=5 {
+        world.send("p", publish("t", id.to_string(), 1, id));
+        world.expect([format!("a: q1 #{id} t {id}"), format!("p: PUBACK {id}")]);
+        if id <= 2 {
+            world.send("a", puback(id));
+        }
+    }
+    world.connect("b");
+    world.subscribe("b", G, 1);
+    world.cut("a");
+    world.expect(["b: q1 #1 t 3", "b: q1 #2 t 4"]);
 }
 
 #[test]
