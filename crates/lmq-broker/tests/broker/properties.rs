@@ -358,8 +358,8 @@ proptest! {
             play.play(*at, act);
         }
         play.settle();
-        for at in 0..NAMES.len() {
-            if play.world.is_gone(NAMES[at]) {
+        for (at, name) in NAMES.into_iter().enumerate() {
+            if play.world.is_gone(name) {
                 play.enter(at);
             }
             play.send(at, &unsubscribe(8, &SHARED));
