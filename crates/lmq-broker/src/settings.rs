@@ -65,6 +65,11 @@ impl Settings {
         v5.map_or(max, |v5| v5.get().min(max))
     }
 
+    pub(crate) fn has_publish_rates(&self) -> bool {
+        let limited = |instance: &Instance| instance.quota.publishes_per_sec.max.is_some();
+        self.limits.publishes_per_sec_max.is_some() || self.instances.iter().any(limited)
+    }
+
     /// The instance called `name`.
     pub fn instance(&self, name: &str) -> Option<InstanceIndex> {
         let at = self.instances.iter().position(|instance| &*instance.name == name)?;
@@ -74,20 +79,26 @@ impl Settings {
     /// The shard that owns `client_id`: FNV-1a (64 bit) over the instance name, the byte 0xff and the client id, modulo the number of
     /// shards. The function is part of the contract: every thread and every later version computes the same.
     pub fn shard_of(&self, instance: InstanceIndex, client_id: &str) -> ShardId {
-        self.hashed(instance, 0xff, client_id)
+        self.owner(instance, 0xff, client_id.bytes())
     }
 
-    /// The shard that owns the retained message of `topic`: the same function with the byte 0xfe in the middle. Where
-    /// [`Profile::trailing_slash_ignored`] is on, a trailing `/` is not part of the topic.
+    /// The shard that owns the shared subscription `$share/<share>/<filter>`: the function of [`shard_of`](Self::shard_of) over the share
+    /// name, the byte `/` and the filter instead of the client id.
+    pub fn owner_of_group(&self, instance: InstanceIndex, share: &str, filter: &str) -> ShardId {
+        self.owner(instance, 0xff, share.bytes().chain([b'/']).chain(filter.bytes()))
+    }
+
+    /// The shard that owns the retained message of `topic`: the function of [`shard_of`](Self::shard_of) over the topic, with the byte 0xfe in
+    /// the middle. Where [`Profile::trailing_slash_ignored`] is on, a trailing `/` is not part of the topic.
     pub fn owner_of_topic(&self, instance: InstanceIndex, topic: &str) -> ShardId {
         let shorter =
             topic.strip_suffix('/').filter(|shorter| self.profile.trailing_slash_ignored && !shorter.is_empty());
-        self.hashed(instance, 0xfe, shorter.unwrap_or(topic))
+        self.owner(instance, 0xfe, shorter.unwrap_or(topic).bytes())
     }
 
-    fn hashed(&self, instance: InstanceIndex, kind: u8, text: &str) -> ShardId {
+    fn owner(&self, instance: InstanceIndex, kind: u8, key: impl Iterator<Item = u8>) -> ShardId {
         let name = self.instances.get(usize::from(instance.0)).map_or("", |instance| &instance.name);
-        let bytes = name.bytes().chain([kind]).chain(text.bytes());
+        let bytes = name.bytes().chain([kind]).chain(key);
         let hash = bytes
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         ShardId((hash % u64::from(self.shards.max(1))) as u16)
@@ -116,5 +127,14 @@ mod tests {
         assert_eq!(owners(&settings), [0, 1, 1, 1, 2]);
         settings.profile.trailing_slash_ignored = false;
         assert_eq!(owners(&settings), [0, 1, 1, 2, 2]);
+    }
+
+    #[test]
+    fn the_owner_of_a_group_is_fixed() {
+        let mut settings = Settings::new(Profile::mqtt(), 4);
+        settings.instances[0].name = "mqtt-cn-test0001".into();
+        let owner = |share, filter| settings.owner_of_group(InstanceIndex(0), share, filter);
+        assert_eq!([owner("g", "t/+"), owner("h", "t/+"), owner("g", "u")].map(|shard| shard.0), [2, 3, 3]);
+        assert_eq!(owner("g", "t/+"), settings.shard_of(InstanceIndex(0), "g/t/+"));
     }
 }

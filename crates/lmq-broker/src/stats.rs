@@ -48,6 +48,8 @@ pub struct Stats {
     pub retained: u64,
     /// Retained messages that were not kept: over a limit, or at QoS 0 when the store failed.
     pub retained_dropped: u64,
+    /// Messages that no member of a shared subscription took; counted once per subscription.
+    pub dropped_shared: u64,
     /// P2P messages for a client without session.
     pub p2p_without_target: u64,
     /// Times a connection was paused.
@@ -82,6 +84,7 @@ impl Stats {
             (&mut self.dropped_too_large, other.dropped_too_large),
             (&mut self.retained, other.retained),
             (&mut self.retained_dropped, other.retained_dropped),
+            (&mut self.dropped_shared, other.dropped_shared),
             (&mut self.p2p_without_target, other.p2p_without_target),
             (&mut self.pauses, other.pauses),
             (&mut self.effects_pending, other.effects_pending),

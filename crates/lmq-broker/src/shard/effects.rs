@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use lmq_codec::PacketId;
 
-use super::{Shard, question, restore::Page, siblings::Load, ticket};
+use super::{Shard, deliver::Terms, question, restore::Page, siblings::Load, targets::RemoteMember, ticket};
 use crate::{
     CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage,
     RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId, session::InboundStage, slab::Key,
@@ -73,6 +73,8 @@ pub(super) enum Waiter {
         to: ShardId,
         ticket: RouteTicket,
     },
+    /// Another operation, which counts this one in.
+    Part(Key),
     /// A message of the MQ side.
     Source {
         source: SourceId,
@@ -83,8 +85,8 @@ pub(super) enum Waiter {
         number: u64,
         publish: Option<Key>,
     },
-    /// Siblings are told retained messages of an earlier start.
-    Restoring,
+    /// What an earlier start left, which goes on with the next page.
+    Restored,
 }
 
 /// A session that gets a forwarded message.
@@ -94,6 +96,8 @@ pub(super) struct Receiver {
     pub(super) options: DeliveryOptions,
     /// The position in its queue in the store; `None` if it is served from memory.
     pub(super) seq: Option<u64>,
+    /// The shared subscription that chose it.
+    pub(super) share: Option<Arc<str>>,
 }
 
 /// A message that is forwarded only after its effects are done.
@@ -103,6 +107,8 @@ pub(super) struct Forward {
     pub(super) receivers: Vec<Receiver>,
     /// Siblings with subscribers, one bit each.
     pub(super) shards: u64,
+    /// Members of shared subscriptions in other shards.
+    pub(super) remote: Vec<RemoteMember>,
 }
 
 impl Op {
@@ -225,17 +231,23 @@ impl Shard {
     }
 
     /// One effect of an operation ended.
-    pub(super) fn settle(&mut self, key: Key, ok: bool) {
-        let Some(op) = self.settle_part(key, ok) else {
-            return;
-        };
-        match op.waiter {
-            Waiter::Retained { number, publish } => self.retained_ended(number, publish, !op.failed),
-            waiter => self.tell(waiter, !op.failed),
+    pub(super) fn settle(&mut self, mut key: Key, mut ok: bool) {
+        while let Some(op) = self.settle_part(key, ok) {
+            ok = !op.failed;
+            let whole = match op.waiter {
+                Waiter::Part(whole) => Some(whole),
+                Waiter::Retained { number, publish } => {
+                    self.retained_ended(number);
+                    publish
+                }
+                waiter => return self.tell(waiter, ok),
+            };
+            let Some(whole) = whole else { return };
+            key = whole;
         }
     }
 
-    /// The same; returns the operation if that was its last effect, and leaves it to the caller to say so.
+    /// The same; returns the operation if that was its last effect, and leaves the rest to the caller.
     pub(super) fn settle_part(&mut self, key: Key, ok: bool) -> Option<Op> {
         let op = self.ops.get_mut(key)?;
         op.waiting -= 1;
@@ -259,21 +271,32 @@ impl Shard {
     }
 
     fn forward(&mut self, op: Key, forward: Forward) {
-        let Forward { message, receivers, shards } = forward;
-        for Receiver { session, options, seq } in receivers {
+        let Forward { message, receivers, shards, remote } = forward;
+        for Receiver { session, options, seq, share } in receivers {
+            if let Some(share) = share.as_ref().filter(|_| !self.takes_forwarded(session, seq)) {
+                self.pass_on(share, &message, Some(op));
+                continue;
+            }
             match seq {
                 Some(seq) => self.deliver_stored(session, StoredMessage { seq, options, message: message.clone() }),
-                None => self.deliver_message(session, options, &message),
+                None => {
+                    let terms = Terms { share: share.as_ref(), ..options.terms() };
+                    self.deliver_message(session, terms, &message);
+                }
+            }
+            if share.is_some() {
+                self.tell_member_state(session);
             }
         }
         self.route_to(shards, &message, Some(op));
+        self.send_to_members(remote, &message, Some(op));
     }
 
     pub(super) fn tell(&mut self, waiter: Waiter, ok: bool) {
         match waiter {
-            // What is kept is told by `settle`.
-            Waiter::Nobody | Waiter::Retained { .. } => {}
-            Waiter::Restoring => self.kept_told(),
+            // What goes on with another operation is told by `settle`.
+            Waiter::Nobody | Waiter::Part(_) | Waiter::Retained { .. } => {}
+            Waiter::Restored => self.page_known(ok),
             Waiter::Sibling { to, ticket } => {
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
             }

@@ -2,7 +2,10 @@
 //!
 //! One idea per file: [`restore`] is the start, [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets apart, [`publish`]
 //! finds out where a message goes, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`]
-//! are the other packets, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards, [`retain`], [`keep`] and [`replay`] are retained messages from publisher to subscriber, [`bridge`] to the MQ side, [`clock`] serves deadlines.
+//! are the other packets, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards,
+//! [`bridge`] to the MQ side, [`clock`] serves deadlines. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a
+//! session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`] brings one to its owner, [`keep`]
+//! is what all shards have, [`replay`] brings it to new subscriptions.
 
 mod absent;
 mod acks;
@@ -13,15 +16,18 @@ mod connect;
 mod deliver;
 mod effects;
 mod fan;
+mod groups;
 mod input;
 mod keep;
 mod leave;
+mod members;
 mod publish;
 mod query;
 mod quota;
 mod replay;
 mod restore;
 mod retain;
+mod shared;
 mod siblings;
 mod stored;
 mod subscribe;
@@ -87,6 +93,8 @@ pub struct Shard {
     timers: Timers,
     session_timers: Timers,
     rate_timers: Timers,
+    /// Somebody's publishes are counted by the second.
+    has_rates: bool,
     connect_rate: Rate,
     scratch: Scratch,
     /// Connections whose outbox has room again for what waits in a queue.
@@ -121,6 +129,8 @@ enum ShardPhase {
 /// What belongs to one instance inside a shard.
 struct Tenant {
     index: lmq_route::Subscriptions<u32, Subscription>,
+    /// The shared subscriptions that this shard owns.
+    shares: groups::Shares,
     interests: Interests,
     usage: quota::Usage,
     /// The retained messages of every shard.
@@ -166,6 +176,7 @@ impl Shard {
             timers: Timers::default(),
             session_timers: Timers::default(),
             rate_timers: Timers::default(),
+            has_rates: settings.has_publish_rates(),
             connect_rate: Rate::default(),
             scratch: Scratch::default(),
             room: Vec::new(),
@@ -294,6 +305,7 @@ impl Tenant {
         Self {
             index: lmq_route::Subscriptions::new(random.next_u64()),
             interests: Interests::new(random.next_u64()),
+            shares: groups::Shares::new(random.next_u64()),
             usage: quota::Usage::new(quota, shards),
             kept: lmq_route::Retained::new(),
         }

@@ -201,7 +201,7 @@ impl Shard {
         // [MQTT-3.3.4-3]
         let options = DeliveryOptions { qos, retain: true, subscription_ids: subscription.id.as_slice().into() };
         if !session.stores(qos, self.settings.profile.stored_qos_max) {
-            return self.deliver_message(key, options, &message);
+            return self.deliver_message(key, options.terms(), &message);
         }
         let Some(seq) = session.stored.as_mut().map(|queue| queue.assign()) else {
             return;

@@ -3,16 +3,17 @@
 //! A shard serves once its own sessions are back *and* every sibling has said the same of its own. What a sibling says comes behind
 //! the filters of its sessions, on the same link: so from the first message on, everybody who subscribed before is heard.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::{
     Shard, ShardPhase,
     effects::{Op, Question, Waiter},
+    groups::SHARE,
 };
 use crate::{
-    ClientKey, Done, Failed, InstanceIndex, Instant, Output, RouteMessage, ShardId, StoreOp, StoredRetained,
-    StoredSession, UnixMillis,
+    ClientKey, Done, Failed, InstanceIndex, Instant, Output, RouteMessage, ShardId, StoreOp, StoredSession, UnixMillis,
+    slab::Key,
 };
 
 /// A store that failed is asked again after so long.
@@ -21,14 +22,14 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How far the start has come.
 #[derive(Debug)]
 pub(super) struct Restoring {
-    /// Our own sessions and retained messages are back, and every sibling knows these.
+    /// Our own sessions and retained messages are back, and the siblings know of them.
     own_done: bool,
     /// Siblings that have not said so of theirs, one bit each.
     siblings: u64,
     /// When to ask for a page once more.
     again: Option<(Instant, Page)>,
-    /// The page that follows the retained messages which the siblings are being told.
-    next: Option<Page>,
+    /// The page that the siblings are being told, as far as they must say that they know, and the one that follows it.
+    told: Option<(Page, Option<Page>)>,
 }
 
 /// What is asked of the store, by where the last page ended.
@@ -41,7 +42,7 @@ pub(super) enum Page {
 impl Restoring {
     pub(super) fn new(id: ShardId, shards: u16) -> Self {
         let all = if shards >= 64 { u64::MAX } else { (1 << shards) - 1 };
-        Self { own_done: false, siblings: all & !(1 << id.0), again: None, next: None }
+        Self { own_done: false, siblings: all & !(1 << id.0), again: None, told: None }
     }
 }
 
@@ -56,12 +57,32 @@ impl Shard {
 
     /// A page, or none because the store failed: serving without it would lose messages.
     pub(super) fn restored(&mut self, page: Page, result: Result<Done, Failed>) {
-        match (page, result) {
-            (Page::Sessions(_), Ok(Done::Restored { sessions, more })) => self.sessions_restored(sessions, more),
-            (Page::Retained(_), Ok(Done::RestoredRetained { messages, more })) => {
-                self.retained_restored(messages, more)
+        let op = self.ops.insert(Op::waited_by(Waiter::Restored));
+        let next = match (&page, result) {
+            (Page::Sessions(_), Ok(Done::Restored { sessions, more })) => {
+                let last = sessions.last().map(|(client, _)| client.clone()).filter(|_| more);
+                for (client, stored) in sessions {
+                    self.take_back(client, stored, op);
+                }
+                let retained = self.settings.profile.retained_messages.then_some(Page::Retained(None));
+                last.map(|last| Page::Sessions(Some(last))).or(retained)
             }
-            (page, _) => self.ask_again(page),
+            (Page::Retained(_), Ok(Done::RestoredRetained { messages, more })) => {
+                let last = messages.last().map(|stored| (stored.instance, stored.topic.clone()));
+                for stored in messages {
+                    self.take_back_kept(stored, op);
+                }
+                last.filter(|_| more).map(|last| Page::Retained(Some(last)))
+            }
+            _ => {
+                self.ops.remove(op);
+                return self.ask_again(page);
+            }
+        };
+        self.restoring.told = Some((page, next));
+        if self.ops.get(op).is_some_and(|op| op.waiting == 0) {
+            self.ops.remove(op);
+            self.page_known(true);
         }
     }
 
@@ -71,49 +92,24 @@ impl Shard {
         }
     }
 
-    fn sessions_restored(&mut self, sessions: Vec<(ClientKey, StoredSession)>, more: bool) {
-        let last = sessions.last().map(|(client, _)| client.clone());
-        for (client, stored) in sessions {
-            self.take_back(client, stored);
-        }
-        if more && last.is_some() {
-            self.ask_for(Page::Sessions(last));
-        } else if self.settings.profile.retained_messages {
-            self.ask_for(Page::Retained(None));
-        } else {
-            self.all_restored();
-        }
-    }
-
-    /// The next page is asked for when every sibling has this one, so that no more than a page is under way to them.
-    fn retained_restored(&mut self, messages: Vec<StoredRetained>, more: bool) {
-        let last = messages.last().map(|stored| (stored.instance, stored.topic.clone()));
-        self.restoring.next = last.filter(|_| more).map(|last| Page::Retained(Some(last)));
-        let op = self.ops.insert(Op::waited_by(Waiter::Restoring));
-        for stored in messages {
-            self.take_back_kept(stored, op);
-        }
-        if self.ops.get(op).is_some_and(|op| op.waiting == 0) {
-            self.ops.remove(op);
-            self.kept_told();
+    /// Every shard knows what a page has for it, or a sibling did not say so.
+    ///
+    /// Of ordinary filters our own word that they are known comes behind them on each link. A shared subscription is told to its owner
+    /// alone, and only the owner can say that the others know of it. Of retained messages no more than a page is to be under way.
+    pub(super) fn page_known(&mut self, ok: bool) {
+        match self.restoring.told.take() {
+            Some((page, _)) if !ok => self.ask_again(page),
+            Some((_, Some(next))) => self.ask_for(next),
+            Some((_, None)) => {
+                self.restoring.own_done = true;
+                self.tell_siblings_restored();
+                self.serve_if_restored();
+            }
+            None => {}
         }
     }
 
-    /// The siblings have a page of retained messages, or will have it: one that is late gets it in front of what follows.
-    pub(super) fn kept_told(&mut self) {
-        match self.restoring.next.take() {
-            Some(next) => self.ask_for(next),
-            None => self.all_restored(),
-        }
-    }
-
-    fn all_restored(&mut self) {
-        self.restoring.own_done = true;
-        self.tell_siblings_restored();
-        self.serve_if_restored();
-    }
-
-    fn take_back(&mut self, client: ClientKey, stored: StoredSession) {
+    fn take_back(&mut self, client: ClientKey, stored: StoredSession, op: Key) {
         let key = self.find(&client).unwrap_or_else(|| self.add_session(client, true));
         if let Some(session) = self.sessions.get_mut(key) {
             session.unopened = true;
@@ -136,7 +132,8 @@ impl Shard {
             }
         }
         for (filter, granted) in stored.subscriptions {
-            self.add_subscription(key, filter, granted, None);
+            let op = filter.starts_with(SHARE).then_some(op);
+            self.add_subscription(key, filter, granted, op);
         }
         self.watch_session(key);
     }

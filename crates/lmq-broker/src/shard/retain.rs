@@ -90,6 +90,7 @@ impl Shard {
         if !fan.retain || !self.settings.profile.retained_messages {
             return None;
         }
+        self.passes_live(origin.instance, fan.topic);
         let message = self.message(origin, fan);
         let number = self.outstanding.begin();
         let op = self.ops.insert(Op::waited_by(Waiter::Retained { number, publish: None }));
@@ -120,11 +121,8 @@ impl Shard {
     }
 
     /// A message is kept everywhere, or will not be.
-    pub(super) fn retained_ended(&mut self, number: u64, publish: Option<Key>, ok: bool) {
+    pub(super) fn retained_ended(&mut self, number: u64) {
         self.outstanding.end(number);
-        if let Some(op) = publish.and_then(|publish| self.settle_part(publish, ok)) {
-            self.tell(op.waiter, !op.failed);
-        }
         while let Some(who) = self.outstanding.settled() {
             match who {
                 Settled::Op(op) => {

@@ -45,9 +45,14 @@ pub(super) struct Load {
 }
 
 impl Load {
-    fn of(message: &RouteMessage) -> Self {
+    pub(super) fn of(message: &RouteMessage) -> Self {
         let bytes = match message {
-            RouteMessage::Publish { message, .. } | RouteMessage::PointToPoint { message, .. } => message.weight(),
+            RouteMessage::Publish { message, .. }
+            | RouteMessage::PointToPoint { message, .. }
+            | RouteMessage::SharedDelivery { message, .. }
+            | RouteMessage::SharedReturn { message, .. } => message.weight(),
+            RouteMessage::Share { share, .. } => share.len(),
+            RouteMessage::MemberState { client, .. } => client.len(),
             RouteMessage::Interest { filter, .. } => filter.len(),
             RouteMessage::Retain { message, .. } => message.weight(),
             RouteMessage::Retained { topic, message, .. } => return Self::of_kept(topic, message.as_ref()),
@@ -110,7 +115,10 @@ impl Shard {
                 let Ok(topic) = TopicName::new(&message.topic) else {
                     return self.done(from, ticket, load);
                 };
-                self.match_topic(message.instance, topic, None);
+                if message.retain {
+                    self.passes_live(message.instance, topic);
+                }
+                self.match_topic(message.instance, topic, message.qos, None);
                 self.take_from(from, ticket, load, &message, true);
             }
             RouteMessage::PointToPoint { ticket, target, message } => {
@@ -128,6 +136,22 @@ impl Shard {
                 self.done(from, Some(ticket), load);
             }
             RouteMessage::Settle { ticket } => self.settle_for(from, ticket),
+            RouteMessage::Share { ticket, instance, share, client, joins } => {
+                self.on_share((from, ticket), instance, &share, &client, joins);
+            }
+            RouteMessage::MemberState { instance, client, state } => {
+                if let Some(tenant) = self.tenant(instance) {
+                    tenant.shares.set_state(&client, state);
+                }
+                self.done(from, None, load);
+            }
+            RouteMessage::SharedDelivery { ticket, client, share, tries, message } => {
+                self.on_shared_delivery((from, ticket), &client, share, tries, &message);
+            }
+            RouteMessage::SharedReturn { ticket, share, tries, message } => {
+                self.done(from, None, load);
+                self.on_shared_return(ticket, &share, tries, &message);
+            }
             RouteMessage::Done { ticket, ok } => {
                 let result = if ok { Ok(crate::Done::Stored) } else { Err(crate::Failed::Unavailable) };
                 self.handle_done(now, crate::Ticket(ticket.0), result);
@@ -141,7 +165,7 @@ impl Shard {
     }
 
     /// Delivers a message of a sibling to the sessions in the scratch list, and answers it.
-    fn take_from(
+    pub(super) fn take_from(
         &mut self,
         from: ShardId,
         ticket: Option<RouteTicket>,
@@ -212,7 +236,7 @@ impl Shard {
     }
 
     /// A ticket for a message whose answer an operation waits for.
-    fn ask_sibling(&mut self, to: ShardId, op: Option<Key>, bytes: usize) -> Option<RouteTicket> {
+    pub(super) fn ask_sibling(&mut self, to: ShardId, op: Option<Key>, bytes: usize) -> Option<RouteTicket> {
         let load = Load { messages: 1, bytes: bytes as u64 };
         op.map(|op| RouteTicket(self.ask(Question::Route { op: Some(op), to, load }).0))
     }

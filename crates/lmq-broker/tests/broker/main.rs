@@ -21,6 +21,8 @@ mod retained_replay;
 mod retained_shards;
 mod session;
 mod shards;
+mod shared;
+mod shared_shards;
 mod subscribe;
 mod takeover;
 mod v5;

@@ -167,6 +167,21 @@ fn retain_handling_says_whether_a_subscription_brings_messages() {
 }
 
 #[test]
+fn a_shared_subscription_brings_none_and_keeps_none_away() {
+    for mut world in worlds(|_| {}) {
+        retain(&mut world, "t/1", "old");
+        world.connect("s");
+        // 5.0 section 3.8.4, and 4.8.2
+        world.send("s", subscribe(1, &[("$share/g/t/+", 0)]));
+        world.expect(["s: SUBACK 1 [0]"]);
+        world.send("p", publish_flags(RETAIN, "t/1", "new", 0));
+        world.expect(["s: q0 t/1 new"]);
+        world.send("s", subscribe(2, &[("t/1", 0)]));
+        world.expect(["s: SUBACK 2 [0]", "s: q0 retain t/1 new"]);
+    }
+}
+
+#[test]
 fn an_old_client_gets_the_messages_with_every_subscribe() {
     for mut world in worlds(|_| {}) {
         retain(&mut world, "t/1", "kept");
