@@ -1,0 +1,73 @@
+//! Runs seeds: `lmq-sim --seeds 10000`, `lmq-sim --seed 7 --trace`.
+
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use lmq_sim::{Manner, Options, Swarm, run_with, swarm};
+
+const USAGE: &str = "\
+lmq-sim --seeds COUNT [--from FIRST] [--threads COUNT]   runs that many seeds
+lmq-sim --seed SEED [--trace]                            runs one, and prints what happens in it";
+
+#[derive(Default)]
+struct Arguments {
+    seeds: Option<u64>,
+    from: u64,
+    seed: Option<u64>,
+    trace: bool,
+    threads: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    let Some(arguments) = parse(std::env::args().skip(1)) else {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    };
+    match arguments.seed {
+        Some(seed) => one(seed, arguments.trace),
+        None => many(&arguments),
+    }
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
+    let mut arguments = Arguments::default();
+    while let Some(word) = words.next() {
+        match &*word {
+            "--seeds" => arguments.seeds = Some(words.next()?.parse().ok()?),
+            "--from" => arguments.from = words.next()?.parse().ok()?,
+            "--seed" => arguments.seed = Some(words.next()?.parse().ok()?),
+            "--threads" => arguments.threads = Some(words.next()?.parse().ok()?),
+            "--trace" => arguments.trace = true,
+            _ => return None,
+        }
+    }
+    Some(arguments)
+}
+
+fn one(seed: u64, trace: bool) -> ExitCode {
+    let options = Options::draw(seed);
+    println!("{options:?}");
+    let outcome = run_with(seed, options, Manner { printed: trace, cuts: None });
+    println!("{outcome}");
+    finish(u64::from(outcome.violation.is_none()), u64::from(outcome.violation.is_some()))
+}
+
+fn many(arguments: &Arguments) -> ExitCode {
+    let count = arguments.seeds.unwrap_or(1_000);
+    let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    std::panic::set_hook(Box::new(|_| {}));
+    let start = Instant::now();
+    let Swarm { passed, failed, marks } =
+        swarm(arguments.from..arguments.from + count, threads, |options| options, |outcome| println!("{outcome}"));
+    let took = start.elapsed().max(Duration::from_millis(1));
+    print!("{marks}");
+    println!("{:.0} runs per second on {threads} threads", count as f64 / took.as_secs_f64());
+    finish(passed, failed.len() as u64)
+}
+
+fn finish(passed: u64, failed: u64) -> ExitCode {
+    println!("{passed} passed, {failed} failed");
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
