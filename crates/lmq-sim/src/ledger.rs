@@ -14,6 +14,8 @@ pub(crate) struct Rules {
     /// Stores may fail operations, or answer too late.
     pub(crate) store_fails: bool,
     pub(crate) shards: u16,
+    /// See [`Avoid::recorded_before_siblings`](crate::Avoid).
+    pub(crate) recorded_before_siblings: bool,
 }
 
 /// Where a message goes.
@@ -54,6 +56,8 @@ struct Interest {
 #[derive(Debug, Default)]
 struct Receiver {
     persistent: bool,
+    /// The shard it belongs to.
+    home: usize,
     interests: Vec<Interest>,
     /// When its current connection began; `None` while it has none.
     online_since: Option<u64>,
@@ -98,8 +102,13 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(rules: Rules, persistent: &[bool]) -> Self {
-        let receivers = persistent.iter().map(|persistent| Receiver { persistent: *persistent, ..Receiver::default() });
+    pub(crate) fn new(rules: Rules, clients: &[(bool, usize)]) -> Self {
+        let receiver = |(persistent, home): &(bool, usize)| Receiver {
+            persistent: *persistent,
+            home: *home,
+            ..Receiver::default()
+        };
+        let receivers = clients.iter().map(receiver);
         Self { rules, tick: 0, messages: Vec::new(), receivers: receivers.collect(), crashes: 0 }
     }
 
@@ -185,7 +194,7 @@ impl Ledger {
 
     /// A message reached the application of a client.
     pub(crate) fn delivered(&mut self, arrival: &Arrival) -> Result<(), Violation> {
-        let Arrival { receiver, qos, .. } = *arrival;
+        let (receiver, qos) = (arrival.receiver, arrival.qos);
         let number = self.check_content(arrival)?;
         let entry = &self.messages[number as usize - 1];
         let session = self.receivers[receiver].session;
@@ -199,7 +208,9 @@ impl Ledger {
         }
         let key = (entry.publisher, entry.way.topic().to_owned(), entry.qos, qos);
         let latest = self.receivers[receiver].latest.get(&key).copied();
-        if let Some(latest) = latest.filter(|latest| self.is_before(number, *latest)) {
+        // What the store gave up may come again, as a later try of its publisher.
+        let excused = self.receivers[receiver].excused.contains(&number);
+        if let Some(latest) = latest.filter(|latest| !excused && self.is_before(receiver, number, *latest)) {
             let text = format!("client {receiver} got message {number} behind {latest} (QoS {})", u8::from(qos));
             return Err(Violation::new(Checker::Order, text));
         }
@@ -271,10 +282,11 @@ impl Ledger {
 
     /// Whether a message must come before another one of the same publisher, topic and QoS.
     ///
-    /// Where an effect fails in one shard and not in another, the publisher sends again: then a message counts from its latest try on.
-    fn is_before(&self, number: u64, later: u64) -> bool {
+    /// Where the first copy may have been lost, or failed in one shard and not in another, a message counts from its latest try on.
+    fn is_before(&self, receiver: usize, number: u64, later: u64) -> bool {
         let (one, other) = (&self.messages[number as usize - 1], &self.messages[later as usize - 1]);
-        if self.rules.store_fails { one.last_sent < other.first_sent } else { one.first_sent < other.first_sent }
+        let surely = !self.rules.store_fails && self.duty(number, receiver) == Some(Duty::Stored);
+        if surely { one.first_sent < other.first_sent } else { one.last_sent < other.first_sent }
     }
 
     /// What the broker does not promise: a QoS 2 message comes again if a sibling fails while its own is stored, or if its packet
@@ -298,6 +310,11 @@ impl Ledger {
         let perhaps = interests().map(|interest| interest.qos).max()?;
         let (low, high) = (surely.min(entry.qos), perhaps.min(entry.qos));
         if low == QoS::AtMostOnce {
+            return None;
+        }
+        let recorded = entry.qos == QoS::ExactlyOnce && publisher.persistent && receiver.home != publisher.home;
+        let troubled = self.rules.store_fails || self.crashes > entry.crashes;
+        if self.rules.recorded_before_siblings && recorded && troubled {
             return None;
         }
         let may_store = matches!(entry.way, Way::Topic(_)) || publisher.persistent;
@@ -341,8 +358,8 @@ mod tests {
     const TOPIC: &str = "sim/0";
 
     fn ledger(store_fails: bool) -> Ledger {
-        let rules = Rules { stored_qos_max: QoS::ExactlyOnce, store_fails, shards: 1 };
-        let mut ledger = Ledger::new(rules, &[true, true]);
+        let rules = Rules { stored_qos_max: QoS::ExactlyOnce, store_fails, shards: 1, recorded_before_siblings: false };
+        let mut ledger = Ledger::new(rules, &[(true, 0), (true, 0)]);
         ledger.declare(1, Some("sim/#"), QoS::ExactlyOnce);
         ledger.connected(1, true);
         ledger.subscribed(1, Some("sim/#"));
@@ -382,8 +399,9 @@ mod tests {
 
     #[test]
     fn a_message_lost_from_memory_must_have_been_reported() {
-        let rules = Rules { stored_qos_max: QoS::ExactlyOnce, store_fails: false, shards: 1 };
-        let mut ledger = Ledger::new(rules, &[true, false]);
+        let rules =
+            Rules { stored_qos_max: QoS::ExactlyOnce, store_fails: false, shards: 1, recorded_before_siblings: false };
+        let mut ledger = Ledger::new(rules, &[(true, 0), (false, 0)]);
         ledger.declare(1, Some("sim/#"), QoS::AtLeastOnce);
         ledger.connected(1, true);
         ledger.subscribed(1, Some("sim/#"));

@@ -9,7 +9,8 @@ use lmq_sim::{Manner, Options, Swarm, run_with, swarm};
 
 const USAGE: &str = "\
 lmq-sim --seeds COUNT [--from FIRST] [--threads COUNT]   runs that many seeds
-lmq-sim --seed SEED [--trace]                            runs one, and prints what happens in it";
+lmq-sim --seed SEED [--trace]                            runs one, and prints what happens in it
+  --known                                                also what shows the known defects of the broker";
 
 #[derive(Default)]
 struct Arguments {
@@ -17,6 +18,7 @@ struct Arguments {
     from: u64,
     seed: Option<u64>,
     trace: bool,
+    known: bool,
     threads: Option<usize>,
 }
 
@@ -26,7 +28,7 @@ fn main() -> ExitCode {
         return ExitCode::from(2);
     };
     match arguments.seed {
-        Some(seed) => one(seed, arguments.trace),
+        Some(seed) => one(seed, &arguments),
         None => many(&arguments),
     }
 }
@@ -39,6 +41,7 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
             "--from" => arguments.from = words.next()?.parse().ok()?,
             "--seed" => arguments.seed = Some(words.next()?.parse().ok()?),
             "--threads" => arguments.threads = Some(words.next()?.parse().ok()?),
+            "--known" => arguments.known = true,
             "--trace" => arguments.trace = true,
             _ => return None,
         }
@@ -46,10 +49,14 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
     Some(arguments)
 }
 
-fn one(seed: u64, trace: bool) -> ExitCode {
-    let options = Options::draw(seed);
+fn draw(seed: u64, known: bool) -> Options {
+    if known { Options::draw_all(seed) } else { Options::draw(seed) }
+}
+
+fn one(seed: u64, arguments: &Arguments) -> ExitCode {
+    let options = draw(seed, arguments.known);
     println!("{options:?}");
-    let outcome = run_with(seed, options, Manner { printed: trace, cuts: None });
+    let outcome = run_with(seed, options, Manner { printed: arguments.trace, cuts: None });
     println!("{outcome}");
     finish(u64::from(outcome.violation.is_none()), u64::from(outcome.violation.is_some()))
 }
@@ -59,8 +66,12 @@ fn many(arguments: &Arguments) -> ExitCode {
     let threads = arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     std::panic::set_hook(Box::new(|_| {}));
     let start = Instant::now();
-    let Swarm { passed, failed, marks } =
-        swarm(arguments.from..arguments.from + count, threads, |options| options, |outcome| println!("{outcome}"));
+    let Swarm { passed, failed, marks } = swarm(
+        arguments.from..arguments.from + count,
+        threads,
+        |seed| draw(seed, arguments.known),
+        |outcome| println!("{outcome}"),
+    );
     let took = start.elapsed().max(Duration::from_millis(1));
     print!("{marks}");
     println!("{:.0} runs per second on {threads} threads", count as f64 / took.as_secs_f64());

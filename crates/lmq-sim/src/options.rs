@@ -135,13 +135,43 @@ pub struct StoreFaults {
     pub stall_max_ms: u64,
 }
 
-/// Known defects of the broker whose cause is left out, so that a run can find others.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Avoid {}
+/// Defects of the broker that are known, each with what is left out or let pass because of it, so that a run can find others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Avoid {
+    /// A QoS 2 message of a persistent session is recorded under its packet id before the siblings have it. If a sibling's store fails
+    /// then, or the broker crashes, the next try is answered and not forwarded. Let pass: such a message for a client of a sibling.
+    pub recorded_before_siblings: bool,
+    /// QoS 2 messages whose packet id is being stored do not count for the outbox. Let pass: a window full of them in one outbox.
+    pub outbox_without_saving: bool,
+    /// A QoS 2 message that the store gives up while its packet id is being stored keeps its place in the window for ever. Left out: a
+    /// small quota in the profile that stores QoS 2.
+    pub saving_given_up: bool,
+    /// A message that the store kept only after the effect timeout is passed over. Left out: stalls that long.
+    pub late_append: bool,
+}
+
+impl Avoid {
+    /// What is known.
+    pub const KNOWN: Self =
+        Self { recorded_before_siblings: true, outbox_without_saving: true, saving_given_up: true, late_append: true };
+
+    /// Nothing is avoided.
+    pub const NOTHING: Self = Self {
+        recorded_before_siblings: false,
+        outbox_without_saving: false,
+        saving_given_up: false,
+        late_append: false,
+    };
+}
 
 impl Options {
-    /// Draws the options of a seed.
+    /// Draws the options of a seed, without what is known to fail.
     pub fn draw(seed: u64) -> Self {
+        Self::draw_all(seed).avoiding(Avoid::KNOWN)
+    }
+
+    /// Draws the options of a seed, with everything.
+    pub fn draw_all(seed: u64) -> Self {
         let rng = &mut Rng::fork(seed, 1);
         let lmq = rng.below(3) == 0;
         let shards = rng.pick(&[1, 1, 2, 2, 3, 4]);
@@ -180,8 +210,21 @@ impl Options {
             disconnect: rate(rng, 80),
             unsubscribe: rate(rng, 60),
             discard: rate(rng, 20),
-            avoid: Avoid::default(),
+            avoid: Avoid::NOTHING,
         }
+    }
+
+    /// The same without what shows these defects.
+    #[must_use]
+    pub fn avoiding(mut self, avoid: Avoid) -> Self {
+        self.avoid = avoid;
+        if avoid.saving_given_up && !self.lmq {
+            self.store.quota_messages = 100_000;
+        }
+        if avoid.late_append {
+            self.store.stall_max_ms = self.store.stall_max_ms.min(4_000);
+        }
+        self
     }
 
     /// The same without any limit that could be met, and with the network cut only where the test wants it: for comparisons.
@@ -197,10 +240,19 @@ impl Options {
 
     /// No fault from now on.
     pub(crate) fn heal(&mut self) {
-        self.net = Net { delay_max_ms: 2, cut: 0, half_open: 0, slow_reader: 0, stopped_reader: 0, ..self.net };
+        self.net = Net {
+            delay_max_ms: 2,
+            window_bytes: 64 * 1024,
+            cut: 0,
+            half_open: 0,
+            slow_reader: 0,
+            stopped_reader: 0,
+            ..self.net
+        };
         self.store = StoreFaults { sync_max_ms: 2, answer_max_ms: 1, fail: 0, stall: 0, ..self.store };
         (self.route_delay_max_ms, self.auth_delay_max_ms, self.ack_delay_max_ms) =
             (2, 2, self.ack_delay_max_ms.min(20));
+        self.lazy_drain = 0;
         (self.auth_missing, self.auth_denied, self.crash, self.takeover) = (0, 0, 0, 0);
         (self.wall_jump, self.silent, self.disconnect, self.unsubscribe, self.discard) = (0, 0, 0, 0, 0);
     }

@@ -26,11 +26,11 @@ pub struct Swarm {
     pub marks: Marks,
 }
 
-/// Runs every seed of a range with the options that `change` makes of the drawn ones, and hands each failure to `report` at once.
+/// Runs every seed of a range with its `options`, and hands each failure to `report` at once.
 pub fn swarm(
     seeds: Range<u64>,
     threads: usize,
-    change: impl Fn(Options) -> Options + Sync,
+    options: impl Fn(u64) -> Options + Sync,
     report: impl Fn(&Outcome) + Sync,
 ) -> Swarm {
     let next = AtomicU64::new(seeds.start);
@@ -43,7 +43,7 @@ pub fn swarm(
                     if seed >= seeds.end {
                         break;
                     }
-                    let outcome = run_with(seed, change(Options::draw(seed)), Manner::default());
+                    let outcome = run_with(seed, options(seed), Manner::default());
                     if outcome.violation.is_some() {
                         report(&outcome);
                     }

@@ -64,7 +64,8 @@ impl World {
         if self.rng.per_mille(net.cut) {
             self.sever(id);
         }
-        if self.rng.per_mille(net.half_open) {
+        let whole = self.links.get(&id).is_some_and(|link| !link.severed);
+        if self.rng.per_mille(net.half_open) && whole {
             self.marks.hit(Mark::HalfOpen);
             self.say(|| format!("link {} goes dark", id.0));
             self.link(id, |link| link.dark = true);

@@ -118,8 +118,11 @@ impl World {
             stored_qos_max: settings.profile.stored_qos_max,
             store_fails: options.store_fails(),
             shards: options.shards,
+            recorded_before_siblings: options.avoid.recorded_before_siblings,
         };
-        let mut ledger = Ledger::new(rules, &persistent);
+        let home = |id: &String| usize::from(settings.shard_of(InstanceIndex(0), id).0);
+        let homes: Vec<(bool, usize)> = persistent.iter().copied().zip(ids.iter().map(home)).collect();
+        let mut ledger = Ledger::new(rules, &homes);
         let clients: Vec<Client> = persistent
             .iter()
             .enumerate()

@@ -301,7 +301,7 @@ impl World {
         let wanted = self.clock.micros() + self.delay(self.options.net.delay_max_ms);
         let Some(link) = self.links.get_mut(&id) else { return };
         if std::mem::replace(&mut link.client_done, true) {
-            return;
+            return self.forget_if_over(id);
         }
         link.up_at = link.up_at.max(wanted);
         let at = link.up_at;
