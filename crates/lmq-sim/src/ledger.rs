@@ -14,6 +14,8 @@ pub(crate) struct Rules {
     /// Stores may fail operations, or answer too late.
     pub(crate) store_fails: bool,
     pub(crate) shards: u16,
+    /// Acknowledgements wait for the MQ side.
+    pub(crate) uplink: bool,
     /// See [`Avoid::recorded_before_siblings`](crate::Avoid).
     pub(crate) recorded_before_siblings: bool,
 }
@@ -133,7 +135,10 @@ impl Ledger {
         let Some(entry) = self.messages.get_mut(number as usize - 1) else { return Ok(()) };
         entry.acked = true;
         for receiver in 0..self.receivers.len() {
-            if self.duty(number, receiver) == Some(Duty::Stored) && !is_kept(receiver) {
+            if self.duty(number, receiver) == Some(Duty::Stored)
+                && !is_kept(receiver)
+                && !self.is_early(number, receiver)
+            {
                 let text = format!("message {number} was acknowledged, the queue of client {receiver} never had it");
                 return Err(Violation::new(Checker::AckedMeansStored, text));
             }
@@ -312,9 +317,7 @@ impl Ledger {
         if low == QoS::AtMostOnce {
             return None;
         }
-        let recorded = entry.qos == QoS::ExactlyOnce && publisher.persistent && receiver.home != publisher.home;
-        let troubled = self.rules.store_fails || self.crashes > entry.crashes;
-        if self.rules.recorded_before_siblings && recorded && troubled {
+        if self.is_swallowed(entry, client) {
             return None;
         }
         let may_store = matches!(entry.way, Way::Topic(_)) || publisher.persistent;
@@ -345,6 +348,25 @@ impl Interest {
 }
 
 impl Ledger {
+    /// Whether the broker may acknowledge a message before a sibling has it: a known defect.
+    fn is_early(&self, number: u64, client: usize) -> bool {
+        let entry = &self.messages[number as usize - 1];
+        self.is_recorded(entry) && self.receivers[client].home != self.receivers[entry.publisher].home
+    }
+
+    /// Whether the broker may acknowledge a message and not forward it: known defects.
+    fn is_swallowed(&self, entry: &Entry, client: usize) -> bool {
+        let elsewhere = self.receivers[client].home != self.receivers[entry.publisher].home;
+        let lost = elsewhere && self.crashes > entry.crashes;
+        self.is_recorded(entry) && (self.rules.store_fails || lost)
+    }
+
+    /// Whether a packet id is recorded while something else is still awaited, and a defect of that is known.
+    fn is_recorded(&self, entry: &Entry) -> bool {
+        let recorded = entry.qos == QoS::ExactlyOnce && self.receivers[entry.publisher].persistent;
+        self.rules.recorded_before_siblings && recorded && (self.rules.shards > 1 || self.rules.uplink)
+    }
+
     fn next_tick(&mut self) -> u64 {
         self.tick += 1;
         self.tick
@@ -358,7 +380,13 @@ mod tests {
     const TOPIC: &str = "sim/0";
 
     fn ledger(store_fails: bool) -> Ledger {
-        let rules = Rules { stored_qos_max: QoS::ExactlyOnce, store_fails, shards: 1, recorded_before_siblings: false };
+        let rules = Rules {
+            stored_qos_max: QoS::ExactlyOnce,
+            store_fails,
+            shards: 1,
+            uplink: false,
+            recorded_before_siblings: false,
+        };
         let mut ledger = Ledger::new(rules, &[(true, 0), (true, 0)]);
         ledger.declare(1, Some("sim/#"), QoS::ExactlyOnce);
         ledger.connected(1, true);
@@ -399,8 +427,13 @@ mod tests {
 
     #[test]
     fn a_message_lost_from_memory_must_have_been_reported() {
-        let rules =
-            Rules { stored_qos_max: QoS::ExactlyOnce, store_fails: false, shards: 1, recorded_before_siblings: false };
+        let rules = Rules {
+            stored_qos_max: QoS::ExactlyOnce,
+            store_fails: false,
+            shards: 1,
+            uplink: false,
+            recorded_before_siblings: false,
+        };
         let mut ledger = Ledger::new(rules, &[(true, 0), (false, 0)]);
         ledger.declare(1, Some("sim/#"), QoS::AtLeastOnce);
         ledger.connected(1, true);

@@ -138,9 +138,14 @@ pub struct StoreFaults {
 /// Defects of the broker that are known, each with what is left out or let pass because of it, so that a run can find others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Avoid {
-    /// A QoS 2 message of a persistent session is recorded under its packet id before the siblings have it. If a sibling's store fails
-    /// then, or the broker crashes, the next try is answered and not forwarded. Let pass: such a message for a client of a sibling.
+    /// A QoS 2 message of a persistent session is recorded under its packet id before the siblings have it, and the next try, on a
+    /// new connection, is answered and not forwarded: too early, or for ever if a sibling's store failed or the broker crashed. Let pass:
+    /// such a message for a client of a sibling.
     pub recorded_before_siblings: bool,
+    /// A session without subscriptions is loaded from the store again when its client comes back: a message that waits for a sibling is
+    /// taken for done, and when it is, its packet id is taken for one of a message that came already, for ever. Left out: persistent
+    /// clients without subscription. Let pass, where stores fail: what is acknowledged and not forwarded.
+    pub fresh_session_loaded: bool,
     /// QoS 2 messages whose packet id is being stored do not count for the outbox. Let pass: a window full of them in one outbox.
     pub outbox_without_saving: bool,
     /// A QoS 2 message that the store gives up while its packet id is being stored keeps its place in the window for ever. Left out: a
@@ -152,12 +157,18 @@ pub struct Avoid {
 
 impl Avoid {
     /// What is known.
-    pub const KNOWN: Self =
-        Self { recorded_before_siblings: true, outbox_without_saving: true, saving_given_up: true, late_append: true };
+    pub const KNOWN: Self = Self {
+        recorded_before_siblings: true,
+        fresh_session_loaded: true,
+        outbox_without_saving: true,
+        saving_given_up: true,
+        late_append: true,
+    };
 
     /// Nothing is avoided.
     pub const NOTHING: Self = Self {
         recorded_before_siblings: false,
+        fresh_session_loaded: false,
         outbox_without_saving: false,
         saving_given_up: false,
         late_append: false,

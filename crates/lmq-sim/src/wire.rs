@@ -138,6 +138,28 @@ fn heard_publish(publish: &Publish<'_>) -> Result<Heard, String> {
     Ok(Heard::Publish { number, topic: topic.as_str().to_owned(), qos, id, dup, length: publish.payload.len(), intact })
 }
 
+/// What a client says, for the reader of a trace.
+pub(crate) fn describe(mut bytes: &[u8], version: Version) -> String {
+    let mut text = String::new();
+    while let Ok(Split::Frame { frame, rest }) = split(bytes, u32::MAX) {
+        let what = match Packet::decode(frame, version) {
+            Ok(Packet::Publish(publish)) => {
+                format!("Publish {:?} {:?} {:?}", number_of(publish.payload), publish.topic, publish.delivery)
+            }
+            Ok(Packet::Connect(connect)) => format!("Connect clean {}", connect.clean_start),
+            Ok(Packet::PubAck(ack)) => format!("PubAck {}", ack.id),
+            Ok(Packet::PubRec(ack)) => format!("PubRec {}", ack.id),
+            Ok(Packet::PubRel(ack)) => format!("PubRel {}", ack.id),
+            Ok(Packet::PubComp(ack)) => format!("PubComp {}", ack.id),
+            Ok(packet) => format!("{packet:?}"),
+            Err(error) => error.to_string(),
+        };
+        text = if text.is_empty() { what } else { format!("{text}, {what}") };
+        bytes = rest;
+    }
+    text
+}
+
 /// The payload of a message: its number, then bytes that follow from it.
 pub(crate) fn payload(number: u64, length: usize) -> Vec<u8> {
     let mut bytes = number.to_be_bytes().to_vec();

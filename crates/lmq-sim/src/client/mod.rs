@@ -96,7 +96,7 @@ impl Client {
             left: options.messages,
             writer: Writer(version),
             exchanges: Exchanges::default(),
-            subscriptions: Subscriptions::draw(options, rng),
+            subscriptions: Subscriptions::draw(options, persistent, rng),
             inbound: BTreeMap::new(),
             acks: VecDeque::new(),
             publish_at: 0,

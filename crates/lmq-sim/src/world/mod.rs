@@ -118,6 +118,7 @@ impl World {
             stored_qos_max: settings.profile.stored_qos_max,
             store_fails: options.store_fails(),
             shards: options.shards,
+            uplink: options.uplink,
             recorded_before_siblings: options.avoid.recorded_before_siblings,
         };
         let home = |id: &String| usize::from(settings.shard_of(InstanceIndex(0), id).0);
@@ -256,6 +257,7 @@ impl World {
         let result = act(&mut self.clients[at], &mut ctx);
         let out = ctx.out;
         if let Some(link) = self.clients[at].link.filter(|_| !out.is_empty()) {
+            self.say(|| format!("client {at} says {}", crate::wire::describe(&out, self.clients[at].version)));
             self.send_up(link, out);
         }
         result
