@@ -22,16 +22,10 @@ impl World {
     fn check_sessions(&mut self) {
         let limits = &self.settings.limits;
         for client in 0..self.clients.len() {
-            let Some(node) = self.nodes.get(self.shard_of(client)) else { return };
-            let Some(view) = node.shard.session(&self.key(client)) else { continue };
+            let Some(node) = self.nodes.get(self.homes[client]) else { return };
+            let Some(view) = node.shard.session(&self.keys[client]) else { continue };
             // After a restart a window also holds exchanges whose end was not recorded: any number where the store fails.
-            let starts = if self.boot <= 1 {
-                1
-            } else if self.ledger.store_fails() {
-                1_000
-            } else {
-                2
-            };
+            let starts = if self.ledger.store_fails() { 1_000 } else { 1 + usize::from(self.boot > 1) };
             let (inflight, queued) = (starts * usize::from(limits.inflight_max), limits.queue_messages_max as usize);
             if view.inflight > inflight || view.queued > queued {
                 let text = format!("client {client} has {} in flight, {} queued", view.inflight, view.queued);
@@ -103,7 +97,7 @@ impl World {
 
     fn left_in_sessions(&self) -> Option<String> {
         for client in 0..self.clients.len() {
-            let Some(view) = self.nodes[self.shard_of(client)].shard.session(&self.key(client)) else {
+            let Some(view) = self.nodes[self.homes[client]].shard.session(&self.keys[client]) else {
                 return Some(format!("client {client} is live without session"));
             };
             if view.inflight > 0 || view.queued > 0 || view.conn.is_none() {
@@ -150,8 +144,8 @@ impl World {
     /// What the stores keep of sessions in which everything came to an end.
     pub(crate) fn check_stores(&mut self) {
         for client in (0..self.clients.len()).filter(|client| self.clients[*client].persistent).collect::<Vec<_>>() {
-            let key = self.key(client);
-            let shard = self.shard_of(client);
+            let key = self.keys[client].clone();
+            let shard = self.homes[client];
             let (messages, session) = self.stores[shard].left_over(&key);
             let exchanges = session.as_ref().map_or(0, |session| session.inflight.len() + session.inbound.len());
             // A removal that failed is not repeated before the next start.

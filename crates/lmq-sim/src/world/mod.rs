@@ -97,6 +97,9 @@ pub(crate) struct World {
     links: BTreeMap<LinkId, Link>,
     next_link: u32,
     clients: Vec<Client>,
+    keys: Vec<ClientKey>,
+    /// The shard of each client.
+    homes: Vec<usize>,
     pub(crate) ledger: Ledger,
     status: StatusBook,
     pub(crate) marks: Marks,
@@ -142,6 +145,11 @@ impl World {
             route_at: BTreeMap::new(),
             links: BTreeMap::new(),
             next_link: 0,
+            keys: ids
+                .iter()
+                .map(|id| ClientKey { instance: InstanceIndex(0), client_id: id.as_str().into() })
+                .collect(),
+            homes: homes.iter().map(|(_, home)| *home).collect(),
             clients,
             ledger,
             status: StatusBook::default(),
@@ -276,14 +284,6 @@ impl World {
         for at in 0..self.clients.len() {
             self.with_client(at, |client, ctx| client.publish_last(ctx));
         }
-    }
-
-    fn key(&self, client: usize) -> ClientKey {
-        ClientKey { instance: InstanceIndex(0), client_id: self.clients[client].id.as_str().into() }
-    }
-
-    fn shard_of(&self, client: usize) -> usize {
-        usize::from(self.settings.shard_of(InstanceIndex(0), &self.clients[client].id).0)
     }
 
     fn fail(&mut self, violation: Violation) {

@@ -254,13 +254,8 @@ impl World {
     }
 
     fn note_acked(&mut self, number: u64) {
-        let homes: Vec<(usize, String)> =
-            (0..self.clients.len()).map(|at| (self.shard_of(at), self.clients[at].id.clone())).collect();
-        let stores = &self.stores;
-        let is_kept = |client: usize| {
-            let (shard, id) = &homes[client];
-            stores[*shard].has_kept(id, number)
-        };
+        let Self { stores, homes, keys, .. } = self;
+        let is_kept = |client: usize| stores[homes[client]].has_kept(&keys[client].client_id, number);
         if let Err(violation) = self.ledger.acked(number, is_kept) {
             self.fail(violation);
         }
