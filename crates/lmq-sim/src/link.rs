@@ -54,6 +54,8 @@ pub(crate) struct Link {
     pub(crate) dirty: bool,
     /// Its socket takes no more until the client reads.
     pub(crate) blocked: bool,
+    /// Something remained at the last write.
+    pub(crate) stuffed: bool,
     /// The broker said `Close`.
     pub(crate) closing: bool,
     /// The broker has shut its side down.
@@ -66,6 +68,10 @@ pub(crate) struct Link {
     pub(crate) paused_since: Option<u64>,
     /// When the client last took something.
     pub(crate) progress_at: u64,
+    /// When the broker last got something.
+    pub(crate) heard_at: u64,
+    /// When the broker last wrote something, or found that there is something to write.
+    pub(crate) written_at: u64,
 }
 
 impl Link {
@@ -88,6 +94,7 @@ impl Link {
             stopped_until: 0,
             dirty: false,
             blocked: false,
+            stuffed: false,
             closing: false,
             shut: false,
             client_done: false,
@@ -95,6 +102,8 @@ impl Link {
             answered: false,
             paused_since: None,
             progress_at: now,
+            heard_at: now,
+            written_at: now,
         }
     }
 

@@ -153,6 +153,9 @@ pub struct Avoid {
     pub saving_given_up: bool,
     /// A message that the store kept only after the effect timeout is passed over. Left out: stalls that long.
     pub late_append: bool,
+    /// A connection whose pause ends with the next pause is never read, and its time begins again: the pauses have no bound. Let pass: the
+    /// sum of them.
+    pub pause_by_pause: bool,
 }
 
 impl Avoid {
@@ -163,6 +166,7 @@ impl Avoid {
         outbox_without_saving: true,
         saving_given_up: true,
         late_append: true,
+        pause_by_pause: true,
     };
 
     /// Nothing is avoided.
@@ -172,6 +176,7 @@ impl Avoid {
         outbox_without_saving: false,
         saving_given_up: false,
         late_append: false,
+        pause_by_pause: false,
     };
 }
 
@@ -233,7 +238,7 @@ impl Options {
             self.store.quota_messages = 100_000;
         }
         if avoid.late_append {
-            self.store.stall_max_ms = self.store.stall_max_ms.min(4_000);
+            self.store.stall_max_ms = self.store.stall_max_ms.min(1_500);
         }
         self
     }

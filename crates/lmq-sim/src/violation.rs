@@ -28,6 +28,8 @@ pub enum Checker {
     Memory,
     /// A connection was paused for longer than any pause may last.
     StuckPause,
+    /// A connection that should have been closed is open.
+    Overdue,
     /// A machine wants to be called again and again and never rests.
     Spin,
     /// After everything healed, something does not come to an end.

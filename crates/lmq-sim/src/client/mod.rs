@@ -121,11 +121,11 @@ impl Client {
     pub(crate) fn connect(&mut self, link: LinkId, ctx: &mut Ctx<'_>) {
         self.lose(ctx);
         self.link = Some(link);
-        let discards = self.persistent && std::mem::take(&mut self.discard);
+        // Tried again until it is answered: only then both sides know that nothing is left.
+        let discards = self.persistent && self.discard;
         if discards {
             ctx.ledger.discarded(self.index);
             self.session_known = false;
-            ctx.marks.hit(Mark::SessionDiscarded);
         }
         self.phase = Phase::Connecting { since: ctx.now, discards };
         let keep_alive = ctx.options.keep_alive_secs;
@@ -331,6 +331,8 @@ impl Client {
         }
         ctx.ledger.connected(self.index, !present);
         if discards {
+            self.discard = false;
+            ctx.marks.hit(Mark::SessionDiscarded);
             self.writer.disconnect(&mut ctx.out);
             return Ok(Wish::Close);
         }

@@ -10,6 +10,9 @@ use crate::{
 /// No pause lasts longer: `pause_max` or `stall_max`, and an effect or two that end before.
 const PAUSE_MAX: u64 = 25 * SECOND;
 
+/// A deadline may be met so much later.
+const GRACE: u64 = 2 * SECOND;
+
 impl World {
     /// After every step.
     pub(super) fn check(&mut self) {
@@ -60,13 +63,30 @@ impl World {
     /// A pause ends, or its connection does; one whose peer takes its answers slowly may last.
     pub(super) fn check_pauses(&mut self) {
         let now = self.clock.micros();
+        let most = if self.options.avoid.pause_by_pause { 8 * PAUSE_MAX } else { PAUSE_MAX };
         let stuck = |link: &&Link| {
             let since = link.paused_since.map_or(now, |since| since.max(link.progress_at));
-            matches!(link.place, Place::Shard(..)) && !link.closing && !link.reading && since + PAUSE_MAX < now
+            matches!(link.place, Place::Shard(..)) && !link.closing && !link.reading && since + most < now
         };
         if let Some(link) = self.links.values().find(stuck) {
             let text = format!("a connection of client {} is paused since {:?}", link.client, link.paused_since);
             self.fail(Violation::new(Checker::StuckPause, text));
+        }
+    }
+
+    /// Who says nothing for too long is closed [MQTT-3.1.2-24], and so is who takes nothing.
+    pub(super) fn check_silence(&mut self) {
+        let now = self.clock.micros();
+        let silence = u64::from(self.options.keep_alive_secs) * SECOND * 3 / 2;
+        let stall = self.settings.limits.stall_max.as_micros() as u64;
+        let overdue = |link: &&Link| {
+            let silent = silence > 0 && link.reading && link.heard_at + silence + GRACE < now;
+            let stalled = link.stuffed && link.written_at + stall + GRACE < now;
+            link.is_live() && (silent || stalled)
+        };
+        if let Some(link) = self.links.values().find(overdue) {
+            let text = format!("client {} is silent or takes nothing, and is not closed", link.client);
+            self.fail(Violation::new(Checker::Overdue, text));
         }
     }
 

@@ -12,6 +12,7 @@ impl World {
     pub(super) fn tick(&mut self) {
         self.clock.after(TICK, Event::Tick);
         self.check_pauses();
+        self.check_silence();
         for client in 0..self.clients.len() {
             self.disturb(client);
         }
@@ -133,7 +134,7 @@ impl World {
         self.say(|| "everything heals".into());
         self.options.heal();
         for client in &mut self.clients {
-            (client.storm, client.discard, client.silent_until) = (0, false, 0);
+            (client.storm, client.silent_until) = (0, 0);
         }
         let now = self.clock.micros();
         let ids: Vec<LinkId> = self.links.keys().copied().collect();

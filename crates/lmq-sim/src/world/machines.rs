@@ -267,7 +267,11 @@ impl World {
             Place::Coming | Place::Gone => return false,
         };
         link.in_flight += bytes.len();
-        link.blocked = left > 0;
+        let now = self.clock.micros();
+        if !bytes.is_empty() || !link.stuffed {
+            link.written_at = now;
+        }
+        (link.blocked, link.stuffed) = (left > 0, left > 0);
         let moved = !bytes.is_empty();
         let shut = link.closing && left == 0;
         if moved {

@@ -89,7 +89,9 @@ impl World {
         let mut rest = bytes;
         let mut flow = Flow::Continue;
         let now = self.clock.now();
-        let Some(place) = self.links.get(&id).map(|link| link.place) else { return };
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.heard_at = now.monotonic.as_micros();
+        let place = link.place;
         while !rest.is_empty() {
             let size = self.cuts.as_mut().map_or(rest.len(), |cuts| cuts.range(1, rest.len() as u64) as usize);
             let (piece, later) = rest.split_at(size);
@@ -119,7 +121,7 @@ impl World {
         if link.accepted {
             self.marks.hit(Mark::Resumed);
         }
-        (link.reading, link.paused_since) = (true, None);
+        (link.reading, link.paused_since, link.heard_at) = (true, None, self.clock.micros());
         let inbox = std::mem::take(&mut link.inbox);
         self.give(id, &inbox);
         let Some(link) = self.links.get(&id) else { return };
