@@ -156,6 +156,9 @@ pub struct Avoid {
     /// A connection whose pause ends with the next pause is never read, and its time begins again: the pauses have no bound. Let pass: the
     /// sum of them.
     pub pause_by_pause: bool,
+    /// After a failed `DropSession` the next clean CONNECT is accepted without another one: what the store has comes back with the CONNECT
+    /// after that. Left out: sessions that are discarded while a store fails.
+    pub failed_drop: bool,
 }
 
 impl Avoid {
@@ -167,6 +170,7 @@ impl Avoid {
         saving_given_up: true,
         late_append: true,
         pause_by_pause: true,
+        failed_drop: true,
     };
 
     /// Nothing is avoided.
@@ -177,6 +181,7 @@ impl Avoid {
         saving_given_up: false,
         late_append: false,
         pause_by_pause: false,
+        failed_drop: false,
     };
 }
 
@@ -236,6 +241,9 @@ impl Options {
         self.avoid = avoid;
         if avoid.saving_given_up && !self.lmq {
             self.store.quota_messages = 100_000;
+        }
+        if avoid.failed_drop && self.store_fails() {
+            self.discard = 0;
         }
         if avoid.late_append {
             self.store.stall_max_ms = self.store.stall_max_ms.min(1_500);

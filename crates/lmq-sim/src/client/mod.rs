@@ -78,6 +78,8 @@ pub(crate) struct Client {
     pub(crate) discard: bool,
     /// A session of this client was confirmed, and nothing may have discarded it since.
     session_known: bool,
+    /// Its session was discarded, and no CONNECT since has made another.
+    session_gone: bool,
     others: Vec<String>,
 }
 
@@ -106,6 +108,7 @@ impl Client {
             storm: 0,
             discard: false,
             session_known: false,
+            session_gone: false,
             others: ids.to_vec(),
         }
     }
@@ -139,6 +142,8 @@ impl Client {
     }
 
     fn lose(&mut self, ctx: &mut Ctx<'_>) {
+        // A CONNECT without answer may have made a session.
+        self.session_gone &= !matches!(self.phase, Phase::Connecting { .. });
         self.link = None;
         self.received.clear();
         self.acks.clear();
@@ -315,6 +320,10 @@ impl Client {
             return Ok(Wish::Nothing);
         }
         (self.phase, self.sent_at) = (Phase::Live, ctx.now);
+        let gone = std::mem::take(&mut self.session_gone);
+        if present && gone {
+            return self.protocol("a session that was discarded");
+        }
         if present && (discards || !self.persistent) {
             return self.protocol("session present after a clean CONNECT");
         }
@@ -331,7 +340,7 @@ impl Client {
         }
         ctx.ledger.connected(self.index, !present);
         if discards {
-            self.discard = false;
+            (self.discard, self.session_gone) = (false, true);
             ctx.marks.hit(Mark::SessionDiscarded);
             self.writer.disconnect(&mut ctx.out);
             return Ok(Wish::Close);
