@@ -8,7 +8,7 @@ use std::{
 use crate::{
     clock::SECOND,
     marks::Marks,
-    options::Options,
+    options::{Avoid, Options},
     rng::Rng,
     violation::{Checker, Violation},
     world::World,
@@ -93,7 +93,8 @@ impl fmt::Display for Outcome {
             Some(violation) => {
                 writeln!(f, "seed {}: FAILED, {violation}", self.seed)?;
                 writeln!(f, "  {:?}", self.options)?;
-                write!(f, "  replay: cargo run --release -p lmq-sim -- --seed {} --trace", self.seed)
+                let known = if self.options.avoid == Avoid::NOTHING { " --known" } else { "" };
+                write!(f, "  replay: cargo run --release -p lmq-sim -- --seed {} --trace{known}", self.seed)
             }
         }
     }

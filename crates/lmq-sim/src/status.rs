@@ -22,7 +22,7 @@ pub(crate) struct StatusBook {
 impl StatusBook {
     /// One `connect`, then perhaps `disconnect`, then one `tcpclean`; and only one open channel per client.
     pub(crate) fn take(&mut self, event: &StatusEvent) -> Result<(), Violation> {
-        self.step(&event.channel_id.to_string(), &event.client_id.to_string(), event.event_type)
+        self.step(&event.channel_id.to_string(), event.client_id.as_ref(), event.event_type)
     }
 
     /// The broker ended without a word: its channels say nothing more.

@@ -340,7 +340,8 @@ impl Client {
         }
         ctx.ledger.connected(self.index, !present);
         if discards {
-            (self.discard, self.session_gone) = (false, true);
+            // A connection that was left behind may still make a session.
+            (self.discard, self.session_gone) = (false, ctx.options.takeover == 0 && ctx.options.net.half_open == 0);
             ctx.marks.hit(Mark::SessionDiscarded);
             self.writer.disconnect(&mut ctx.out);
             return Ok(Wish::Close);

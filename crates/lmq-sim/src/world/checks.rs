@@ -10,8 +10,8 @@ use crate::{
 /// No pause lasts longer: `pause_max` or `stall_max`, and an effect or two that end before.
 const PAUSE_MAX: u64 = 25 * SECOND;
 
-/// A deadline may be met so much later.
-const GRACE: u64 = 2 * SECOND;
+/// A deadline may be met so much later: the machines are not drained after every event.
+const GRACE: u64 = 8 * SECOND;
 
 impl World {
     /// After every step.
