@@ -1,6 +1,6 @@
 use core::fmt;
 
-use lmq_codec::DecodeError;
+use lmq_codec::{DecodeError, ReasonCode};
 
 use crate::Refusal;
 
@@ -10,6 +10,8 @@ use crate::Refusal;
 pub enum CloseReason {
     /// The client sent DISCONNECT.
     Disconnected,
+    /// The client sent DISCONNECT and wants its will published; MQTT 5.0.
+    DisconnectedWithWill,
     /// The peer, or the network, closed the connection.
     PeerClosed,
     /// A packet was malformed.
@@ -30,6 +32,8 @@ pub enum CloseReason {
     NotAuthorized,
     /// A topic breaks a rule of the profile.
     InvalidTopic(&'static str),
+    /// A rule of MQTT 5.0 was broken that more than one packet shows: the code of DISCONNECT, and what was wrong.
+    Protocol(ReasonCode, &'static str),
     /// An effect that this connection waited for failed.
     EffectFailed,
     /// The connection was paused for too long.
@@ -47,6 +51,7 @@ impl CloseReason {
     pub const fn name(&self) -> &'static str {
         match self {
             Self::Disconnected => "disconnected",
+            Self::DisconnectedWithWill => "disconnected_with_will",
             Self::PeerClosed => "peer_closed",
             Self::Malformed(_) => "malformed",
             Self::NotConnect => "not_connect",
@@ -57,12 +62,36 @@ impl CloseReason {
             Self::TakenOver => "taken_over",
             Self::NotAuthorized => "not_authorized",
             Self::InvalidTopic(_) => "invalid_topic",
+            Self::Protocol(..) => "protocol_error",
             Self::EffectFailed => "effect_failed",
             Self::PausedTooLong => "paused_too_long",
             Self::Stalled => "stalled",
             Self::Kicked => "kicked",
             Self::Draining => "draining",
         }
+    }
+
+    /// What a client of MQTT 5.0 is told with DISCONNECT before the connection closes; `None` where it is told nothing, because
+    /// it left by itself or was answered with CONNACK.
+    pub fn disconnect_code(&self) -> Option<ReasonCode> {
+        Some(match self {
+            Self::Disconnected
+            | Self::DisconnectedWithWill
+            | Self::PeerClosed
+            | Self::ConnectTimeout
+            | Self::Refused(_) => return None,
+            Self::Malformed(error) => ReasonCode::from(error),
+            Self::NotConnect | Self::Unexpected(_) => ReasonCode::ProtocolError,
+            Self::KeepAlive => ReasonCode::KeepAliveTimeout,
+            Self::TakenOver => ReasonCode::SessionTakenOver,
+            Self::NotAuthorized => ReasonCode::NotAuthorized,
+            Self::InvalidTopic(_) => ReasonCode::TopicNameInvalid,
+            Self::Protocol(code, _) => *code,
+            Self::EffectFailed => ReasonCode::UnspecifiedError,
+            Self::PausedTooLong | Self::Stalled => ReasonCode::ServerBusy,
+            Self::Kicked => ReasonCode::AdministrativeAction,
+            Self::Draining => ReasonCode::ServerShuttingDown,
+        })
     }
 }
 
@@ -75,6 +104,7 @@ impl fmt::Display for CloseReason {
                 write!(f, "refused with return code {}", refusal.return_code())
             }
             Self::InvalidTopic(why) => write!(f, "invalid topic: {why}"),
+            Self::Protocol(code, why) => write!(f, "{code}: {why}"),
             _ => f.write_str(self.name()),
         }
     }

@@ -1,25 +1,38 @@
 //! One connection after its CONNECT.
 //!
 //! ```text
-//!   adopt ──▶ Verdict ──▶ Opening ──▶ Live ──▶ Closing ──▶ (handle_closed)
-//!                │            │                   ▲
-//!                └────────────┴───────────────────┘ refused, taken over, any error
+//!   adopt ──▶ Verdict ◀─▶ Exchange
+//!                │
+//!                ▼
+//!             Opening ──▶ Live ──▶ Closing ──▶ (handle_closed)
+//!
+//!   From every phase to Closing: refused, taken over, any error.
 //! ```
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 
+use bytes::Bytes;
 use lmq_auth::Permissions;
 use lmq_codec::Version;
 use lmq_model::status::ChannelId;
 
-use crate::{ConnectRequest, outbox::Outbox, replies::Replies, slab::Key, time::Instant};
+use crate::{
+    ConnectRequest, Peer,
+    aliases::{InboundAliases, OutboundAliases},
+    outbox::Outbox,
+    replies::Replies,
+    slab::Key,
+    time::Instant,
+};
 
 /// Where a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Its credentials are being checked.
     Verdict,
+    /// The client is to say more about who it is.
+    Exchange,
     /// Its session is being loaded or dropped.
     Opening,
     /// CONNACK with return code 0 was sent.
@@ -48,6 +61,12 @@ pub(crate) struct Conn {
     pub(crate) phase: Phase,
     pub(crate) session: Option<Key>,
     pub(crate) version: Version,
+    /// What only MQTT 5.0 has.
+    pub(crate) v5: Option<Box<V5>>,
+    /// QoS 1 and 2 messages that the client takes at a time; what exceeds them waits.
+    pub(crate) send_max: u16,
+    /// Those sent on this connection and not finished.
+    pub(crate) sent_open: u16,
     /// One and a half times the keep-alive; zero for none.
     pub(crate) silence_max: Duration,
     pub(crate) seen_at: Instant,
@@ -69,18 +88,72 @@ pub(crate) struct Conn {
     pub(crate) request: Option<Box<ConnectRequest>>,
 }
 
+/// What a connection of MQTT 5.0 agreed on.
+#[derive(Debug)]
+pub(crate) struct V5 {
+    /// The client's QoS 1 and 2 messages that it was not told the end of.
+    pub(crate) received_open: u16,
+    /// The largest packet the client takes, in bytes.
+    pub(crate) packet_bytes_max: u32,
+    /// The client wants reason strings.
+    pub(crate) problem_information: bool,
+    pub(crate) inbound: InboundAliases,
+    pub(crate) outbound: OutboundAliases,
+    /// How the client proves who it is, if with more than a password.
+    pub(crate) method: Option<Box<Method>>,
+    /// For CONNACK: authentication data and response information.
+    pub(crate) welcome: Option<Box<Welcome>>,
+}
+
+/// What an authenticator wants said in CONNACK.
+#[derive(Debug, Default)]
+pub(crate) struct Welcome {
+    pub(crate) authentication_data: Option<Bytes>,
+    pub(crate) response_information: Option<Box<str>>,
+}
+
+/// An authentication method of MQTT 5.0, and how far it has come.
+#[derive(Debug)]
+pub(crate) struct Method {
+    pub(crate) name: Box<str>,
+    pub(crate) peer: Peer,
+    /// The authenticator has not answered yet.
+    pub(crate) asked: bool,
+    /// A live connection is in the middle of proving it again.
+    pub(crate) again: bool,
+}
+
+impl V5 {
+    fn new(request: &ConnectRequest, peer: Peer, topic_alias_out_max: u16) -> Self {
+        Self {
+            received_open: 0,
+            packet_bytes_max: request.packet_bytes_max,
+            problem_information: request.problem_information,
+            inbound: InboundAliases::default(),
+            outbound: OutboundAliases::new(request.topic_alias_max.min(topic_alias_out_max)),
+            method: request.method.clone().map(|name| Box::new(Method::new(name, peer))),
+            welcome: None,
+        }
+    }
+}
+
 impl Conn {
     pub(crate) fn new(
         request: Box<ConnectRequest>,
-        addr: SocketAddr,
+        peer: Peer,
         leftover: Vec<u8>,
         channel: ChannelId,
+        topic_alias_out_max: u16,
         now: Instant,
     ) -> Self {
         Self {
             phase: Phase::Verdict,
             session: None,
             version: request.version,
+            addr: peer.addr,
+            v5: request.version.has_properties().then(|| Box::new(V5::new(&request, peer, topic_alias_out_max))),
+            send_max: request.receive_max,
+            sent_open: 0,
             silence_max: Duration::from_millis(u64::from(request.keep_alive_secs) * 1500),
             seen_at: now,
             stalled_since: None,
@@ -92,7 +165,6 @@ impl Conn {
             replies: Replies::default(),
             permissions: None,
             channel,
-            addr,
             request: Some(request),
         }
     }
@@ -105,7 +177,23 @@ impl Conn {
     /// Whether the next packet may be processed.
     #[inline]
     pub(crate) fn reads(&self) -> bool {
-        self.paused.is_none() && self.phase == Phase::Live
+        self.paused.is_none() && matches!(self.phase, Phase::Live | Phase::Exchange)
+    }
+
+    pub(crate) fn method_mut(&mut self) -> Option<&mut Method> {
+        self.v5.as_mut()?.method.as_deref_mut()
+    }
+
+    /// Whether one more QoS 1 or 2 message may leave [MQTT-3.3.4-9].
+    #[inline]
+    pub(crate) fn has_quota(&self) -> bool {
+        self.sent_open < self.send_max
+    }
+
+    /// The largest packet the client takes, in bytes.
+    #[inline]
+    pub(crate) fn packet_bytes_max(&self) -> usize {
+        self.v5.as_ref().map_or(usize::MAX, |v5| v5.packet_bytes_max as usize)
     }
 
     /// How long a pause may last: never so long that the client gives up because we do not answer its PINGREQ.

@@ -1,7 +1,9 @@
 use alloc::{boxed::Box, sync::Arc};
 use core::fmt;
 
+use bytes::Bytes;
 use lmq_auth::Permissions;
+use lmq_codec::ReasonCode;
 use lmq_model::status::StatusEvent;
 
 use crate::{ClientKey, ConnId, Message, Peer, ShardId, SourceId, StoreOp, close::CloseReason, route::RouteMessage};
@@ -101,14 +103,17 @@ pub enum DropReason {
     QueueFull,
     /// The session is away, and a message of this kind is not kept.
     Away,
+    /// Its time was over before the session could take it [MQTT-3.3.2-5].
+    Expired,
+    /// The client takes no packet so large [MQTT-3.1.2-24].
+    TooLarge,
     /// The store gave it up to stay within its quota.
     Evicted,
     /// The store could not keep it.
     StoreFailed,
 }
 
-/// A client that wants to come in.
-#[derive(Debug)]
+/// A client that wants to come in, or to prove once more who it is.
 pub struct AuthRequest {
     /// The client id, and the instance it asks for.
     pub client: ClientKey,
@@ -116,8 +121,40 @@ pub struct AuthRequest {
     pub username: Option<Box<str>>,
     /// The password of its CONNECT.
     pub password: Option<Password>,
+    /// The authentication method of MQTT 5.0, one of [`Profile::authentication_methods`](crate::Profile::authentication_methods).
+    pub method: Option<Box<str>>,
+    /// What the method says; not shown by `Debug`.
+    pub data: Option<Bytes>,
+    /// Where in the exchange this is.
+    pub stage: AuthStage,
     /// Where it comes from.
     pub peer: Peer,
+}
+
+impl fmt::Debug for AuthRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthRequest")
+            .field("client", &self.client)
+            .field("username", &self.username)
+            .field("password", &self.password)
+            .field("method", &self.method)
+            .field("data", &self.data.as_ref().map(|_| ".."))
+            .field("stage", &self.stage)
+            .field("peer", &self.peer)
+            .finish()
+    }
+}
+
+/// Where in an authentication a question stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AuthStage {
+    /// A CONNECT came.
+    Connect,
+    /// An AUTH answers what [`Verdict::Continue`] asked.
+    Continue,
+    /// An AUTH begins a new exchange on a connection that is in.
+    Again,
 }
 
 /// A password as received. Not shown by `Debug`; its bytes are overwritten when it is dropped.
@@ -149,6 +186,8 @@ pub enum Verdict {
     Allow(Grant),
     /// The client may not.
     Deny(Refusal),
+    /// The client is sent this and asked for more, if it named a method; else it is denied. MQTT 5.0.
+    Continue(Bytes),
 }
 
 /// What a client that came in may do.
@@ -156,9 +195,20 @@ pub enum Verdict {
 pub struct Grant {
     /// The topics it may publish to and subscribe to.
     pub permissions: Permissions,
+    /// The last words of the authentication method, for a client that named one.
+    pub authentication_data: Option<Bytes>,
+    /// From what the client may build response topics, if it asks; MQTT 5.0.
+    pub response_information: Option<Box<str>>,
 }
 
-/// Why a client is not let in: the return code of its CONNACK [MQTT-3.2.2-4].
+impl Grant {
+    /// These rights and nothing else.
+    pub const fn new(permissions: Permissions) -> Self {
+        Self { permissions, authentication_data: None, response_information: None }
+    }
+}
+
+/// Why a client is not let in: the return code of its CONNACK [MQTT-3.2.2-4], a reason code in MQTT 5.0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Refusal {
@@ -172,17 +222,43 @@ pub enum Refusal {
     Credentials,
     /// Return code 5: known, but without the right to be here.
     NotAuthorized,
+    /// On the black list; return code 5 before MQTT 5.0.
+    Banned,
+    /// The authentication method of MQTT 5.0 is not known here.
+    AuthenticationMethod,
+    /// A quota is used up; return code 3 before MQTT 5.0.
+    QuotaExceeded,
+    /// Connections come too fast; return code 3 before MQTT 5.0.
+    ConnectionRate,
+    /// A will with RETAIN, which is not kept here; MQTT 5.0 only.
+    RetainNotSupported,
 }
 
 impl Refusal {
-    /// The return code of the CONNACK.
+    /// The return code of the CONNACK before MQTT 5.0.
     pub const fn return_code(self) -> u8 {
         match self {
             Self::ProtocolVersion => 1,
             Self::Identifier => 2,
-            Self::Unavailable => 3,
+            Self::Unavailable | Self::QuotaExceeded | Self::ConnectionRate | Self::RetainNotSupported => 3,
             Self::Credentials => 4,
-            Self::NotAuthorized => 5,
+            Self::NotAuthorized | Self::Banned | Self::AuthenticationMethod => 5,
+        }
+    }
+
+    /// The reason code of the CONNACK in MQTT 5.0.
+    pub const fn reason_code(self) -> ReasonCode {
+        match self {
+            Self::ProtocolVersion => ReasonCode::UnsupportedProtocolVersion,
+            Self::Identifier => ReasonCode::ClientIdentifierNotValid,
+            Self::Unavailable => ReasonCode::ServerUnavailable,
+            Self::Credentials => ReasonCode::BadUserNameOrPassword,
+            Self::NotAuthorized => ReasonCode::NotAuthorized,
+            Self::Banned => ReasonCode::Banned,
+            Self::AuthenticationMethod => ReasonCode::BadAuthenticationMethod,
+            Self::QuotaExceeded => ReasonCode::QuotaExceeded,
+            Self::ConnectionRate => ReasonCode::ConnectionRateExceeded,
+            Self::RetainNotSupported => ReasonCode::RetainNotSupported,
         }
     }
 }

@@ -6,8 +6,10 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod aliases;
 mod close;
 mod conn;
+mod connack;
 mod effect;
 mod front;
 mod handoff;
@@ -25,11 +27,13 @@ mod shard;
 mod slab;
 mod stats;
 mod store;
+mod subscription;
 mod time;
 mod timers;
+mod will;
 
 pub use close::CloseReason;
-pub use effect::{AuthRequest, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
+pub use effect::{AuthRequest, AuthStage, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
 pub use front::{Flow, Front, FrontOutput, Full};
 pub(crate) use handoff::ConnectRequest;
 pub use handoff::Handoff;
@@ -46,7 +50,9 @@ pub use stats::Stats;
 pub use store::{
     Done, Evicted, Failed, MemoryStore, QueueSlot, Quota, StoreOp, StoredInflight, StoredMessage, StoredSession,
 };
+pub use subscription::{DeliveryOptions, Subscription, SubscriptionIds};
 pub use time::{Instant, Now};
+pub use will::Will;
 
 /// The examples of the workspace's README compile and run.
 #[cfg(doctest)]

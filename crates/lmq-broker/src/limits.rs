@@ -16,6 +16,9 @@ use core::time::Duration;
 /// | `queue_messages_max` | 10,000 | with the next | a subscriber slower than its publishers |
 /// | `queue_bytes_max` | 8 MiB | per session | the same |
 /// | `outbox_bytes_max` | 256 KiB | twice that per connection, plus one message | a peer that does not read |
+/// | `receive_max` | 1,024 | 8 bytes each, per connection of MQTT 5.0 | a publisher that waits for nothing |
+/// | `topic_alias_max` | 30 | a topic each, per connection of MQTT 5.0 | aliases as a store of texts |
+/// | `topic_alias_out_max` | 16 | a topic each, per connection of MQTT 5.0 | the same, by the topics of others |
 /// | `replies_max` | 1,024 | 64 bytes each, per connection | effects slower than a publisher |
 /// | `link_messages_max` | 65,536 | per sibling shard | a shard slower than its siblings |
 /// | `link_bytes_max` | 16 MiB | per sibling shard, plus one message of each publisher | the same, with large messages |
@@ -51,6 +54,13 @@ pub struct Limits {
     /// Bytes that wait for one socket before further messages wait in the queue instead. At twice as many, answers included, no more
     /// of the peer's packets are served until it reads.
     pub outbox_bytes_max: u32,
+    /// QoS 1 and 2 messages that a client of MQTT 5.0 may send before they are acknowledged, announced as receive maximum; 1 to 65,535. One more
+    /// closes the connection. Older clients are paused at `replies_max`.
+    pub receive_max: u16,
+    /// The highest topic alias a client of MQTT 5.0 may use; 0: none.
+    pub topic_alias_max: u16,
+    /// How many topics of its messages a client of MQTT 5.0 is told by alias, if it takes so many; 0: none.
+    pub topic_alias_out_max: u16,
     /// Packets of one connection whose answer waits for an effect; at the limit the connection is paused.
     pub replies_max: u32,
     /// Messages sent to one sibling shard and not answered; at the limit publishers are paused.
@@ -89,6 +99,9 @@ impl Default for Limits {
             queue_messages_max: 10_000,
             queue_bytes_max: 8 * 1024 * 1024,
             outbox_bytes_max: 256 * 1024,
+            receive_max: 1024,
+            topic_alias_max: 30,
+            topic_alias_out_max: 16,
             replies_max: 1024,
             link_messages_max: 65_536,
             link_bytes_max: 16 * 1024 * 1024,

@@ -1,7 +1,8 @@
 use alloc::{boxed::Box, sync::Arc};
 
 use bytes::Bytes;
-use lmq_codec::QoS;
+use lmq_codec::{MessageProperties, QoS};
+use lmq_model::UnixMillis;
 
 use crate::settings::InstanceIndex;
 
@@ -18,6 +19,12 @@ pub struct Message {
     pub payload: Bytes,
     /// The QoS it was published with.
     pub qos: QoS,
+    /// It was published with RETAIN.
+    pub retain: bool,
+    /// What stays with it from publisher to subscriber; empty before MQTT 5.0.
+    pub properties: MessageProperties,
+    /// When it is worth nothing any more, by the wall clock; `None`: never.
+    pub expires_at: Option<UnixMillis>,
     /// The publisher's session outlives its connection; decides whether a P2P message may wait for its target.
     pub publisher_persistent: bool,
     /// The client id of the publisher.
@@ -29,8 +36,29 @@ pub struct Message {
 pub struct MessageId(pub u128);
 
 impl Message {
+    /// A message of the default instance with QoS 1 that expires never, without publisher and properties; set what differs.
+    pub fn new(id: MessageId, topic: impl Into<Box<str>>, payload: impl Into<Bytes>) -> Self {
+        Self {
+            id,
+            instance: InstanceIndex::default(),
+            topic: topic.into(),
+            payload: payload.into(),
+            qos: QoS::AtLeastOnce,
+            retain: false,
+            properties: MessageProperties::EMPTY,
+            expires_at: None,
+            publisher_persistent: false,
+            publisher: Arc::default(),
+        }
+    }
+
     /// What the message counts for in limits, in bytes.
     pub fn weight(&self) -> usize {
-        self.topic.len() + self.payload.len()
+        self.topic.len() + self.properties.encoded_len() + self.payload.len()
+    }
+
+    /// Whether its time is over.
+    pub fn is_expired(&self, wall: UnixMillis) -> bool {
+        self.expires_at.is_some_and(|at| at <= wall)
     }
 }

@@ -1,3 +1,4 @@
+use alloc::{boxed::Box, vec::Vec};
 use core::{num::NonZeroU32, time::Duration};
 
 use lmq_codec::QoS;
@@ -32,6 +33,20 @@ pub struct Profile {
     /// The third part of a user name such as `Signature|<AccessKeyId>|<InstanceId>` chooses the instance; an unknown one is
     /// refused with return code 5. Without it, and where this is off, the first instance serves.
     pub instance_in_username: bool,
+    /// The longest time a session outlives its connection, where a client asks for more, or, before MQTT 5.0, for a session that stays; `None`: for
+    /// ever, if that is asked for.
+    pub session_expiry_max: Option<Duration>,
+    /// A shorter time than this, but not zero, counts as this: MQTT 5.0.
+    pub session_expiry_min: Duration,
+    /// Will messages are published. Without it the will of a CONNECT is read and forgotten.
+    pub wills: bool,
+    /// Messages with RETAIN are kept for later subscribers. Without it RETAIN is ignored; a client of MQTT 5.0 is told, and closed if it
+    /// retains all the same [MQTT-3.2.2-14].
+    pub retained_messages: bool,
+    /// `$share/<name>/<filter>` is a shared subscription. Without it such a filter is refused.
+    pub shared_subscriptions: bool,
+    /// The authentication methods of MQTT 5.0 that the authenticator knows; a CONNECT with another one is refused [MQTT-4.12.0-1].
+    pub authentication_methods: Vec<Box<str>>,
     /// A CONNECT without client id and with a clean session gets an id from the broker.
     pub client_id_assigned: bool,
 }
@@ -73,6 +88,12 @@ impl Profile {
             denied: Denied::Close,
             keep_alive_max: Some(Duration::from_secs(480)),
             instance_in_username: true,
+            session_expiry_max: None,
+            session_expiry_min: Duration::from_secs(600),
+            wills: false,
+            retained_messages: false,
+            shared_subscriptions: false,
+            authentication_methods: Vec::new(),
             client_id_assigned: false,
         }
     }
@@ -92,6 +113,12 @@ impl Profile {
             denied: Denied::Refuse,
             keep_alive_max: None,
             instance_in_username: false,
+            session_expiry_max: None,
+            session_expiry_min: Duration::ZERO,
+            wills: true,
+            retained_messages: true,
+            shared_subscriptions: true,
+            authentication_methods: Vec::new(),
             client_id_assigned: true,
         }
     }

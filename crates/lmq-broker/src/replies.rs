@@ -7,11 +7,11 @@ use lmq_codec::{PacketId, ReasonCode};
 /// What a packet is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
-    PubAck(PacketId),
-    PubRec(PacketId),
-    PubComp(PacketId),
+    PubAck(PacketId, ReasonCode),
+    PubRec(PacketId, ReasonCode),
+    PubComp(PacketId, ReasonCode),
     SubAck(PacketId, Box<[ReasonCode]>),
-    UnsubAck(PacketId),
+    UnsubAck(PacketId, Box<[ReasonCode]>),
 }
 
 /// Names a reply of a connection that is not ready yet.
@@ -75,19 +75,20 @@ mod tests {
     fn answers_leave_in_order_however_their_effects_end() {
         let id = |value| PacketId::new(value).unwrap();
         let mut replies = Replies::default();
-        let first = replies.wait(Answer::PubAck(id(1)));
-        let second = replies.wait(Answer::PubRec(id(2)));
-        replies.follow(Answer::PubAck(id(3)));
+        let ok = ReasonCode::Success;
+        let first = replies.wait(Answer::PubAck(id(1), ok));
+        let second = replies.wait(Answer::PubRec(id(2), ok));
+        replies.follow(Answer::PubAck(id(3), ok));
         replies.ready(second);
         assert_eq!(replies.pop(), None);
         replies.ready(first);
         let left = core::iter::from_fn(|| replies.pop());
         assert_eq!(
             left.collect::<alloc::vec::Vec<_>>(),
-            [Answer::PubAck(id(1)), Answer::PubRec(id(2)), Answer::PubAck(id(3))]
+            [Answer::PubAck(id(1), ok), Answer::PubRec(id(2), ok), Answer::PubAck(id(3), ok)]
         );
-        let fourth = replies.wait(Answer::UnsubAck(id(4)));
+        let fourth = replies.wait(Answer::PubComp(id(4), ok));
         replies.ready(fourth);
-        assert_eq!(replies.pop(), Some(Answer::UnsubAck(id(4))));
+        assert_eq!(replies.pop(), Some(Answer::PubComp(id(4), ok)));
     }
 }

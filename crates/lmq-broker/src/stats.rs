@@ -12,6 +12,10 @@ pub struct Stats {
     pub connects_accepted: u64,
     /// CONNECT packets refused by the shard, by return code 1 to 5 (index 0 to 4). What a front refuses does not get here.
     pub connects_refused: [u64; 5],
+    /// Wills published.
+    pub wills: u64,
+    /// Sessions that ended because their client did not come back in time.
+    pub sessions_expired: u64,
     /// Connections taken over by a newer one with the same client id.
     pub takeovers: u64,
     /// Connections closed because a packet was malformed or out of place.
@@ -36,6 +40,10 @@ pub struct Stats {
     pub dropped_evicted: u64,
     /// Messages that the store could not keep.
     pub dropped_store_failed: u64,
+    /// Messages whose time was over before they could be delivered.
+    pub dropped_expired: u64,
+    /// Messages larger than their client takes.
+    pub dropped_too_large: u64,
     /// P2P messages for a client without session.
     pub p2p_without_target: u64,
     /// Times a connection was paused.
@@ -56,6 +64,8 @@ impl Stats {
             (&mut self.sessions, other.sessions),
             (&mut self.subscriptions, other.subscriptions),
             (&mut self.connects_accepted, other.connects_accepted),
+            (&mut self.wills, other.wills),
+            (&mut self.sessions_expired, other.sessions_expired),
             (&mut self.takeovers, other.takeovers),
             (&mut self.protocol_errors, other.protocol_errors),
             (&mut self.timeouts, other.timeouts),
@@ -66,6 +76,8 @@ impl Stats {
             (&mut self.dropped_away, other.dropped_away),
             (&mut self.dropped_evicted, other.dropped_evicted),
             (&mut self.dropped_store_failed, other.dropped_store_failed),
+            (&mut self.dropped_expired, other.dropped_expired),
+            (&mut self.dropped_too_large, other.dropped_too_large),
             (&mut self.p2p_without_target, other.p2p_without_target),
             (&mut self.pauses, other.pauses),
             (&mut self.effects_pending, other.effects_pending),

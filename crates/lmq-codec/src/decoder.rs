@@ -302,20 +302,46 @@ mod owned {
         /// Those of [`Decoder::step`].
         #[inline]
         pub fn decode(&mut self, src: &mut BytesMut) -> Result<Option<Decoded>, DecodeError> {
-            // What most packets are goes straight into its parts, so that nothing of the enum's size is moved.
-            if self.payload_left == 0 && self.begun {
-                if let Split::Frame { frame, .. } = split(src, self.packet_bytes_max)? {
-                    let taken = frame.bytes().len();
-                    let common = match (frame.first_byte(), self.sender) {
-                        (0x30..=0x3f, _) if taken <= self.chunks_over as usize => self.decode_publish(&frame)?,
-                        (0x40 | 0x50 | 0x62 | 0x70, _)
-                        | (0xc0, Sender::Client | Sender::Any)
-                        | (0xd0, Sender::Server | Sender::Any) => Detached::short(frame.first_byte(), frame.body()),
-                        _ => None,
-                    };
-                    if let Some(parts) = common {
-                        return Ok(Some(Decoded::Packet(take(src, taken, parts))));
-                    }
+            if self.payload_left > 0 || !self.begun {
+                return self.decode_any(src);
+            }
+            // The shortest packets are read where the caller stands.
+            match self.short(src) {
+                Some((len, parts)) => Ok(Some(Decoded::Packet(take(src, len, parts)))),
+                None => self.decode_whole(src),
+            }
+        }
+
+        /// The ping or plain acknowledgement at the front, if there is one and this side may get it.
+        #[inline(always)]
+        fn short(&self, src: &[u8]) -> Option<(usize, Detached)> {
+            let [first, len @ (0 | 2), tail @ ..] = src else { return None };
+            match (*first, self.sender) {
+                (0x40 | 0x50 | 0x62 | 0x70, _)
+                | (0xc0, Sender::Client | Sender::Any)
+                | (0xd0, Sender::Server | Sender::Any) => {}
+                _ => return None,
+            }
+            let body = tail.get(..usize::from(*len))?;
+            let total = 2 + body.len();
+            if total > self.packet_bytes_max as usize {
+                return None;
+            }
+            Detached::short(*first, body).map(|parts| (total, parts))
+        }
+
+        /// A packet that is there as a whole goes straight into its parts, so that nothing of the enum's size is moved.
+        #[inline(never)]
+        fn decode_whole(&mut self, src: &mut BytesMut) -> Result<Option<Decoded>, DecodeError> {
+            if let Split::Frame { frame, .. } = split(src, self.packet_bytes_max)? {
+                let len = frame.bytes().len();
+                let parts = match frame.first_byte() {
+                    0x30..=0x3f if len > self.chunks_over as usize => None,
+                    0x30..=0x3f => self.decode_publish(&frame)?,
+                    _ => self.decode_other(frame)?,
+                };
+                if let Some(parts) = parts {
+                    return Ok(Some(Decoded::Packet(take(src, len, parts))));
                 }
             }
             self.decode_any(src)
@@ -328,6 +354,13 @@ mod owned {
                 self.check(&Packet::Publish(publish))?;
             }
             Ok(Detached::publish(&publish, frame.bytes()))
+        }
+
+        #[inline(always)]
+        fn decode_other(&mut self, frame: Frame<'_>) -> Result<Option<Detached>, DecodeError> {
+            let packet = Packet::decode(frame, self.version.unwrap_or(Version::V3_1_1))?;
+            self.check(&packet)?;
+            Ok(Detached::new(&packet, frame.bytes()))
         }
 
         #[inline(never)]
@@ -360,10 +393,10 @@ mod owned {
     #[inline(always)]
     fn take(src: &mut BytesMut, len: usize, parts: Detached) -> OwnedPacket {
         if parts.needs_bytes() {
-            parts.attach(src.split_to(len).freeze())
+            parts.attach(Some(src.split_to(len).freeze()))
         } else {
             src.advance(len);
-            parts.attach(Bytes::new())
+            parts.attach(None)
         }
     }
 }
@@ -432,5 +465,48 @@ const fn disconnect_reason(reason: ReasonCode, sender: Sender) -> bool {
                 | ReasonCode::SubscriptionIdentifiersNotSupported
                 | ReasonCode::WildcardSubscriptionsNotSupported
         ),
+    }
+}
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+    use bytes::BytesMut;
+
+    #[test]
+    fn the_shortest_packets_obey_limit_and_direction() {
+        let begun = |mut decoder: Decoder| {
+            decoder.begun = true;
+            decoder
+        };
+        let frames: [&[u8]; 9] = [
+            b"\xc0\0",
+            b"\xd0\0",
+            b"\x40\x02\0\x07",
+            b"\x40\x02\0\0",
+            b"\x62\x02\0\x07",
+            b"\x60\x02\0\x07",
+            b"\x40\0",
+            b"\xc0\x02\0\x07",
+            b"\x40\x02\0",
+        ];
+        for max in 2..=4 {
+            for decoder in
+                [Decoder::server(max), Decoder::client(Version::V3_1_1, max), Decoder::any(Version::V5_0, max)]
+            {
+                for frame in frames {
+                    let mut src = BytesMut::from(frame);
+                    let owned = begun(decoder.clone()).decode(&mut src);
+                    match (begun(decoder.clone()).step(frame), owned) {
+                        (Ok(Step::Packet { packet, rest }), Ok(Some(Decoded::Packet(owned)))) => {
+                            assert_eq!((owned.packet(), &src[..]), (packet, rest));
+                        }
+                        (Ok(Step::Need(_)), Ok(None)) => assert_eq!(&src[..], frame),
+                        (Err(expected), Err(error)) => assert_eq!(error, expected),
+                        other => panic!("{frame:?}, {max}: {other:?}"),
+                    }
+                }
+            }
+        }
     }
 }

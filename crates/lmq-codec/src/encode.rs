@@ -164,6 +164,20 @@ pub(crate) trait Sink {
         }
     }
 
+    /// The header and two bytes behind it, in as few pieces as there are.
+    #[inline(always)]
+    fn header_u16(&mut self, first: u8, remaining: u32, value: u16) {
+        let [high, low] = value.to_be_bytes();
+        match remaining {
+            0..0x80 => self.bytes(&[first, remaining as u8, high, low]),
+            0x80..0x4000 => self.bytes(&[first, remaining as u8 | 0x80, (remaining >> 7) as u8, high, low]),
+            _ => {
+                self.header(first, remaining);
+                self.u16(value);
+            }
+        }
+    }
+
     /// Two length bytes and the bytes; the encoder has checked that there are at most 65,535.
     #[inline]
     fn field(&mut self, bytes: &[u8]) {
@@ -248,6 +262,7 @@ impl EncodeError {
 }
 
 /// An error if an edition without properties is to write some.
+#[inline]
 pub(crate) fn properties_exist(empty: bool, version: Version) -> Result<(), EncodeError> {
     if !empty && !version.has_properties() {
         return Err(EncodeError::new(EncodeErrorKind::NotIn("properties", version)));
@@ -255,6 +270,7 @@ pub(crate) fn properties_exist(empty: bool, version: Version) -> Result<(), Enco
     Ok(())
 }
 
+#[inline]
 pub(crate) fn check_binary(name: &'static str, bytes: &[u8]) -> Result<(), EncodeError> {
     if bytes.len() > FIELD_BYTES_MAX {
         return Err(EncodeError::new(EncodeErrorKind::FieldTooLong(name, bytes.len())));
@@ -262,6 +278,7 @@ pub(crate) fn check_binary(name: &'static str, bytes: &[u8]) -> Result<(), Encod
     Ok(())
 }
 
+#[inline]
 pub(crate) fn check_text(name: &'static str, text: &str) -> Result<(), EncodeError> {
     check_binary(name, text.as_bytes())?;
     if has_nul(text.as_bytes()) {

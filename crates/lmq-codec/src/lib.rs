@@ -41,7 +41,7 @@ pub use frame::{Frame, PacketType, Split, split};
 #[cfg(feature = "tokio-util")]
 pub use framed::{Framed, FramedError};
 #[cfg(feature = "alloc")]
-pub use owned::OwnedPacket;
+pub use owned::{MessageProperties, OwnedPacket};
 pub use packet::{
     Ack, Auth, ConnAck, Connect, Disconnect, Packet, Publish, ReasonCodes, RetainHandling, SubAck, Subscribe,
     SubscribeFilters, SubscribeOptions, UnsubAck, Unsubscribe, UnsubscribeFilters, Will,
@@ -51,6 +51,6 @@ pub use property::{
 };
 pub use reason::ReasonCode;
 #[cfg(feature = "alloc")]
-pub use template::Template;
+pub use template::{Receiver, Template, TopicForm};
 pub use topic::{TopicError, TopicFilter, TopicName};
 pub use version::Version;

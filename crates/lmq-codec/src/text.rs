@@ -5,6 +5,7 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// `+` is 0x2b and `#` is 0x23: with bit 3 set both read 0x2b.
 const BIT_3: u64 = 0x0808_0808_0808_0808;
 const PLUS: u64 = 0x2b2b_2b2b_2b2b_2b2b;
+const FROM_COMMA: u64 = 0x2c2c_2c2c_2c2c_2c2c;
 
 /// The longest string or binary field of any edition, in bytes.
 pub(crate) const FIELD_BYTES_MAX: usize = 65_535;
@@ -25,35 +26,69 @@ const fn nul_or_wildcard(word: u64) -> u64 {
     has_zero(word) | has_zero((word | BIT_3) ^ PLUS)
 }
 
+/// Beyond ASCII or at most `+`. Borrows of the subtraction only run on behind a hit, and what they hide is in `word`.
 #[inline]
+const fn rare(word: u64) -> u64 {
+    word | word.wrapping_sub(FROM_COMMA)
+}
+
+/// Beyond ASCII or zero. Borrows of the subtraction only run on behind a hit, and what they hide is in `word` itself.
+#[inline]
+const fn odd(word: u64) -> u64 {
+    word | word.wrapping_sub(ONES)
+}
+
+/// The same or a wildcard.
+#[inline]
+const fn odd_or_wildcard(word: u64) -> u64 {
+    odd(word) | ((word | BIT_3) ^ PLUS).wrapping_sub(ONES)
+}
+
+/// Whether `test` sets bit 7 of some byte.
+#[inline(always)]
 fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
     let mut found = 0;
-    each_word(bytes, |word| found |= test(word));
-    found != 0
+    each_pair(bytes, |[low, high]| found |= test(low) | test(high));
+    found & HIGHS != 0
 }
 
-/// Every byte in at least one word; the words overlap where the length is no multiple of eight.
-#[inline]
-fn each_word(bytes: &[u8], mut see: impl FnMut(u64)) {
-    let Some(last) = bytes.last_chunk::<8>() else {
-        return see(short_word(bytes));
+/// Every byte in at least one pair of words; pairs and words overlap where the length is no multiple of theirs.
+#[inline(always)]
+fn each_pair(bytes: &[u8], mut see: impl FnMut([u64; 2])) {
+    let Some(last) = bytes.last_chunk::<16>() else {
+        return see(short_pair(bytes));
     };
     let mut rest = bytes;
-    while let Some((word, tail)) = rest.split_first_chunk::<8>() {
-        see(u64::from_le_bytes(*word));
+    while let Some((block, tail)) = rest.split_first_chunk::<16>() {
+        see(pair(block));
         rest = tail;
     }
-    see(u64::from_le_bytes(*last));
+    see(pair(last));
 }
 
-/// Up to seven bytes as a word, filled up with spaces.
+#[inline(always)]
+fn pair(block: &[u8; 16]) -> [u64; 2] {
+    let both = u128::from_le_bytes(*block);
+    [both as u64, (both >> 64) as u64]
+}
+
+/// Up to fifteen bytes as a pair.
+#[inline(always)]
+fn short_pair(bytes: &[u8]) -> [u64; 2] {
+    match (bytes.first_chunk::<8>(), bytes.last_chunk::<8>()) {
+        (Some(head), Some(tail)) => [u64::from_le_bytes(*head), u64::from_le_bytes(*tail)],
+        _ => [short_word(bytes); 2],
+    }
+}
+
+/// Up to seven bytes as a word, filled up with one that no test looks for.
 #[inline]
 fn short_word(bytes: &[u8]) -> u64 {
-    let spaces = u64::from_le_bytes([b' '; 8]);
+    let filling = u64::from_le_bytes([b'x'; 8]);
     match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
         // The two halves overlap, which repeats bytes but adds none.
         (Some(head), Some(tail)) => u64::from(u32::from_le_bytes(*head)) | u64::from(u32::from_le_bytes(*tail)) << 32,
-        _ => bytes.iter().fold(spaces, |word, byte| word << 8 | u64::from(*byte)),
+        _ => bytes.iter().fold(filling, |word, byte| word << 8 | u64::from(*byte)),
     }
 }
 
@@ -69,25 +104,22 @@ pub(crate) fn has_nul_or_wildcard(bytes: &[u8]) -> bool {
     any(bytes, nul_or_wildcard)
 }
 
-/// What one look at a text finds.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Found {
-    /// ASCII without U+0000: correct text that needs no second look.
-    pub(crate) plain: bool,
-    /// `+` or `#`; says nothing if the text is not plain.
-    pub(crate) wildcard: bool,
+/// Whether the bytes are ASCII without U+0000: correct text that needs no second look.
+#[inline(always)]
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    !any(bytes, odd)
 }
 
-/// Looks for everything that a topic name or filter has to be looked at again for.
-#[inline]
-pub(crate) fn scan(bytes: &[u8]) -> Found {
-    let (mut odd, mut wildcard) = (0, 0);
-    each_word(bytes, |word| {
-        // Borrows of the subtractions only run on behind a hit, and what they hide is in `word` itself.
-        odd |= word | word.wrapping_sub(ONES);
-        wildcard |= ((word | BIT_3) ^ PLUS).wrapping_sub(ONES);
-    });
-    Found { plain: odd & HIGHS == 0, wildcard: wildcard & HIGHS != 0 }
+/// Whether the bytes are ASCII from `,` on: no U+0000, space, `#`, `$` or `+`. Most topics and filters are, and no
+/// other test is as cheap.
+#[inline(always)]
+pub(crate) fn is_common(bytes: &[u8]) -> bool {
+    !any(bytes, rare)
+}
+
+/// Whether the bytes are ASCII without U+0000, `+` and `#`.
+pub(crate) fn is_plain_without_wildcard(bytes: &[u8]) -> bool {
+    !any(bytes, odd_or_wildcard)
 }
 
 /// Whether `test` holds for the position of every `+` and `#`; it may be asked twice about the same one.
@@ -150,9 +182,10 @@ mod tests {
                     let wildcard = matches!(byte, b'+' | b'#');
                     assert_eq!(has_nul(bytes), byte == 0, "{byte} at {at} of {len}");
                     assert_eq!(has_nul_or_wildcard(bytes), byte == 0 || wildcard, "{byte} at {at} of {len}");
-                    let found = scan(bytes);
-                    assert_eq!(found.plain, byte != 0 && byte < 0x80, "{byte} at {at} of {len}");
-                    assert!(!found.plain || found.wildcard == wildcard, "{byte} at {at} of {len}");
+                    let plain = byte != 0 && byte < 0x80;
+                    assert_eq!(is_common(bytes), plain && byte >= b',', "{byte} at {at} of {len}");
+                    assert_eq!(is_plain(bytes), plain, "{byte} at {at} of {len}");
+                    assert_eq!(is_plain_without_wildcard(bytes), plain && !wildcard, "{byte} at {at} of {len}");
                     let found = positions(bytes);
                     assert_eq!(found, if wildcard { std::vec![at] } else { Vec::new() });
                 }

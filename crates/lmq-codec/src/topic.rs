@@ -1,7 +1,9 @@
 use core::fmt;
 
 use crate::Violation;
-use crate::text::{FIELD_BYTES_MAX, Found, all_wildcards, has_nul, has_nul_or_wildcard, scan};
+use crate::text::{
+    FIELD_BYTES_MAX, all_wildcards, has_nul, has_nul_or_wildcard, is_common, is_plain, is_plain_without_wildcard,
+};
 
 /// A topic a message is published to: 1 to 65,535 bytes of UTF-8 without U+0000, `+` and `#`.
 ///
@@ -33,15 +35,18 @@ impl<'a> TopicName<'a> {
     /// Checks the bytes of a field of a packet, which are at most 65,535.
     #[inline(always)]
     pub(crate) fn from_field(bytes: &'a [u8]) -> Result<Self, Violation> {
-        if !bytes.is_empty() && scan(bytes) == (Found { plain: true, wildcard: false }) {
+        if !bytes.is_empty() && is_common(bytes) {
             return Ok(Self(bytes));
         }
         Self::from_odd_field(bytes)
     }
 
-    /// A field that is empty, beyond ASCII, or wrong.
+    /// A field that is empty, has rare characters, or is wrong.
     #[inline(never)]
     fn from_odd_field(bytes: &'a [u8]) -> Result<Self, Violation> {
+        if !bytes.is_empty() && is_plain_without_wildcard(bytes) {
+            return Ok(Self(bytes));
+        }
         let text = core::str::from_utf8(bytes).map_err(|_| Violation::NotUtf8)?;
         match Self::new(text) {
             Ok(name) => Ok(name),
@@ -121,13 +126,10 @@ impl<'a> TopicFilter<'a> {
     /// Checks the bytes of a field of a packet, which are at most 65,535.
     #[inline]
     pub(crate) fn from_field(bytes: &'a [u8]) -> Result<Self, Violation> {
-        let checked = match scan(bytes) {
-            Found { plain: true, wildcard: false } if !bytes.is_empty() => return Ok(Self(bytes)),
-            Found { plain: true, .. } if !bytes.is_empty() => check_wildcards(bytes),
-            _ if core::str::from_utf8(bytes).is_err() => return Err(Violation::NotUtf8),
-            _ => check_filter(bytes),
-        };
-        match checked {
+        if !is_plain(bytes) && core::str::from_utf8(bytes).is_err() {
+            return Err(Violation::NotUtf8);
+        }
+        match check_filter(bytes) {
             Ok(()) => Ok(Self(bytes)),
             Err(error) => Err(error.violation()),
         }
@@ -136,10 +138,12 @@ impl<'a> TopicFilter<'a> {
     /// Whether the bytes are a filter that needs no second look: ASCII and not shared.
     #[inline(always)]
     pub(crate) fn is_plain_field(bytes: &[u8]) -> bool {
-        let found = scan(bytes);
-        found.plain
-            && !matches!(bytes, [] | [b'$', ..])
-            && (!found.wildcard || all_wildcards(bytes, |at| wildcard_error(bytes, at).is_none()))
+        // Most wildcards are the last level, and alone there.
+        let levels = match bytes {
+            [levels @ .., b'/', b'+' | b'#'] => levels,
+            _ => bytes,
+        };
+        !bytes.is_empty() && (is_common(levels) || is_plain_odd_field(bytes))
     }
 
     /// The filter in a field that was checked before.
@@ -239,10 +243,19 @@ fn check_filter(bytes: &[u8]) -> Result<(), TopicError> {
 /// [MQTT-4.7.1-1], [MQTT-4.7.1-2] (5.0)
 #[inline]
 fn check_wildcards(bytes: &[u8]) -> Result<(), TopicError> {
-    if all_wildcards(bytes, |at| wildcard_error(bytes, at).is_none()) {
-        return Ok(());
-    }
-    explain_filter(bytes)
+    if has_whole_wildcards(bytes) { Ok(()) } else { explain_filter(bytes) }
+}
+
+/// The same for a filter with rare characters.
+#[inline(never)]
+fn is_plain_odd_field(bytes: &[u8]) -> bool {
+    !matches!(bytes, [] | [b'$', ..]) && is_plain(bytes) && has_whole_wildcards(bytes)
+}
+
+/// Whether every wildcard there is stands where it may.
+#[inline]
+fn has_whole_wildcards(bytes: &[u8]) -> bool {
+    all_wildcards(bytes, |at| wildcard_error(bytes, at).is_none())
 }
 
 #[inline]
@@ -363,3 +376,40 @@ impl fmt::Debug for TopicError {
 }
 
 impl core::error::Error for TopicError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    /// Every text of up to five of these, alone and behind a long level.
+    fn fields() -> impl Iterator<Item = Vec<u8>> {
+        let letters = *b"a,/+#$ \0\x80";
+        (0..=5_u32).flat_map(move |len| {
+            (0..letters.len().pow(len)).flat_map(move |mut number| {
+                let mut tail = Vec::new();
+                for _ in 0..len {
+                    tail.push(letters[number % letters.len()]);
+                    number /= letters.len();
+                }
+                let long = [b"sensors/room-12/", &tail[..]].concat();
+                [tail, long]
+            })
+        })
+    }
+
+    #[test]
+    fn the_short_ways_accept_what_the_rules_accept() {
+        for field in fields() {
+            let text = core::str::from_utf8(&field).ok();
+            let name = text.is_some_and(|text| TopicName::new(text).is_ok());
+            assert_eq!(TopicName::from_field(&field).is_ok(), name, "{field:?}");
+            assert_eq!(TopicName::from_odd_field(&field).is_ok(), name, "{field:?}");
+            let wildcards = field.iter().enumerate().filter(|(_, b)| matches!(b, b'+' | b'#'));
+            let whole = wildcards.map(|(at, _)| wildcard_error(&field, at)).all(|error| error.is_none());
+            let filter = text.is_some() && !field.is_empty() && !field.contains(&0) && whole;
+            assert_eq!(TopicFilter::from_field(&field).is_ok(), filter, "{field:?}");
+            assert_eq!(TopicFilter::is_plain_field(&field), filter && field.first() != Some(&b'$'), "{field:?}");
+        }
+    }
+}

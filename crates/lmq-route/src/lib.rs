@@ -6,6 +6,11 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod compact;
+mod groups;
+mod retained;
 mod subscriptions;
 
+pub use groups::{Fit, Group, SharedGroups};
+pub use retained::{Cursor, Retained};
 pub use subscriptions::Subscriptions;

@@ -1,29 +1,63 @@
 //! From a CONNECT packet to a request that a shard can serve, or the reason why not.
 
 use alloc::sync::Arc;
+use core::time::Duration;
 
+use bytes::Bytes;
 use lmq_auth::Username;
-use lmq_codec::{Connect, Frame, Packet, Version};
+use lmq_codec::{Connect, Frame, MessageProperties, Packet, Version};
 
 pub(super) use crate::handoff::ConnectRequest as Request;
-use crate::{ClientIds, ClientKey, CloseReason, InstanceIndex, Password, Refusal, Settings, random::Random};
+use crate::{
+    ClientIds, ClientKey, CloseReason, InstanceIndex, Password, Refusal, Settings, Will, handoff::Changed,
+    random::Random,
+};
 
-pub(super) fn read(frame: Frame<'_>, settings: &Settings, random: &mut Random) -> Result<Request, CloseReason> {
+/// The version to answer in, as far as the bytes tell it, and why the CONNECT is refused.
+pub(super) type Refused = (Version, CloseReason);
+
+pub(super) fn read(frame: Frame<'_>, settings: &Settings, random: &mut Random) -> Result<Request, Refused> {
     let connect = match Packet::decode(frame, Version::V3_1_1) {
         Ok(Packet::Connect(connect)) => connect,
-        Ok(_) => return Err(CloseReason::NotConnect),
-        Err(error) => return Err(CloseReason::Malformed(error)),
+        Ok(_) => return Err((Version::V3_1_1, CloseReason::NotConnect)),
+        Err(error) => {
+            return Err((error.version().unwrap_or(Version::V3_1_1), CloseReason::Malformed(error)));
+        }
     };
-    if connect.version > Version::V3_1_1 {
-        return Err(CloseReason::Refused(Refusal::ProtocolVersion));
+    accept(&connect, settings, random).map_err(|reason| (connect.version, reason))
+}
+
+fn accept(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Result<Request, CloseReason> {
+    let known = |method: &str| settings.profile.authentication_methods.iter().any(|known| **known == *method);
+    if connect.properties.authentication_method().is_some_and(|method| !known(method)) {
+        return Err(CloseReason::Refused(Refusal::AuthenticationMethod));
     }
-    let instance = instance(&connect, settings)?;
-    let client_id = client_id(&connect, settings, random)?;
+    let instance = instance(connect, settings)?;
+    let client_id = client_id(connect, settings, random)?;
+    let keep_alive_secs = keep_alive_secs(connect.keep_alive, settings);
+    let session_expiry = session_expiry(connect, settings);
+    let asked = connect.properties.session_expiry_interval().unwrap_or(0);
+    let v5 = connect.version.has_properties();
     Ok(Request {
+        changed: Changed {
+            keep_alive: v5 && keep_alive_secs != connect.keep_alive,
+            session_expiry: v5 && session_expiry != asked,
+            client_id: v5 && connect.client_id.is_empty(),
+        },
         client: ClientKey { instance, client_id },
         version: connect.version,
         clean_start: connect.clean_start,
-        keep_alive_secs: keep_alive_secs(connect.keep_alive, settings),
+        session_expiry,
+        keep_alive_secs,
+        // [MQTT-3.3.4-7]: without a value, 65,535.
+        receive_max: connect.properties.receive_maximum().map_or(u16::MAX, |max| max.get()),
+        packet_bytes_max: connect.properties.maximum_packet_size().map_or(u32::MAX, |max| max.get()),
+        topic_alias_max: connect.properties.topic_alias_maximum().unwrap_or(0),
+        response_information: connect.properties.request_response_information().unwrap_or(false),
+        problem_information: connect.properties.request_problem_information().unwrap_or(true),
+        will: will(connect, settings)?,
+        method: connect.properties.authentication_method().map(Into::into),
+        data: connect.properties.authentication_data().map(Bytes::copy_from_slice),
         username: connect.username.map(Into::into),
         password: connect.password.map(Password::new),
     })
@@ -44,8 +78,8 @@ fn instance(connect: &Connect<'_>, settings: &Settings) -> Result<InstanceIndex,
 fn client_id(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Result<Arc<str>, CloseReason> {
     const REFUSED: CloseReason = CloseReason::Refused(Refusal::Identifier);
     if connect.client_id.is_empty() {
-        // [MQTT-3.1.3-6] [MQTT-3.1.3-8]
-        let may = settings.profile.client_id_assigned && connect.clean_start;
+        // [MQTT-3.1.3-6] [MQTT-3.1.3-8]; MQTT 5.0 tells the client its id and lets it stay.
+        let may = settings.profile.client_id_assigned && (connect.clean_start || connect.version.has_properties());
         return if may { Ok(random.client_id()) } else { Err(REFUSED) };
     }
     match settings.profile.client_ids {
@@ -61,4 +95,56 @@ fn keep_alive_secs(asked: u16, settings: &Settings) -> u16 {
     };
     let max = u16::try_from(max.as_secs()).unwrap_or(u16::MAX).max(1);
     if asked == 0 { max } else { asked.min(max) }
+}
+
+fn session_expiry(connect: &Connect<'_>, settings: &Settings) -> u32 {
+    let asked = match connect.version {
+        Version::V5_0 => connect.properties.session_expiry_interval().unwrap_or(0),
+        _ if connect.clean_start => 0,
+        _ => u32::MAX,
+    };
+    settings.profile.session_expiry(asked)
+}
+
+impl crate::Profile {
+    /// The time a session outlives its connection, in seconds, for the time a client asks for.
+    pub(crate) fn session_expiry(&self, asked: u32) -> u32 {
+        let secs = |span: Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
+        let max = self.session_expiry_max.map_or(u32::MAX, secs);
+        if asked == 0 { 0 } else { asked.max(secs(self.session_expiry_min)).min(max) }
+    }
+}
+
+fn will(connect: &Connect<'_>, settings: &Settings) -> Result<Option<Arc<Will>>, CloseReason> {
+    let Some(will) = connect.will.filter(|_| settings.profile.wills) else {
+        return Ok(None);
+    };
+    // [MQTT-3.2.2-13]
+    if will.retain && connect.version.has_properties() && !settings.profile.retained_messages {
+        return Err(CloseReason::Refused(Refusal::RetainNotSupported));
+    }
+    Ok(Some(Arc::new(Will {
+        topic: will.topic.as_str().into(),
+        payload: Bytes::copy_from_slice(will.payload),
+        qos: will.qos,
+        retain: will.retain,
+        properties: MessageProperties::of(&will.properties).unwrap_or_default(),
+        expiry_secs: will.properties.message_expiry_interval(),
+        delay_secs: will.properties.will_delay_interval().unwrap_or(0),
+    })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Profile;
+
+    #[test]
+    fn a_session_stays_as_long_as_asked_within_the_bounds() {
+        let mut profile = Profile::mqtt();
+        assert_eq!([0, 1, u32::MAX].map(|asked| profile.session_expiry(asked)), [0, 1, u32::MAX]);
+        profile.session_expiry_min = Duration::from_secs(600);
+        profile.session_expiry_max = Some(Duration::from_secs(3600));
+        assert_eq!([0, 1, 700, u32::MAX].map(|asked| profile.session_expiry(asked)), [0, 600, 700, 3600]);
+    }
 }

@@ -6,11 +6,11 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec::Vec};
 use core::{fmt, time::Duration};
 
 use bytes::Buf;
-use lmq_codec::{Split, split};
+use lmq_codec::{ReasonCode, Split, Version, split};
 use zeroize::Zeroizing;
 
 use crate::{
-    CloseReason, ConnId, Handoff, Instant, Now, Peer, Refusal, Settings, TlsInfo, random::Random, slab::Slab,
+    CloseReason, ConnId, Handoff, Instant, Now, Peer, Settings, TlsInfo, connack, random::Random, slab::Slab,
     timers::Timers,
 };
 
@@ -68,7 +68,7 @@ struct Handshake {
     /// A part of a CONNECT, or what came behind it.
     received: Zeroizing<Vec<u8>>,
     /// A CONNACK that refuses.
-    answer: Option<[u8; 4]>,
+    answer: Vec<u8>,
     answer_sent: usize,
     phase: Phase,
 }
@@ -128,7 +128,7 @@ impl Front {
         let handshake = Handshake {
             peer: Box::new(peer),
             received: Zeroizing::default(),
-            answer: None,
+            answer: Vec::new(),
             answer_sent: 0,
             phase: Phase::Waiting,
         };
@@ -160,7 +160,7 @@ impl Front {
         };
         // [MQTT-3.1.0-1]: seen from the first byte, before a length is believed.
         if whole.first().is_some_and(|first| first >> 4 != 1) {
-            return self.close(conn, CloseReason::NotConnect);
+            return self.close(conn, Version::V3_1_1, CloseReason::NotConnect);
         }
         match split(whole, self.settings.limits.connect_bytes_max) {
             Ok(Split::Need(_)) => {
@@ -172,9 +172,9 @@ impl Front {
             }
             Ok(Split::Frame { frame, rest }) => match connect::read(frame, &self.settings, &mut self.random) {
                 Ok(request) => self.leave(conn, request, rest.to_vec()),
-                Err(reason) => self.close(conn, reason),
+                Err((version, reason)) => self.close(conn, version, reason),
             },
-            Err(error) => self.close(conn, CloseReason::Malformed(error)),
+            Err(error) => self.close(conn, Version::V3_1_1, CloseReason::Malformed(error)),
         }
     }
 
@@ -195,7 +195,7 @@ impl Front {
         self.now = self.now.max(now.monotonic);
         while let Some((_, key)) = self.timers.pop_due(self.now) {
             if self.handshakes.get(key).is_some_and(|handshake| matches!(handshake.phase, Phase::Waiting)) {
-                let _ = self.close(ConnId(key), CloseReason::ConnectTimeout);
+                let _ = self.close(ConnId(key), Version::V3_1_1, CloseReason::ConnectTimeout);
             }
         }
     }
@@ -205,7 +205,7 @@ impl Front {
         self.draining = true;
         for slot in 0..self.handshakes.slots() {
             if let Some(key) = self.handshakes.key(slot) {
-                let _ = self.close(ConnId(key), CloseReason::Draining);
+                let _ = self.close(ConnId(key), Version::V3_1_1, CloseReason::Draining);
             }
         }
     }
@@ -219,7 +219,7 @@ impl Front {
                     None => continue,
                 },
                 Pending::Transmit(conn) => FrontOutput::Transmit(conn),
-                Pending::Close(conn, reason) => FrontOutput::Close { conn, linger: self.linger(&reason), reason },
+                Pending::Close(conn, reason) => FrontOutput::Close { conn, linger: self.linger(conn), reason },
             });
         }
     }
@@ -255,14 +255,15 @@ impl Front {
     }
 
     /// Only a peer that gets an answer is given time to read it.
-    fn linger(&self, reason: &CloseReason) -> Duration {
-        if connack_code(reason).is_some() { self.settings.limits.linger } else { Duration::ZERO }
+    fn linger(&self, conn: ConnId) -> Duration {
+        let answered = self.handshakes.get(conn.0).is_some_and(|handshake| !handshake.answer.is_empty());
+        if answered { self.settings.limits.linger } else { Duration::ZERO }
     }
 
     fn close_oldest(&mut self) {
         while let Some((_, key)) = self.timers.pop_due(Instant::FAR_FUTURE) {
             if self.handshakes.get(key).is_some_and(|handshake| matches!(handshake.phase, Phase::Waiting)) {
-                let _ = self.close(ConnId(key), CloseReason::ConnectTimeout);
+                let _ = self.close(ConnId(key), Version::V3_1_1, CloseReason::ConnectTimeout);
                 return;
             }
         }
@@ -282,7 +283,7 @@ impl Front {
         Some(Box::new(Handoff { conn, shard, peer, request, leftover }))
     }
 
-    fn close(&mut self, conn: ConnId, reason: CloseReason) -> Flow {
+    fn close(&mut self, conn: ConnId, version: Version, reason: CloseReason) -> Flow {
         let Some(handshake) = self.handshakes.get_mut(conn.0) else {
             return Flow::Closed;
         };
@@ -290,8 +291,8 @@ impl Front {
             return Flow::Closed;
         }
         handshake.phase = Phase::Closing;
-        if let Some(code) = connack_code(&reason) {
-            handshake.answer = Some([0x20, 2, 0, code]);
+        handshake.answer = refusal(version, &reason).unwrap_or_default();
+        if !handshake.answer.is_empty() {
             self.outputs.push_back(Pending::Transmit(conn));
         }
         self.outputs.push_back(Pending::Close(conn, reason));
@@ -306,11 +307,16 @@ impl fmt::Debug for Front {
     }
 }
 
-/// Only a CONNECT that could be read is answered; anything else is closed in silence [MQTT-3.1.4-1].
-fn connack_code(reason: &CloseReason) -> Option<u8> {
+/// Before MQTT 5.0 only a CONNECT that could be read is answered; anything else is closed in silence [MQTT-3.1.4-1].
+fn refusal(version: Version, reason: &CloseReason) -> Option<Vec<u8>> {
     match reason {
-        CloseReason::Refused(refusal) => Some(Refusal::return_code(*refusal)),
-        CloseReason::Malformed(error) => error.connack_code(),
+        CloseReason::Refused(refusal) => Some(connack::refusal(version, *refusal)),
+        CloseReason::Malformed(error) if version.has_properties() => {
+            Some(connack::failure(version, ReasonCode::from(error)))
+        }
+        CloseReason::Malformed(error) => {
+            ReasonCode::from_connack_code(error.connack_code()?).map(|code| connack::failure(version, code))
+        }
         _ => None,
     }
 }
@@ -324,7 +330,7 @@ impl Buf for FrontOutgoing<'_> {
 
     fn chunk(&self) -> &[u8] {
         let Some(handshake) = &self.0 else { return &[] };
-        handshake.answer.as_ref().map_or(&[], |answer| &answer[handshake.answer_sent..])
+        &handshake.answer[handshake.answer_sent..]
     }
 
     fn advance(&mut self, count: usize) {

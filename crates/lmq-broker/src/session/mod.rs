@@ -5,15 +5,15 @@ mod queue;
 mod stored;
 mod window;
 
-use alloc::{boxed::Box, collections::BTreeMap};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
 
 pub(crate) use inbound::{Inbound, InboundStage};
 use lmq_codec::QoS;
-pub(crate) use queue::MemoryQueue;
+pub(crate) use queue::{MemoryQueue, Waiting};
 pub(crate) use stored::StoredQueue;
 pub(crate) use window::{Inflight, Stage, Window};
 
-use crate::{ClientKey, DropReason, slab::Key};
+use crate::{ClientKey, DropReason, Instant, Subscription, Will, slab::Key};
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -22,8 +22,19 @@ pub(crate) struct Session {
     pub(crate) conn: Option<Key>,
     /// Present in a session that outlives its connection.
     pub(crate) stored: Option<Box<StoredQueue>>,
-    /// The filters as they stand in the index, with the granted QoS.
-    pub(crate) subscriptions: BTreeMap<Box<str>, QoS>,
+    /// Seconds it outlives its connection; 0: not at all, `u32::MAX`: for ever.
+    pub(crate) expiry: u32,
+    /// When it ends, while no connection serves it.
+    pub(crate) ends_at: Option<Instant>,
+    /// The store has a record of it.
+    pub(crate) recorded: bool,
+    pub(crate) will: Option<Arc<Will>>,
+    /// The store was told of a will when the session was opened last.
+    pub(crate) had_will: bool,
+    /// When the will is published, while no connection serves the session.
+    pub(crate) will_at: Option<Instant>,
+    /// The filters as they stand in the index, with what was granted.
+    pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
     pub(crate) window: Window,
     pub(crate) queue: MemoryQueue,
     pub(crate) inbound: Inbound,
@@ -41,6 +52,12 @@ impl Session {
             client,
             conn: None,
             stored: persistent.then(Box::default),
+            expiry: 0,
+            ends_at: None,
+            recorded: persistent,
+            will: None,
+            had_will: false,
+            will_at: None,
             subscriptions: BTreeMap::new(),
             window: Window::default(),
             queue: MemoryQueue::default(),

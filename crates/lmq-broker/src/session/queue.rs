@@ -2,9 +2,10 @@
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 
-use lmq_codec::QoS;
+use crate::{DeliveryOptions, Limits, Message};
 
-use crate::{Limits, Message};
+/// A message, and how its session gets it.
+pub(crate) type Waiting = (Arc<Message>, DeliveryOptions);
 
 /// Two lines: QoS 0, where the oldest gives way, and QoS 1 and 2, where the newest does. Both share the session's limits.
 ///
@@ -14,20 +15,20 @@ pub(crate) struct MemoryQueue(Option<Box<Lines>>);
 
 #[derive(Debug, Default)]
 struct Lines {
-    at_most_once: VecDeque<Arc<Message>>,
-    confirmed: VecDeque<(Arc<Message>, QoS)>,
+    at_most_once: VecDeque<Waiting>,
+    confirmed: VecDeque<Waiting>,
     bytes: usize,
 }
 
 impl MemoryQueue {
     /// Puts a QoS 0 message in; says how many older ones had to go.
-    pub(crate) fn push_at_most_once(&mut self, message: Arc<Message>, limits: &Limits) -> u32 {
+    pub(crate) fn push_at_most_once(&mut self, waiting: Waiting, limits: &Limits) -> u32 {
         let lines = self.0.get_or_insert_default();
-        lines.bytes += message.weight();
-        lines.at_most_once.push_back(message);
+        lines.bytes += waiting.0.weight();
+        lines.at_most_once.push_back(waiting);
         let mut dropped = 0;
         while lines.over(limits) {
-            let Some(oldest) = lines.at_most_once.pop_front() else { break };
+            let Some((oldest, _)) = lines.at_most_once.pop_front() else { break };
             lines.bytes -= oldest.weight();
             dropped += 1;
         }
@@ -35,33 +36,33 @@ impl MemoryQueue {
     }
 
     /// Puts a QoS 1 or 2 message in, if there is room once QoS 0 has given way; says how many messages were lost.
-    pub(crate) fn push_confirmed(&mut self, message: Arc<Message>, qos: QoS, limits: &Limits) -> u32 {
+    pub(crate) fn push_confirmed(&mut self, waiting: Waiting, limits: &Limits) -> u32 {
         let lines = self.0.get_or_insert_default();
-        lines.bytes += message.weight();
-        lines.confirmed.push_back((message, qos));
+        lines.bytes += waiting.0.weight();
+        lines.confirmed.push_back(waiting);
         let mut dropped = 0;
         while lines.over(limits) {
             let oldest = lines.at_most_once.pop_front();
-            let given_up = oldest.or_else(|| lines.confirmed.pop_back().map(|(message, _)| message));
-            let Some(message) = given_up else { break };
+            let given_up = oldest.or_else(|| lines.confirmed.pop_back());
+            let Some((message, _)) = given_up else { break };
             lines.bytes -= message.weight();
             dropped += 1;
         }
         dropped
     }
 
-    pub(crate) fn pop_at_most_once(&mut self) -> Option<Arc<Message>> {
+    pub(crate) fn pop_at_most_once(&mut self) -> Option<Waiting> {
         let lines = self.0.as_mut()?;
-        let message = lines.at_most_once.pop_front()?;
-        lines.bytes -= message.weight();
-        Some(message)
+        let waiting = lines.at_most_once.pop_front()?;
+        lines.bytes -= waiting.0.weight();
+        Some(waiting)
     }
 
-    pub(crate) fn pop_confirmed(&mut self) -> Option<(Arc<Message>, QoS)> {
+    pub(crate) fn pop_confirmed(&mut self) -> Option<Waiting> {
         let lines = self.0.as_mut()?;
-        let (message, qos) = lines.confirmed.pop_front()?;
-        lines.bytes -= message.weight();
-        Some((message, qos))
+        let waiting = lines.confirmed.pop_front()?;
+        lines.bytes -= waiting.0.weight();
+        Some(waiting)
     }
 
     #[inline]
@@ -99,18 +100,11 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::{InstanceIndex, MessageId};
+    use crate::MessageId;
 
-    fn message(payload: &'static str) -> Arc<Message> {
-        Arc::new(Message {
-            id: MessageId(0),
-            instance: InstanceIndex(0),
-            topic: "t".into(),
-            payload: Bytes::from_static(payload.as_bytes()),
-            qos: QoS::AtLeastOnce,
-            publisher_persistent: false,
-            publisher: "p".into(),
-        })
+    fn message(payload: &'static str) -> Waiting {
+        let message = Message::new(MessageId(0), "t", Bytes::from_static(payload.as_bytes()));
+        (Arc::new(message), DeliveryOptions::default())
     }
 
     #[test]
@@ -118,9 +112,9 @@ mod tests {
         let limits = Limits { queue_messages_max: 2, ..Limits::default() };
         let mut queue = MemoryQueue::default();
         assert_eq!(["a", "b", "c"].map(|m| queue.push_at_most_once(message(m), &limits)), [0, 0, 1]);
-        assert_eq!(queue.push_confirmed(message("d"), QoS::AtLeastOnce, &limits), 1);
-        assert_eq!(queue.push_confirmed(message("e"), QoS::AtLeastOnce, &limits), 1);
-        assert_eq!(queue.push_confirmed(message("f"), QoS::AtLeastOnce, &limits), 1);
+        assert_eq!(queue.push_confirmed(message("d"), &limits), 1);
+        assert_eq!(queue.push_confirmed(message("e"), &limits), 1);
+        assert_eq!(queue.push_confirmed(message("f"), &limits), 1);
         assert!(queue.pop_at_most_once().is_none());
         let left = core::iter::from_fn(|| queue.pop_confirmed()).map(|(m, _)| m.payload.clone());
         assert_eq!(left.collect::<alloc::vec::Vec<_>>(), ["d", "e"]);

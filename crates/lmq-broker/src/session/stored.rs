@@ -141,19 +141,11 @@ mod tests {
     use lmq_codec::QoS;
 
     use super::*;
-    use crate::{InstanceIndex, Message, MessageId};
+    use crate::{DeliveryOptions, Message, MessageId};
 
     fn stored(seq: u64) -> StoredMessage {
-        let message = Message {
-            id: MessageId(seq.into()),
-            instance: InstanceIndex(0),
-            topic: "t".into(),
-            payload: Bytes::new(),
-            qos: QoS::AtLeastOnce,
-            publisher_persistent: false,
-            publisher: "p".into(),
-        };
-        StoredMessage { seq, qos: QoS::AtLeastOnce, message: Arc::new(message) }
+        let message = Arc::new(Message::new(MessageId(seq.into()), "t", Bytes::new()));
+        StoredMessage { seq, options: DeliveryOptions::new(QoS::AtLeastOnce), message }
     }
 
     fn append(queue: &mut StoredQueue, count: u64) {

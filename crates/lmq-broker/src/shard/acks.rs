@@ -1,6 +1,8 @@
 //! Acknowledgements, in both directions.
 
-use lmq_codec::{Ack, PacketId};
+use alloc::vec::Vec;
+
+use lmq_codec::{Ack, Packet, PacketId, ReasonCode};
 
 use super::{
     Shard,
@@ -16,6 +18,7 @@ use crate::{
 };
 
 impl Shard {
+    /// PUBACK, whatever its reason code: the message is not sent again [MQTT-4.3.2-3].
     pub(super) fn on_puback(&mut self, conn: Key, id: PacketId) {
         let Some(key) = self.session_of(conn) else {
             return;
@@ -30,11 +33,12 @@ impl Shard {
             let op = StoreOp::Remove { client: session.client.clone(), seqs: alloc::vec![seq] };
             self.ask_store(op, Question::Unattended);
         }
+        self.one_finished(conn);
         self.pump_if_waiting(key);
     }
 
     /// PUBREC: the message is the client's now [MQTT-4.3.3-1]. What is stored is released durably before PUBREL leaves.
-    pub(super) fn on_pubrec(&mut self, conn: Key, id: PacketId) {
+    pub(super) fn on_pubrec(&mut self, conn: Key, id: PacketId, reason: ReasonCode) {
         let Some(key) = self.session_of(conn) else {
             return;
         };
@@ -42,9 +46,14 @@ impl Shard {
             return;
         };
         match session.window.stage(id) {
+            Some(Stage::AwaitPubRec) if reason.is_failure() => {
+                return self.end_exchange(conn, key, id, Stage::AwaitPubRec);
+            }
             Some(Stage::AwaitPubRec) => {}
-            // An id we have forgotten, or released already: the client must be let go of it.
-            None | Some(Stage::AwaitPubComp) => return self.write_pubrel(conn, id),
+            _ if reason.is_failure() => return,
+            // Released already: the client must be let go of the id.
+            Some(Stage::AwaitPubComp) => return self.write_pubrel(conn, id, ReasonCode::Success),
+            None => return self.write_pubrel(conn, id, ReasonCode::PacketIdentifierNotFound),
             Some(Stage::AwaitPubAck | Stage::Saving | Stage::Releasing) => return,
         }
         let stored = session.window.advance(id, Stage::AwaitPubRec, Stage::Releasing).and_then(|entry| entry.seq);
@@ -56,7 +65,7 @@ impl Shard {
             }
             None => {
                 session.window.advance(id, Stage::Releasing, Stage::AwaitPubComp);
-                self.write_pubrel(conn, id);
+                self.write_pubrel(conn, id, ReasonCode::Success);
             }
         }
     }
@@ -71,7 +80,7 @@ impl Shard {
         if !ok {
             self.close(conn, CloseReason::EffectFailed);
         } else if session.window.advance(id, Stage::Releasing, Stage::AwaitPubComp).is_some() {
-            self.write_pubrel(conn, id);
+            self.write_pubrel(conn, id, ReasonCode::Success);
         }
     }
 
@@ -79,17 +88,30 @@ impl Shard {
         let Some(key) = self.session_of(conn) else {
             return;
         };
+        self.end_exchange(conn, key, id, Stage::AwaitPubComp);
+    }
+
+    /// A QoS 2 exchange is over: with PUBCOMP, or with a PUBREC that says why not [MQTT-4.3.3-4].
+    fn end_exchange(&mut self, conn: Key, key: Key, id: PacketId, stage: Stage) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        let Some(finished) = session.window.finish(id, Stage::AwaitPubComp) else {
+        let Some(finished) = session.window.finish(id, stage) else {
             return;
         };
         if finished.seq.is_some() {
             let op = StoreOp::SetInflight { client: session.client.clone(), packet_id: id, state: None };
             self.ask_store(op, Question::Unattended);
         }
+        self.one_finished(conn);
         self.pump_if_waiting(key);
+    }
+
+    /// The client takes one more message [MQTT-3.3.4-9].
+    fn one_finished(&mut self, conn: Key) {
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.sent_open = state.sent_open.saturating_sub(1);
+        }
     }
 
     /// PUBREL: the id is free for the next message, and PUBCOMP follows whether or not it was known [MQTT-4.3.3-2].
@@ -104,15 +126,16 @@ impl Shard {
         if matches!(session.inbound.stage(id), Some(InboundStage::Pending(_))) {
             return;
         }
-        session.inbound.remove(id);
+        let known = session.inbound.remove(id).is_some() || session.inbound_unknown;
+        let reason = if known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
         let stored = session.stores(lmq_codec::QoS::ExactlyOnce, self.settings.profile.stored_qos_max);
         // An unknown id is released as well: an earlier try may have failed.
         if !stored {
-            self.reply(conn, Answer::PubComp(id));
+            self.reply(conn, Answer::PubComp(id, reason));
             return;
         }
         let client = session.client.clone();
-        let Some(reply) = self.wait_reply(conn, Answer::PubComp(id)) else {
+        let Some(reply) = self.wait_reply(conn, Answer::PubComp(id, reason)) else {
             return;
         };
         let op = self.ops.insert(Op::waited_by(Waiter::Reply { conn, reply }));
@@ -148,16 +171,67 @@ impl Shard {
 
     pub(super) fn write_answer(&mut self, conn: Key, answer: Answer) {
         match answer {
-            Answer::PubAck(id) => self.write(conn, &Ack::puback(id)),
-            Answer::PubRec(id) => self.write(conn, &Ack::pubrec(id)),
-            Answer::PubComp(id) => self.write(conn, &Ack::pubcomp(id)),
-            Answer::UnsubAck(id) => self.write_unsuback(conn, id),
+            Answer::PubAck(id, reason) => {
+                self.one_answered(conn);
+                self.write_ack(conn, Ack::puback(id), reason, Packet::PubAck);
+            }
+            Answer::PubRec(id, reason) => {
+                if reason.is_failure() {
+                    self.one_answered(conn);
+                }
+                self.write_ack(conn, Ack::pubrec(id), reason, Packet::PubRec);
+            }
+            Answer::PubComp(id, reason) => {
+                self.one_answered(conn);
+                self.write_ack(conn, Ack::pubcomp(id), reason, Packet::PubComp);
+            }
+            Answer::UnsubAck(id, codes) => self.write_unsuback(conn, id, &codes),
             Answer::SubAck(id, codes) => self.write_suback(conn, id, &codes),
         }
     }
 
-    pub(super) fn write_pubrel(&mut self, conn: Key, id: PacketId) {
-        self.write(conn, &Ack::pubrel(id));
+    /// The client may send one more message.
+    fn one_answered(&mut self, conn: Key) {
+        if let Some(v5) = self.conns.get_mut(conn).and_then(|state| state.v5.as_mut()) {
+            v5.received_open = v5.received_open.saturating_sub(1);
+        }
+    }
+
+    /// Four bytes, unless MQTT 5.0 has something to say.
+    #[inline]
+    fn write_ack(
+        &mut self,
+        conn: Key,
+        short: [u8; 4],
+        reason: ReasonCode,
+        packet: impl FnOnce(Ack<'static>) -> Packet<'static>,
+    ) {
+        let tells = reason != ReasonCode::Success && self.conns.get(conn).is_some_and(|state| state.v5.is_some());
+        if !tells {
+            return self.write(conn, &short);
+        }
+        let [_, _, high, low] = short;
+        if let Some(id) = PacketId::new(u16::from_be_bytes([high, low])) {
+            self.write_packet(conn, &packet(Ack { reason, ..Ack::new(id) }));
+        }
+    }
+
+    pub(super) fn write_pubrel(&mut self, conn: Key, id: PacketId, reason: ReasonCode) {
+        self.write_ack(conn, Ack::pubrel(id), reason, Packet::PubRel);
+    }
+
+    /// Writes a packet in the version of the connection, unless it is larger than its client takes.
+    pub(super) fn write_packet(&mut self, conn: Key, packet: &Packet<'_>) {
+        let Some(state) = self.conns.get(conn) else { return };
+        let Ok(encoder) = packet.encoder(state.version) else {
+            debug_assert!(false, "{packet:?} in {}", state.version);
+            return;
+        };
+        if encoder.encoded_len() <= state.packet_bytes_max() {
+            let mut bytes = Vec::with_capacity(encoder.encoded_len());
+            encoder.write(&mut bytes);
+            self.write(conn, &bytes);
+        }
     }
 
     #[inline]

@@ -7,8 +7,8 @@ use lmq_id::P2pTopic;
 
 use super::{
     Shard,
-    deliver::Fan,
     effects::{Op, Question, Waiter},
+    fan::Fan,
     publish::Origin,
 };
 use crate::{Message, Now, Output, SourceId, slab::Key};
@@ -57,7 +57,7 @@ impl Shard {
             self.match_client(&origin, target.as_str(), message.qos);
             return self.fan_out(&origin, &mut fan, 0, None);
         }
-        let shards = self.match_topic(message.instance, TopicName::new(&message.topic).ok()?);
+        let shards = self.match_topic(message.instance, TopicName::new(&message.topic).ok()?, None);
         self.fan_out(&origin, &mut fan, shards, None)
     }
 

@@ -1,77 +1,57 @@
 //! From the handoff of a connection to its CONNACK.
 
-use alloc::boxed::Box;
-
 use hashbrown::hash_table::Entry;
-use lmq_codec::{PacketId, Version};
+use lmq_codec::{PacketId, ReasonCode};
 use lmq_model::status::{ChannelId, EventType};
 
-use super::{Shard, ShardPhase, effects::Question, question};
+use super::{Shard, ShardPhase, effects::Question};
 use crate::{
-    AuthRequest, ClientKey, CloseReason, ConnId, Done, Failed, Handoff, InstanceIndex, Now, Output, Refusal, StoreOp,
-    StoredInflight, StoredSession, Ticket, Verdict,
+    AuthRequest, AuthStage, ClientKey, CloseReason, ConnId, Done, Failed, Handoff, InstanceIndex, Now, Refusal,
+    StoreOp, StoredInflight, StoredSession,
     conn::{Conn, PauseCause, Phase},
+    connack,
     replies::Answer,
     session::{Inbound, InboundStage, Session, Stage},
     slab::Key,
 };
 
 impl Shard {
-    /// Takes a connection over from a front. Do not read from it before [`Output::Resume`].
+    /// Takes a connection over from a front. Do not read from it before [`Output::Resume`](crate::Output::Resume).
     pub fn adopt(&mut self, now: Now, handoff: Handoff) -> ConnId {
         self.advance_clock(now);
         let Handoff { peer, mut request, leftover, .. } = handoff;
-        let addr = peer.addr;
         let auth = AuthRequest {
             client: request.client.clone(),
+            stage: AuthStage::Connect,
             username: request.username.take(),
             password: request.password.take(),
-            peer: *peer,
+            method: request.method.clone(),
+            data: request.data.take(),
+            peer: (*peer).clone(),
         };
         let channel = ChannelId::new(u128::from_be_bytes(self.random.bytes16()));
-        let full = self.conns.len() >= self.settings.limits.connections_max as usize;
-        let conn = self.conns.insert(Conn::new(request, addr, leftover, channel, self.now.monotonic));
+        let limits = &self.settings.limits;
+        let full = self.conns.len() >= limits.connections_max as usize;
+        let state = Conn::new(request, *peer, leftover, channel, limits.topic_alias_out_max, self.now.monotonic);
+        let conn = self.conns.insert(state);
         if full || self.phase != ShardPhase::Serving {
             self.refuse(conn, Refusal::Unavailable);
         } else {
-            let ticket = self.ask(Question::Verdict { conn });
-            self.outputs.push_back(Output::Authenticate { ticket, request: Box::new(auth) });
+            self.ask_who(conn, auth);
         }
         ConnId(conn)
     }
 
-    /// The answer to [`Output::Authenticate`].
-    pub fn handle_verdict(&mut self, now: Now, ticket: Ticket, verdict: Verdict) {
-        self.advance_clock(now);
-        let key = question(ticket);
-        let Some(Question::Verdict { conn }) = self.questions.get(key) else {
-            return;
-        };
-        let conn = *conn;
-        self.questions.remove(key);
-        if self.conns.get(conn).is_none_or(|state| state.phase != Phase::Verdict) {
-            return;
-        }
-        match verdict {
-            Verdict::Deny(refusal) => self.refuse(conn, refusal),
-            Verdict::Allow(grant) => {
-                if let Some(state) = self.conns.get_mut(conn) {
-                    state.permissions = Some(grant.permissions);
-                }
-                self.enter(conn);
-            }
-        }
-    }
-
     /// Binds a connection to its session; a clean one of a client without stored session needs no effect.
-    fn enter(&mut self, conn: Key) {
+    pub(super) fn enter(&mut self, conn: Key) {
         let Some(state) = self.conns.get_mut(conn) else {
             return;
         };
-        let Some((client, clean)) = state.request.as_ref().map(|request| (request.client.clone(), request.clean_start))
-        else {
+        let Some(request) = &state.request else {
             return;
         };
+        let (client, clean, expiry_secs) = (request.client.clone(), request.clean_start, request.session_expiry);
+        let will = request.will.clone();
         state.phase = Phase::Opening;
         // [MQTT-3.1.4-2]
         if let Some(old) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|session| session.conn) {
@@ -83,18 +63,23 @@ impl Shard {
             self.refuse(conn, Refusal::Unavailable);
             return;
         }
-        let (session, op) = match (existing, clean) {
-            (None, true) => (self.add_session(client, false), None),
-            (Some(old), true) => {
+        let (stays, recorded) = (expiry_secs > 0, expiry_secs > 0 || will.is_some());
+        let open = |client| recorded.then(|| StoreOp::OpenSession { client, clean, expiry_secs, will: will.clone() });
+        // [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
+        let (session, op) = match existing {
+            Some(old) if clean => {
+                self.publish_will(old);
                 self.remove_session(old);
-                (self.add_session(client.clone(), false), Some(StoreOp::DropSession { client }))
+                let op = open(client.clone()).unwrap_or_else(|| StoreOp::DropSession { client: client.clone() });
+                (self.add_session(client, stays), Some(op))
             }
-            (None, false) => {
-                (self.add_session(client.clone(), true), Some(StoreOp::OpenSession { client, clean: false }))
-            }
-            (Some(old), false) => (old, Some(StoreOp::OpenSession { client, clean: false })),
+            Some(old) => (old, Some(StoreOp::OpenSession { client, clean, expiry_secs, will })),
+            None => (self.add_session(client.clone(), stays), open(client)),
         };
         self.bind(conn, session);
+        if let Some(session) = self.sessions.get_mut(session) {
+            session.recorded |= recorded;
+        }
         match op {
             Some(op) => {
                 self.ask_store(op, Question::Open { conn, session });
@@ -177,8 +162,8 @@ impl Shard {
         if let Some(queue) = &mut session.stored {
             queue.load(stored.first_seq, stored.next_seq);
         }
-        for (filter, qos) in &stored.subscriptions {
-            self.add_subscription(key, filter.clone(), *qos, None);
+        for (filter, granted) in &stored.subscriptions {
+            self.add_subscription(key, filter.clone(), *granted, None);
         }
     }
 
@@ -187,14 +172,19 @@ impl Shard {
             return;
         };
         state.phase = Phase::Live;
-        state.request = None;
+        let Some(request) = state.request.take() else {
+            return;
+        };
         state.seen_at = self.now.monotonic;
         // The pause of the handshake ends with this drain, however long the answers took.
         state.paused = Some((PauseCause::Handshake, self.now.monotonic));
         self.stats.connects_accepted += 1;
-        // [MQTT-3.2.2-2] [MQTT-3.2.2-3]: bit 0 says that we have kept the session; MQTT 3.1 has no such bit.
-        let present = present && state.version > Version::V3_1;
-        self.write(conn, &[0x20, 2, u8::from(present), 0]);
+        if let Some(session) = self.sessions.get_mut(session) {
+            // A will of an earlier connection that waited is not published any more [MQTT-3.1.3-9].
+            (session.will, session.will_at, session.ends_at) = (request.will.clone(), None, None);
+            (session.had_will, session.expiry) = (request.will.is_some(), request.session_expiry);
+        }
+        self.write_welcome(conn, &request, present);
         self.report(conn, EventType::Connect);
         self.watch(conn);
         self.resumable.push_back(conn);
@@ -214,17 +204,18 @@ impl Shard {
             queue.attach(&session.window);
         }
         for id in released {
-            self.write_pubrel(conn, id);
+            self.write_pubrel(conn, id, ReasonCode::Success);
         }
         self.pump(key);
     }
 
     pub(super) fn refuse(&mut self, conn: Key, refusal: Refusal) {
-        if self.conns.get(conn).is_none_or(|state| state.phase == Phase::Closing) {
+        let Some(state) = self.conns.get(conn).filter(|state| state.phase != Phase::Closing) else {
             return;
-        }
+        };
+        let connack = connack::refusal(state.version, refusal);
         self.stats.connects_refused[usize::from(refusal.return_code()) - 1] += 1;
-        self.write(conn, &[0x20, 2, 0, refusal.return_code()]);
+        self.write(conn, &connack);
         self.close(conn, CloseReason::Refused(refusal));
     }
 

@@ -1,102 +1,47 @@
 //! From a message to the bytes in an outbox, or to a queue where there is no room.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::sync::Arc;
 
-use bytes::Bytes;
-use lmq_codec::{Delivery, PacketId, Properties, Publish, QoS, Template, TopicName, Version};
+use lmq_codec::{Delivery, PacketId, QoS, SubscriptionId};
 
-use super::{
-    Shard,
-    publish::{Arrival, Origin},
+use super::{Shard, fan::Fan, publish::Origin};
+use crate::{
+    ConnId, DeliveryOptions, DropReason, Message, Output,
+    conn::Conn,
+    session::{Stage, Waiting},
+    slab::Key,
 };
-use crate::{ConnId, DropReason, Message, Output, conn::Conn, outbox::BlockPool, session::Stage, slab::Key};
 
-/// A message on its way to any number of receivers: what they share is made at most once.
-pub(super) struct Fan<'a> {
-    pub(super) topic: TopicName<'a>,
+/// How one session gets one message, borrowed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terms<'a> {
     pub(super) qos: QoS,
-    payload: &'a [u8],
-    /// A handle of the payload, where it is large enough to be shared.
-    shared: Option<Bytes>,
-    pub(super) message: Option<Arc<Message>>,
-    /// The shapes already encoded: QoS 0, and QoS 1 or 2.
-    encoded: [Option<Template>; 2],
+    pub(super) retain: bool,
+    pub(super) subscription_ids: &'a [SubscriptionId],
 }
 
-/// The frames of the message that is being sent: buffers that are used again.
-#[derive(Debug, Default)]
-pub(super) struct Frames([Vec<u8>; 2]);
-
-impl<'a> Fan<'a> {
-    pub(super) fn new(arrival: Arrival<'a>, shared_bytes_min: u32) -> Self {
-        let Arrival { topic, payload, qos } = arrival;
-        let shared = payload.len() >= shared_bytes_min as usize;
-        Self {
-            topic,
-            qos,
-            payload,
-            shared: shared.then(|| Bytes::copy_from_slice(payload)),
-            message: None,
-            encoded: [None; 2],
-        }
+impl Terms<'_> {
+    pub(super) fn to_options(self) -> DeliveryOptions {
+        let Self { qos, retain, subscription_ids } = self;
+        DeliveryOptions { qos, retain, subscription_ids: subscription_ids.into() }
     }
+}
 
-    /// `None` if the topic is no topic name: impossible for a message of ours.
-    pub(super) fn of_message(message: &'a Arc<Message>, shared_bytes_min: u32) -> Option<Self> {
-        let shared = message.payload.len() >= shared_bytes_min as usize;
-        Some(Self {
-            topic: TopicName::new(&message.topic).ok()?,
-            qos: message.qos,
-            payload: &message.payload,
-            shared: shared.then(|| message.payload.clone()),
-            message: Some(message.clone()),
-            encoded: [None; 2],
-        })
+impl DeliveryOptions {
+    pub(super) fn terms(&self) -> Terms<'_> {
+        Terms { qos: self.qos, retain: self.retain, subscription_ids: self.subscription_ids.as_slice() }
     }
+}
 
-    pub(super) fn payload(&self) -> Bytes {
-        self.shared.clone().unwrap_or_else(|| Bytes::copy_from_slice(self.payload))
-    }
-
-    /// Appends the PUBLISH for one receiver to its outbox. False if it cannot be encoded, which the size of the message it came in
-    /// rules out.
-    #[inline]
-    fn write(&mut self, frames: &mut Frames, pool: &mut BlockPool, conn: &mut Conn, delivery: Delivery) -> bool {
-        let shape = usize::from(delivery.qos() != QoS::AtMostOnce);
-        let frame = &mut frames.0[shape];
-        let template = match self.encoded[shape] {
-            Some(template) => template,
-            None => {
-                let Some(template) = self.encode(frame, delivery) else {
-                    return false;
-                };
-                self.encoded[shape] = Some(template);
-                template
-            }
-        };
-        template.patch(frame, delivery);
-        conn.outbox.push(pool, frame);
-        if let Some(payload) = &self.shared {
-            conn.outbox.push_shared(payload.clone());
-        }
-        true
-    }
-
-    fn encode(&self, frame: &mut Vec<u8>, delivery: Delivery) -> Option<Template> {
-        let publish = Publish {
-            delivery,
-            retain: false,
-            topic: Some(self.topic),
-            properties: Properties::EMPTY,
-            payload: self.payload,
-        };
-        frame.clear();
-        let template = match self.shared {
-            Some(_) => Template::write_head(&publish, Version::V3_1_1, frame),
-            None => Template::write(&publish, Version::V3_1_1, frame),
-        };
-        template.ok()
-    }
+/// What became of a message that was to leave at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sent {
+    /// It is in the outbox, or the session is gone.
+    Done,
+    /// There is no room, or something waits already.
+    Later,
+    /// The client will never take it.
+    Never(DropReason),
 }
 
 pub(super) fn delivery(qos: QoS, id: PacketId, dup: bool) -> Delivery {
@@ -110,63 +55,91 @@ pub(super) fn delivery(qos: QoS, id: PacketId, dup: bool) -> Delivery {
 impl Shard {
     /// Sends to a session that is served from memory, or queues there.
     #[inline]
-    pub(super) fn deliver(&mut self, slot: u32, qos: QoS, fan: &mut Fan<'_>, origin: &Origin) {
-        if !self.send_now(slot, qos, fan) {
-            let message = self.message(origin, fan);
-            self.enqueue(slot, qos, message);
+    pub(super) fn deliver(&mut self, slot: u32, terms: Terms<'_>, fan: &mut Fan<'_>, origin: &Origin) {
+        match self.send_now(slot, terms, fan) {
+            Sent::Done => {}
+            Sent::Later => {
+                let message = self.message(origin, fan);
+                self.enqueue(slot, (message, terms.to_options()));
+            }
+            Sent::Never(reason) => self.never(slot, reason),
         }
     }
 
     /// The same for a message that is already in its long-lived form.
-    pub(super) fn deliver_message(&mut self, session: Key, qos: QoS, message: &Arc<Message>) {
+    pub(super) fn deliver_message(&mut self, session: Key, options: DeliveryOptions, message: &Arc<Message>) {
         if self.sessions.get(session).is_none() {
             return;
         }
         let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min) else {
             return;
         };
-        if !self.send_now(session.slot, qos, &mut fan) {
-            self.enqueue(session.slot, qos, message.clone());
+        match self.send_now(session.slot, options.terms(), &mut fan) {
+            Sent::Done => {}
+            Sent::Later => self.enqueue(session.slot, (message.clone(), options)),
+            Sent::Never(reason) => self.never(session.slot, reason),
         }
     }
 
     /// Writes to the outbox, unless something waits already or there is no room in outbox or window.
     #[inline]
-    fn send_now(&mut self, slot: u32, qos: QoS, fan: &mut Fan<'_>) -> bool {
-        let Self { sessions, conns, scratch, pool, outputs, settings, stats, .. } = self;
+    fn send_now(&mut self, slot: u32, terms: Terms<'_>, fan: &mut Fan<'_>) -> Sent {
+        let Self { sessions, conns, scratch, pool, outputs, settings, stats, now, .. } = self;
         let limits = &settings.limits;
         let Some(session) = sessions.at_mut(slot) else {
-            return true;
+            return Sent::Done;
         };
         let Some(conn_key) = session.conn else {
-            return false;
+            return Sent::Later;
         };
         let Some(conn) = conns.get_mut(conn_key) else {
-            return false;
+            return Sent::Later;
         };
         if !conn.is_live() || conn.outbox.len() >= limits.outbox_bytes_max as usize {
-            return false;
+            return Sent::Later;
         }
-        let delivery = if qos == QoS::AtMostOnce {
-            if session.queue.has_at_most_once() {
-                return false;
+        let waits = match terms.qos {
+            QoS::AtMostOnce => session.queue.has_at_most_once(),
+            _ => {
+                let full = session.window.len() >= usize::from(limits.inflight_max) || !conn.has_quota();
+                session.queue.has_confirmed() || full
             }
-            Delivery::AtMostOnce
-        } else {
-            if session.queue.has_confirmed() || session.window.len() >= usize::from(limits.inflight_max) {
-                return false;
-            }
-            let stage = if qos == QoS::AtLeastOnce { Stage::AwaitPubAck } else { Stage::AwaitPubRec };
-            delivery(qos, session.window.open(stage, None), false)
         };
-        if fan.write(&mut scratch.frames, pool, conn, delivery) {
-            stats.sent[usize::from(u8::from(qos))] += 1;
+        if waits {
+            return Sent::Later;
+        }
+        if let Some(reason) = fan.never(&mut scratch.frames, conn, terms, now.wall) {
+            return Sent::Never(reason);
+        }
+        let delivery = match terms.qos {
+            QoS::AtMostOnce => Delivery::AtMostOnce,
+            QoS::AtLeastOnce => delivery(terms.qos, session.window.open(Stage::AwaitPubAck, None), false),
+            QoS::ExactlyOnce => delivery(terms.qos, session.window.open(Stage::AwaitPubRec, None), false),
+        };
+        if fan.write(&mut scratch.frames, pool, conn, delivery, terms, now.wall) {
+            stats.sent[usize::from(u8::from(terms.qos))] += 1;
             announce(conn_key, conn, outputs);
         }
-        true
+        Sent::Done
     }
 
-    fn enqueue(&mut self, slot: u32, qos: QoS, message: Arc<Message>) {
+    fn never(&mut self, slot: u32, reason: DropReason) {
+        if let Some(key) = self.sessions.key(slot) {
+            self.give_up_message(key, reason);
+        }
+    }
+
+    /// A message will not be delivered to this session.
+    pub(super) fn give_up_message(&mut self, key: Key, reason: DropReason) {
+        match reason {
+            DropReason::Expired => self.stats.dropped_expired += 1,
+            DropReason::TooLarge => self.stats.dropped_too_large += 1,
+            _ => {}
+        }
+        self.note_dropped(key, reason, 1);
+    }
+
+    fn enqueue(&mut self, slot: u32, waiting: Waiting) {
         let limits = &self.settings.limits;
         let Some(session) = self.sessions.at_mut(slot) else {
             return;
@@ -175,9 +148,9 @@ impl Shard {
             self.stats.dropped_away += 1;
             (DropReason::Away, 1)
         } else {
-            let dropped = match qos {
-                QoS::AtMostOnce => session.queue.push_at_most_once(message, limits),
-                _ => session.queue.push_confirmed(message, qos, limits),
+            let dropped = match waiting.1.qos {
+                QoS::AtMostOnce => session.queue.push_at_most_once(waiting, limits),
+                _ => session.queue.push_confirmed(waiting, limits),
             };
             self.stats.dropped_queue_full += u64::from(dropped);
             (DropReason::QueueFull, dropped)
@@ -199,59 +172,69 @@ impl Shard {
     }
 
     fn pump_memory(&mut self, key: Key) {
-        while let Some((message, qos)) = self.next_queued(key) {
+        while let Some((message, options)) = self.next_queued(key) {
             let Some(mut fan) = Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min) else {
                 continue;
             };
-            self.write_queued(key, qos, &mut fan);
+            self.write_queued(key, options.terms(), &mut fan);
         }
     }
 
     /// Takes the next message out of the queue in memory if it can be sent now.
-    fn next_queued(&mut self, key: Key) -> Option<(Arc<Message>, QoS)> {
+    fn next_queued(&mut self, key: Key) -> Option<Waiting> {
         let limits = &self.settings.limits;
         let session = self.sessions.get_mut(key)?;
         let conn = self.conns.get(session.conn?)?;
         if !conn.is_live() || conn.outbox.len() >= limits.outbox_bytes_max as usize {
             return None;
         }
-        if let Some(message) = session.queue.pop_at_most_once() {
-            return Some((message, QoS::AtMostOnce));
+        if let Some(waiting) = session.queue.pop_at_most_once() {
+            return Some(waiting);
         }
-        if session.window.len() >= usize::from(limits.inflight_max) {
+        if session.window.len() >= usize::from(limits.inflight_max) || !conn.has_quota() {
             return None;
         }
         session.queue.pop_confirmed()
     }
 
-    fn write_queued(&mut self, key: Key, qos: QoS, fan: &mut Fan<'_>) {
+    fn write_queued(&mut self, key: Key, terms: Terms<'_>, fan: &mut Fan<'_>) {
+        if let Some(reason) = self.never_for(key, terms, fan) {
+            return self.give_up_message(key, reason);
+        }
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        let delivery = match qos {
+        let delivery = match terms.qos {
             QoS::AtMostOnce => Delivery::AtMostOnce,
-            QoS::AtLeastOnce => delivery(qos, session.window.open(Stage::AwaitPubAck, None), false),
-            QoS::ExactlyOnce => delivery(qos, session.window.open(Stage::AwaitPubRec, None), false),
+            QoS::AtLeastOnce => delivery(terms.qos, session.window.open(Stage::AwaitPubAck, None), false),
+            QoS::ExactlyOnce => delivery(terms.qos, session.window.open(Stage::AwaitPubRec, None), false),
         };
-        self.write_to(key, fan, delivery);
+        self.write_to(key, fan, delivery, terms);
     }
 
-    pub(super) fn write_message(&mut self, key: Key, message: &Arc<Message>, delivery: Delivery) {
+    /// Why the client of a session will never take the message, if so.
+    pub(super) fn never_for(&mut self, key: Key, terms: Terms<'_>, fan: &mut Fan<'_>) -> Option<DropReason> {
+        let Self { sessions, conns, scratch, now, .. } = self;
+        let conn = conns.get(sessions.get(key)?.conn?)?;
+        fan.never(&mut scratch.frames, conn, terms, now.wall)
+    }
+
+    pub(super) fn write_message(&mut self, key: Key, message: &Arc<Message>, delivery: Delivery, terms: Terms<'_>) {
         let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min) else {
             return;
         };
-        self.write_to(key, &mut fan, delivery);
+        self.write_to(key, &mut fan, delivery, terms);
     }
 
-    fn write_to(&mut self, key: Key, fan: &mut Fan<'_>, delivery: Delivery) {
-        let Self { sessions, conns, scratch, pool, outputs, stats, .. } = self;
+    fn write_to(&mut self, key: Key, fan: &mut Fan<'_>, delivery: Delivery, terms: Terms<'_>) {
+        let Self { sessions, conns, scratch, pool, outputs, stats, now, .. } = self;
         let Some(conn_key) = sessions.get(key).and_then(|session| session.conn) else {
             return;
         };
         let Some(conn) = conns.get_mut(conn_key) else {
             return;
         };
-        if fan.write(&mut scratch.frames, pool, conn, delivery) {
+        if fan.write(&mut scratch.frames, pool, conn, delivery, terms, now.wall) {
             stats.sent[usize::from(u8::from(delivery.qos()))] += 1;
             announce(conn_key, conn, outputs);
         }

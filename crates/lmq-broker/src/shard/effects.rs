@@ -2,12 +2,13 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use lmq_codec::{PacketId, QoS};
+use lmq_codec::PacketId;
 
 use super::{Shard, question, siblings::Load, ticket};
 use crate::{
-    ClientKey, CloseReason, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage,
-    RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId, session::InboundStage, slab::Key,
+    ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output,
+    RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId,
+    session::InboundStage, slab::Key,
 };
 
 /// So many deadlines of answered questions may wait to be forgotten.
@@ -31,7 +32,7 @@ pub(super) enum Question {
     /// Messages of a queue, up to this position.
     Fetch { session: Key, end: u64 },
     /// An outbound QoS 2 exchange is recorded; then its PUBLISH may leave.
-    Send { session: Key, conn: Key, packet_id: PacketId, message: Arc<Message> },
+    Send { session: Key, conn: Key, packet_id: PacketId, stored: Box<StoredMessage> },
     /// The PUBREC of an exchange is recorded; then PUBREL may leave.
     Release { session: Key, conn: Key, packet_id: PacketId },
     /// Nobody waits.
@@ -77,10 +78,10 @@ pub(super) enum Waiter {
 }
 
 /// A session that gets a forwarded message.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Receiver {
     pub(super) session: Key,
-    pub(super) qos: QoS,
+    pub(super) options: DeliveryOptions,
     /// The position in its queue in the store; `None` if it is served from memory.
     pub(super) seq: Option<u64>,
 }
@@ -177,7 +178,7 @@ impl Shard {
             self.stats.effects_failed += 1;
         }
         match asked {
-            Question::Verdict { conn } => self.refuse(conn, crate::Refusal::Unavailable),
+            Question::Verdict { conn } => self.judged(conn, crate::Verdict::Deny(crate::Refusal::Unavailable)),
             Question::Open { conn, session } => self.opened(conn, session, result),
             Question::Op(op) => self.settle(op, result.is_ok()),
             Question::Append(op) => {
@@ -200,8 +201,8 @@ impl Shard {
                 }
             }
             Question::Fetch { session, end } => self.fetched(ticket, session, end, result),
-            Question::Send { session, conn, packet_id, message } => {
-                self.send_saved(session, conn, packet_id, message, result.is_ok());
+            Question::Send { session, conn, packet_id, stored } => {
+                self.send_saved(session, conn, packet_id, &stored, result.is_ok());
             }
             Question::Release { session, conn, packet_id } => {
                 self.release_saved(session, conn, packet_id, result.is_ok())
@@ -240,10 +241,10 @@ impl Shard {
 
     fn forward(&mut self, op: Key, forward: Forward) {
         let Forward { message, receivers, shards } = forward;
-        for Receiver { session, qos, seq } in receivers {
+        for Receiver { session, options, seq } in receivers {
             match seq {
-                Some(seq) => self.deliver_stored(session, StoredMessage { seq, qos, message: message.clone() }),
-                None => self.deliver_message(session, qos, &message),
+                Some(seq) => self.deliver_stored(session, StoredMessage { seq, options, message: message.clone() }),
+                None => self.deliver_message(session, options, &message),
             }
         }
         self.route_to(shards, &message, Some(op));

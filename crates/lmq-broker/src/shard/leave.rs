@@ -1,5 +1,6 @@
 //! How a connection ends.
 
+use lmq_codec::{Disconnect, Packet, Properties, Property, ReasonCode};
 use lmq_model::status::{EventType, StatusEvent};
 
 use super::{Shard, effects::Question};
@@ -15,11 +16,46 @@ impl Shard {
         }
     }
 
+    /// DISCONNECT: the client goes, and may say how long its session stays [MQTT-3.14.4-2].
+    pub(super) fn on_disconnect(&mut self, conn: Key, disconnect: &Disconnect<'_>) -> CloseReason {
+        let asked = disconnect.properties.session_expiry_interval();
+        let keeps_will = disconnect.reason == ReasonCode::DisconnectWithWill;
+        let reason = if keeps_will { CloseReason::DisconnectedWithWill } else { CloseReason::Disconnected };
+        let Some(session) = self.session_of(conn).and_then(|key| self.sessions.get_mut(key)) else {
+            return reason;
+        };
+        if let Some(asked) = asked {
+            // Section 3.14.2.2.2.
+            if session.expiry == 0 && asked != 0 {
+                return CloseReason::Protocol(ReasonCode::ProtocolError, "a session of no length cannot be prolonged");
+            }
+            session.expiry = self.settings.profile.session_expiry(asked);
+        }
+        reason
+    }
+
     /// Ends a connection from our side.
     pub(super) fn close(&mut self, conn: Key, reason: CloseReason) {
+        self.say_goodbye(conn, &reason);
         if self.end(conn, &reason) {
             self.outputs.push_back(Output::Close { conn: ConnId(conn), reason, linger: self.settings.limits.linger });
         }
+    }
+
+    /// A client of MQTT 5.0 is told why its connection ends [MQTT-3.14.0-1].
+    fn say_goodbye(&mut self, conn: Key, reason: &CloseReason) {
+        let Some(state) = self.conns.get(conn) else { return };
+        let Some(v5) = state.v5.as_ref().filter(|_| state.is_live()) else { return };
+        let Some(code) = reason.disconnect_code() else { return };
+        let text = alloc::format!("{reason}");
+        let list = [Property::ReasonString(&text)];
+        // [MQTT-3.14.2-3]: without the words where they are not wanted or have no room.
+        let words = Properties::new(&list).ok().filter(|_| v5.problem_information);
+        let full = Disconnect { reason: code, properties: words.unwrap_or_default() };
+        let fits = Packet::Disconnect(full)
+            .encoder(state.version)
+            .is_ok_and(|encoder| encoder.encoded_len() <= state.packet_bytes_max());
+        self.write_packet(conn, &Packet::Disconnect(if fits { full } else { Disconnect::new(code) }));
     }
 
     /// Separates a connection from its session. False if that was done before.
@@ -31,7 +67,7 @@ impl Shard {
             return false;
         }
         if state.phase == Phase::Live {
-            if *reason == CloseReason::Disconnected {
+            if matches!(reason, CloseReason::Disconnected | CloseReason::DisconnectedWithWill) {
                 self.report(conn, EventType::Disconnect);
             }
             self.report(conn, EventType::TcpClean);
@@ -46,22 +82,9 @@ impl Shard {
         state.permissions = None;
         state.request = None;
         if let Some(session) = state.session.take() {
-            self.part(session, conn);
+            self.part(session, conn, reason);
         }
         true
-    }
-
-    fn part(&mut self, key: Key, conn: Key) {
-        let Some(session) = self.sessions.get_mut(key) else {
-            return;
-        };
-        if session.conn != Some(conn) {
-            return;
-        }
-        session.detach();
-        if session.stored.is_none() {
-            self.remove_session(key);
-        }
     }
 
     fn count(&mut self, reason: &CloseReason) {
@@ -69,6 +92,7 @@ impl Shard {
             CloseReason::Malformed(_)
             | CloseReason::NotConnect
             | CloseReason::Unexpected(_)
+            | CloseReason::Protocol(..)
             | CloseReason::InvalidTopic(_) => self.stats.protocol_errors += 1,
             CloseReason::KeepAlive | CloseReason::PausedTooLong | CloseReason::Stalled => self.stats.timeouts += 1,
             _ => {}

@@ -4,12 +4,15 @@
 //! finds out where a message goes, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`]
 //! are the other packets, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines.
 
+mod absent;
 mod acks;
+mod authenticate;
 mod bridge;
 mod clock;
 mod connect;
 mod deliver;
 mod effects;
+mod fan;
 mod input;
 mod leave;
 mod publish;
@@ -17,6 +20,7 @@ mod restore;
 mod siblings;
 mod stored;
 mod subscribe;
+mod targets;
 
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use core::fmt;
@@ -30,7 +34,8 @@ use self::{
     siblings::{Interests, Link},
 };
 use crate::{
-    ClientKey, Command, ConnId, InstanceIndex, Instant, MessageId, Now, Output, Settings, ShardId, Stats, Ticket,
+    ClientKey, Command, ConnId, InstanceIndex, Instant, MessageId, Now, Output, Settings, ShardId, Stats, Subscription,
+    Ticket,
     conn::Conn,
     outbox::{BlockPool, Outgoing},
     random::Random,
@@ -72,6 +77,7 @@ pub struct Shard {
     outputs: VecDeque<Output>,
     pool: BlockPool,
     timers: Timers,
+    session_timers: Timers,
     scratch: Scratch,
     /// Connections whose outbox has room again for what waits in a queue.
     room: Vec<Key>,
@@ -96,7 +102,7 @@ enum ShardPhase {
 
 /// What belongs to one instance inside a shard.
 struct Tenant {
-    index: lmq_route::Subscriptions<u32, lmq_codec::QoS>,
+    index: lmq_route::Subscriptions<u32, Subscription>,
     interests: Interests,
 }
 
@@ -153,6 +159,7 @@ impl Shard {
             outputs: VecDeque::new(),
             pool: BlockPool::default(),
             timers: Timers::default(),
+            session_timers: Timers::default(),
             scratch: Scratch::default(),
             room: Vec::new(),
             resumable: VecDeque::new(),

@@ -2,33 +2,27 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use lmq_codec::{Delivery, PacketId, Publish, QoS, TopicName};
+use lmq_codec::{Delivery, PacketId, Properties, Publish, QoS, ReasonCode, TopicName};
 use lmq_id::{P2pTopic, ParentTopic};
 use lmq_model::control;
 
 use super::{
     Shard,
-    deliver::Fan,
     effects::{Forward, Op, Question, Receiver, Waiter},
+    fan::Fan,
     siblings::{SIBLING, shard_bit},
+    targets::Targets,
 };
 use crate::{
-    ClientKey, CloseReason, Denied, InstanceIndex, Message, Profile, QueueSlot, StoreOp, replies::Answer,
+    ClientKey, CloseReason, Denied, InstanceIndex, Message, Profile, QueueSlot, StoreOp, Subscription, replies::Answer,
     session::InboundStage, slab::Key,
 };
-
-/// A session with a matching subscription, by slot.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Target {
-    pub(super) session: u32,
-    pub(super) qos: QoS,
-}
 
 /// Memory that is used again for every message.
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
-    targets: Vec<Target>,
-    pub(super) frames: super::deliver::Frames,
+    pub(super) targets: Targets,
+    pub(super) frames: super::fan::Frames,
 }
 
 /// A message as it came: it lives as long as the buffer it lies in.
@@ -37,6 +31,10 @@ pub(super) struct Arrival<'a> {
     pub(super) topic: TopicName<'a>,
     pub(super) payload: &'a [u8],
     pub(super) qos: QoS,
+    pub(super) retain: bool,
+    pub(super) properties: Properties<'a>,
+    /// Seconds until it is worth nothing.
+    pub(super) expiry_secs: Option<u32>,
 }
 
 /// Where a message comes from.
@@ -51,33 +49,100 @@ pub(super) struct Origin {
 }
 
 /// What the profile says of a PUBLISH.
-enum Judgement<'a> {
+pub(super) enum Judgement<'a> {
     Forward,
     PointToPoint(&'a str),
-    Discard,
+    /// Not forwarded, and answered so; before MQTT 5.0 as if it were.
+    Discard(ReasonCode),
+}
+
+/// What becomes of a message that was accepted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Accepted {
+    /// The operation that its answer waits for.
+    pub(super) op: Option<Key>,
+    /// What the answer says.
+    pub(super) reason: ReasonCode,
 }
 
 impl Shard {
     pub(super) fn on_publish(&mut self, conn: Key, publish: Publish<'_>) -> Result<(), CloseReason> {
-        // Only MQTT 5.0 has a PUBLISH without topic name.
-        let Some(topic) = publish.topic else {
+        let aliased = self.resolve_alias(conn, &publish)?;
+        let topic = match &aliased {
+            Some(topic) => TopicName::new(topic).ok(),
+            None => publish.topic,
+        };
+        let Some(topic) = topic else {
             return Err(CloseReason::Unexpected("PUBLISH without topic name"));
         };
-        let arrival = Arrival { topic, payload: publish.payload, qos: publish.delivery.qos() };
+        let Publish { delivery, retain, properties, payload, .. } = publish;
+        let expiry_secs = if properties.is_empty() { None } else { properties.message_expiry_interval() };
+        let arrival = Arrival { topic, payload, qos: delivery.qos(), retain, properties, expiry_secs };
+        self.check_publish(conn, &arrival)?;
         self.stats.received[usize::from(u8::from(arrival.qos))] += 1;
-        self.stats.payload_bytes_received += publish.payload.len() as u64;
-        match publish.delivery {
+        self.stats.payload_bytes_received += payload.len() as u64;
+        match delivery {
             Delivery::AtMostOnce => {
                 self.accept(conn, arrival, None)?;
                 Ok(())
             }
             Delivery::AtLeastOnce { id, .. } => {
-                let op = self.accept(conn, arrival, None)?;
-                self.answer_publish(conn, Answer::PubAck(id), op, |conn, reply| Waiter::Reply { conn, reply });
+                let Accepted { op, reason } = self.accept(conn, arrival, None)?;
+                self.answer_publish(conn, Answer::PubAck(id, reason), op, |conn, reply| Waiter::Reply { conn, reply });
                 Ok(())
             }
             Delivery::ExactlyOnce { id, .. } => self.on_exactly_once(conn, id, arrival),
         }
+    }
+
+    /// The topic that an alias stands for, if the packet has no name; remembers what an alias means if it has both.
+    fn resolve_alias(&mut self, conn: Key, publish: &Publish<'_>) -> Result<Option<Arc<str>>, CloseReason> {
+        if publish.properties.is_empty() {
+            return Ok(None);
+        }
+        let Some(alias) = publish.properties.topic_alias() else {
+            return Ok(None);
+        };
+        let Some(v5) = self.conns.get_mut(conn).and_then(|state| state.v5.as_mut()) else {
+            return Ok(None);
+        };
+        if alias.get() > self.settings.limits.topic_alias_max {
+            // [MQTT-3.2.2-17] [MQTT-3.3.2-9]
+            return Err(CloseReason::Protocol(ReasonCode::TopicAliasInvalid, "topic alias above the maximum"));
+        }
+        if let Some(topic) = publish.topic {
+            v5.inbound.set(alias, topic.as_str());
+            return Ok(None);
+        }
+        match v5.inbound.topic(alias) {
+            Some(topic) => Ok(Some(topic)),
+            None => Err(CloseReason::Protocol(ReasonCode::ProtocolError, "topic alias without a meaning")),
+        }
+    }
+
+    /// What MQTT 5.0 forbids a client that was told so in CONNACK.
+    #[inline]
+    fn check_publish(&mut self, conn: Key, arrival: &Arrival<'_>) -> Result<(), CloseReason> {
+        let Self { conns, settings, .. } = self;
+        let Some(v5) = conns.get_mut(conn).and_then(|state| state.v5.as_mut()) else {
+            return Ok(());
+        };
+        // [MQTT-3.2.2-14]
+        if arrival.retain && !settings.profile.retained_messages {
+            return Err(CloseReason::Protocol(ReasonCode::RetainNotSupported, "RETAIN is not available"));
+        }
+        if !arrival.properties.is_empty() && arrival.properties.subscription_identifier().is_some() {
+            // [MQTT-3.3.4-6]
+            return Err(CloseReason::Protocol(ReasonCode::ProtocolError, "PUBLISH with a subscription identifier"));
+        }
+        if arrival.qos != QoS::AtMostOnce {
+            // [MQTT-3.3.4-8]
+            if v5.received_open >= settings.limits.receive_max {
+                return Err(CloseReason::Protocol(ReasonCode::ReceiveMaximumExceeded, "more than the receive maximum"));
+            }
+            v5.received_open += 1;
+        }
+        Ok(())
     }
 
     /// The first PUBLISH of an id is forwarded; a later one, before PUBREL, is only answered [MQTT-4.3.3-2].
@@ -89,20 +154,21 @@ impl Shard {
             return Ok(());
         };
         let received = |conn, reply| Waiter::Received { conn, reply, session: session_key, packet_id: id };
+        let known = Answer::PubRec(id, ReasonCode::Success);
         match session.inbound.stage(id) {
-            Some(InboundStage::Received) => self.answer_publish(conn, Answer::PubRec(id), None, received),
+            Some(InboundStage::Received) => self.answer_publish(conn, known, None, received),
             // On the connection that waits already, one PUBREC answers both.
             Some(InboundStage::Pending(op)) if self.waits_for(op, conn) => {}
-            Some(InboundStage::Pending(op)) => self.answer_publish(conn, Answer::PubRec(id), Some(op), received),
+            Some(InboundStage::Pending(op)) => self.answer_publish(conn, known, Some(op), received),
             None => {
                 let stored = session.stores(QoS::ExactlyOnce, self.settings.profile.stored_qos_max);
                 let dedup = stored.then(|| (session.client.clone(), id));
-                let op = self.accept(conn, arrival, dedup)?;
-                let stage = op.map_or(InboundStage::Received, InboundStage::Pending);
-                if let Some(session) = self.sessions.get_mut(session_key) {
-                    session.inbound.set(id, stage);
+                let Accepted { op, reason } = self.accept(conn, arrival, dedup)?;
+                // [MQTT-4.3.3-9]: PUBREC with a failure ends the exchange.
+                if let Some(session) = self.sessions.get_mut(session_key).filter(|_| !reason.is_failure()) {
+                    session.inbound.set(id, op.map_or(InboundStage::Received, InboundStage::Pending));
                 }
-                self.answer_publish(conn, Answer::PubRec(id), op, received);
+                self.answer_publish(conn, Answer::PubRec(id, reason), op, received);
             }
         }
         Ok(())
@@ -132,27 +198,32 @@ impl Shard {
         }
     }
 
-    /// Applies the profile, then sends the message on its way. Returns the operation to wait for, if any.
+    /// Applies the profile, then sends the message on its way.
     fn accept(
         &mut self,
         conn: Key,
         arrival: Arrival<'_>,
         dedup: Option<(ClientKey, PacketId)>,
-    ) -> Result<Option<Key>, CloseReason> {
+    ) -> Result<Accepted, CloseReason> {
         let Some(origin) = self.origin(conn) else {
-            return Ok(None);
+            return Ok(Accepted { op: None, reason: ReasonCode::Success });
         };
         match self.judge(conn, origin.instance, arrival)? {
             Judgement::Forward => Ok(self.publish(&origin, arrival, dedup)),
-            Judgement::PointToPoint(target) => Ok(self.point_to_point(&origin, target, arrival, dedup)),
-            Judgement::Discard => {
+            Judgement::PointToPoint(target) => {
+                let op = self.point_to_point(&origin, target, arrival, dedup);
+                Ok(Accepted { op, reason: ReasonCode::Success })
+            }
+            Judgement::Discard(reason) => {
                 self.stats.discarded += 1;
-                Ok(None)
+                // Before MQTT 5.0 there is no other answer [MQTT-3.3.5-2].
+                let tells = self.conns.get(conn).is_some_and(|state| state.v5.is_some());
+                Ok(Accepted { op: None, reason: if tells { reason } else { ReasonCode::Success } })
             }
         }
     }
 
-    fn judge<'a>(
+    pub(super) fn judge<'a>(
         &self,
         conn: Key,
         instance: InstanceIndex,
@@ -161,24 +232,24 @@ impl Shard {
         let profile = &self.settings.profile;
         let topic = arrival.topic.as_str();
         if profile.control_topics && control::is_reserved(topic) {
-            return Ok(Judgement::Discard);
+            return Ok(Judgement::Discard(ReasonCode::Success));
         }
         let point_to_point = profile.p2p && P2pTopic::has_shape(topic);
         if !point_to_point && too_long(topic, profile) {
             return Err(CloseReason::InvalidTopic("longer than the profile allows"));
         }
         let Some(state) = self.conns.get(conn) else {
-            return Ok(Judgement::Discard);
+            return Ok(Judgement::Discard(ReasonCode::Success));
         };
         let allowed = state.permissions.as_ref().is_some_and(|permissions| permissions.allows_publish(topic));
         if !allowed || !self.parent_exists(instance, topic) {
             return match profile.denied {
                 Denied::Close => Err(CloseReason::NotAuthorized),
-                Denied::Refuse => Ok(Judgement::Discard),
+                Denied::Refuse => Ok(Judgement::Discard(ReasonCode::NotAuthorized)),
             };
         }
         if profile.payload_bytes_max.is_some_and(|max| arrival.payload.len() > max.get() as usize) {
-            return Ok(Judgement::Discard);
+            return Ok(Judgement::Discard(ReasonCode::QuotaExceeded));
         }
         if !point_to_point {
             return Ok(Judgement::Forward);
@@ -199,7 +270,7 @@ impl Shard {
         instance.is_some_and(|instance| instance.parent_topics.binary_search_by(|known| (**known).cmp(parent)).is_ok())
     }
 
-    fn origin(&self, conn: Key) -> Option<Origin> {
+    pub(super) fn origin(&self, conn: Key) -> Option<Origin> {
         let key = self.conns.get(conn)?.session?;
         let session = self.sessions.get(key)?;
         Some(Origin {
@@ -211,17 +282,37 @@ impl Shard {
     }
 
     /// Delivers to the subscribers of every shard.
-    fn publish(&mut self, origin: &Origin, arrival: Arrival<'_>, dedup: Option<(ClientKey, PacketId)>) -> Option<Key> {
-        let shards = self.match_topic(origin.instance, arrival.topic);
-        let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min);
+    pub(super) fn publish(
+        &mut self,
+        origin: &Origin,
+        arrival: Arrival<'_>,
+        dedup: Option<(ClientKey, PacketId)>,
+    ) -> Accepted {
+        let shards = self.match_topic(origin.instance, arrival.topic, origin.session);
+        let heard = shards != 0 || !self.scratch.targets.is_empty();
+        let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min, self.now.wall);
         let op = self.fan_out(origin, &mut fan, shards, dedup);
-        self.copy_up(origin, &mut fan, op)
+        let op = self.copy_up(origin, &mut fan, op);
+        let tells = origin.session.is_some() && arrival.qos != QoS::AtMostOnce;
+        let reason = if heard || !tells { ReasonCode::Success } else { self.unheard(origin) };
+        Accepted { op, reason }
+    }
+
+    /// What a publisher of MQTT 5.0 is told of a message that nobody subscribed to.
+    fn unheard(&self, origin: &Origin) -> ReasonCode {
+        let session = origin.session.and_then(|key| self.sessions.get(key));
+        let conn = session.and_then(|session| self.conns.get(session.conn?));
+        let goes_up = self.settings.instances.get(usize::from(origin.instance.0)).is_some_and(|known| known.uplink);
+        match conn {
+            Some(conn) if conn.v5.is_some() && !goes_up => ReasonCode::NoMatchingSubscribers,
+            _ => ReasonCode::Success,
+        }
     }
 
     /// Delivers to one client, which needs no subscription.
     ///
     /// A message for a client of a sibling is not recorded under its packet id: after a restart it may come twice.
-    fn point_to_point(
+    pub(super) fn point_to_point(
         &mut self,
         origin: &Origin,
         target: &str,
@@ -229,7 +320,7 @@ impl Shard {
         dedup: Option<(ClientKey, PacketId)>,
     ) -> Option<Key> {
         let owner = self.settings.shard_of(origin.instance, target);
-        let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min);
+        let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min, self.now.wall);
         if owner == self.id {
             let origin = Origin { may_store: origin.persistent, ..*origin };
             self.match_client(&origin, target, arrival.qos);
@@ -253,24 +344,18 @@ impl Shard {
         let stored_qos_max = self.settings.profile.stored_qos_max;
         let deferred = dedup.is_some();
         let mut receivers = Vec::new();
-        for target in &targets {
-            let qos = target.qos.min(fan.qos);
-            let Some(session) = self.sessions.at_mut(target.session) else {
+        for (slot, terms) in targets.iter(fan.qos, fan.retain) {
+            let Some(session) = self.sessions.at_mut(slot) else {
                 continue;
             };
-            if origin.may_store && session.stores(qos, stored_qos_max) {
-                let seq = session.stored.as_mut().map(|stored| stored.assign());
-                let Some(session) = self.sessions.key(target.session) else {
-                    continue;
-                };
-                receivers.push(Receiver { session, qos, seq });
-            } else if deferred {
-                let Some(session) = self.sessions.key(target.session) else {
-                    continue;
-                };
-                receivers.push(Receiver { session, qos, seq: None });
-            } else {
-                self.deliver(target.session, qos, fan, origin);
+            let stored = origin.may_store && session.stores(terms.qos, stored_qos_max);
+            if !stored && !deferred {
+                self.deliver(slot, terms, fan, origin);
+                continue;
+            }
+            let seq = session.stored.as_mut().filter(|_| stored).map(|stored| stored.assign());
+            if let Some(session) = self.sessions.key(slot) {
+                receivers.push(Receiver { session, options: terms.to_options(), seq });
             }
         }
         self.scratch.targets = targets;
@@ -295,7 +380,7 @@ impl Shard {
         let message = self.message(origin, fan);
         let slot = |receiver: &Receiver| {
             let client = self.sessions.get(receiver.session)?.client.clone();
-            Some(QueueSlot { client, seq: receiver.seq?, qos: receiver.qos })
+            Some(QueueSlot { client, seq: receiver.seq?, options: receiver.options.clone() })
         };
         let queues = receivers.iter().filter_map(slot).collect();
         // What is recorded against a second try leaves for the siblings behind that; the rest need not wait for our store, and must not,
@@ -308,38 +393,28 @@ impl Shard {
         op
     }
 
-    /// Collects the local sessions that match into the scratch list, each once, with the highest QoS of its matching
-    /// subscriptions [MQTT-3.3.5-1]; returns the siblings that have subscribers.
-    pub(super) fn match_topic(&mut self, instance: InstanceIndex, topic: TopicName<'_>) -> u64 {
+    /// Collects the local sessions that match into the scratch list; returns the siblings that have subscribers.
+    ///
+    /// `publisher` is left out where it subscribed with no-local [MQTT-3.8.3-3].
+    pub(super) fn match_topic(&mut self, instance: InstanceIndex, topic: TopicName<'_>, publisher: Option<Key>) -> u64 {
         let ignore_slash = self.settings.profile.trailing_slash_ignored;
         let topic = if ignore_slash { without_trailing_slash(topic) } else { topic };
         let Self { tenants, scratch, deliveries, .. } = self;
-        let targets = &mut scratch.targets;
-        targets.clear();
-        let (mut shards, mut last, mut sorted) = (0, None, true);
+        scratch.targets.clear();
+        let mut shards = 0;
         let Some(tenant) = tenants.get_mut(usize::from(instance.0)) else {
             return 0;
         };
-        tenant.index.for_each_cached(topic, |key, qos| {
+        let publisher = publisher.map(|key| key.slot);
+        tenant.index.for_each_cached(topic, |key, subscription| {
             *deliveries = deliveries.saturating_add(1);
             if key & SIBLING != 0 {
                 shards |= shard_bit(key);
-            } else {
-                sorted &= last < Some(key);
-                last = Some(key);
-                targets.push(Target { session: key, qos });
+            } else if !(subscription.options.no_local && publisher == Some(key)) {
+                scratch.targets.add(key, subscription);
             }
         });
-        if !sorted {
-            targets.sort_unstable_by_key(|target| target.session);
-            targets.dedup_by(|later, first| {
-                let same = later.session == first.session;
-                if same {
-                    first.qos = first.qos.max(later.qos);
-                }
-                same
-            });
-        }
+        scratch.targets.merge();
         shards
     }
 
@@ -351,7 +426,7 @@ impl Shard {
         let found = self.find_client(origin.instance, target).and_then(|key| Some((key, self.sessions.get(key)?)));
         match found {
             Some((key, session)) if session.conn.is_some() || (origin.may_store && session.stored.is_some()) => {
-                self.scratch.targets.push(Target { session: key.slot, qos });
+                self.scratch.targets.add(key.slot, Subscription::new(qos));
             }
             _ => self.stats.p2p_without_target += 1,
         }
@@ -370,6 +445,9 @@ impl Shard {
             topic: fan.topic.as_str().into(),
             payload: fan.payload(),
             qos: fan.qos,
+            retain: fan.retain,
+            properties: fan.properties.clone(),
+            expires_at: fan.expires_at,
             publisher_persistent: origin.persistent,
             publisher: publisher.unwrap_or_default(),
         });

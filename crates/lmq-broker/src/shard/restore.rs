@@ -6,7 +6,7 @@
 use core::time::Duration;
 
 use super::{Shard, ShardPhase, effects::Question};
-use crate::{ClientKey, Done, Failed, Instant, Output, RouteMessage, ShardId, StoreOp, StoredSession};
+use crate::{ClientKey, Done, Failed, Instant, Output, RouteMessage, ShardId, StoreOp, StoredSession, UnixMillis};
 
 /// A store that failed is asked again after so long.
 const RETRY: Duration = Duration::from_secs(1);
@@ -59,13 +59,28 @@ impl Shard {
         let key = self.find(&client).unwrap_or_else(|| self.add_session(client, true));
         if let Some(session) = self.sessions.get_mut(key) {
             session.unopened = true;
+            session.expiry = stored.expiry_secs;
+            session.had_will = stored.will.is_some();
+            // A client that was connected when the last start ended is away from now on.
+            let now = self.now;
+            let left = |at: Option<UnixMillis>, secs: u32| match at {
+                Some(at) => Duration::from_millis(at.since(now.wall)),
+                None => Duration::from_secs(u64::from(secs)),
+            };
+            if stored.expires_at.is_some() || stored.expiry_secs != u32::MAX {
+                session.ends_at = Some(now.monotonic.saturating_add(left(stored.expires_at, stored.expiry_secs)));
+            }
+            session.will_at =
+                stored.will.as_ref().map(|will| now.monotonic.saturating_add(left(stored.will_at, will.delay_secs)));
+            session.will = stored.will;
             if let Some(queue) = &mut session.stored {
                 queue.load(stored.first_seq, stored.next_seq);
             }
         }
-        for (filter, qos) in stored.subscriptions {
-            self.add_subscription(key, filter, qos, None);
+        for (filter, granted) in stored.subscriptions {
+            self.add_subscription(key, filter, granted, None);
         }
+        self.watch_session(key);
     }
 
     fn tell_siblings_restored(&mut self) {

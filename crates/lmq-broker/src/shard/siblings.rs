@@ -12,11 +12,13 @@ use lmq_codec::{QoS, TopicFilter, TopicName};
 
 use super::{
     Shard,
-    deliver::Fan,
     effects::{Question, Waiter},
+    fan::Fan,
     publish::Origin,
 };
-use crate::{InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, conn::PauseCause, slab::Key};
+use crate::{
+    InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, Subscription, conn::PauseCause, slab::Key,
+};
 
 /// Set in the index keys that mean a sibling instead of a session.
 pub(super) const SIBLING: u32 = 1 << 31;
@@ -95,7 +97,7 @@ impl Shard {
                 let Ok(topic) = TopicName::new(&message.topic) else {
                     return self.done(from, ticket, load);
                 };
-                self.match_topic(message.instance, topic);
+                self.match_topic(message.instance, topic, None);
                 self.take_from(from, ticket, load, &message, true);
             }
             RouteMessage::PointToPoint { ticket, target, message } => {
@@ -219,7 +221,7 @@ impl Shard {
             return;
         };
         if wanted {
-            tenant.index.insert(filter, key, QoS::ExactlyOnce);
+            tenant.index.insert(filter, key, Subscription::new(QoS::ExactlyOnce));
         } else {
             tenant.index.remove(filter, key);
         }

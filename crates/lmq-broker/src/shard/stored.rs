@@ -1,13 +1,13 @@
 //! What waits in the store for a session: read in its order, sent as far as there is room, recorded step by step.
 
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, vec::Vec};
 use core::ops::Range;
 
-use lmq_codec::{Delivery, PacketId, QoS};
+use lmq_codec::{Delivery, PacketId, QoS, ReasonCode};
 
-use super::{Shard, deliver::delivery, effects::Question};
+use super::{Shard, deliver::delivery, effects::Question, fan::Fan};
 use crate::{
-    Done, Failed, Message, StoreOp, StoredInflight, StoredMessage, Ticket,
+    Done, Failed, StoreOp, StoredInflight, StoredMessage, Ticket,
     conn::Conn,
     session::{Inflight, Stage, StoredQueue},
     slab::Key,
@@ -66,7 +66,7 @@ impl Shard {
         for (id, stage) in ids {
             match stage {
                 // The client may have the message; PUBREL lets go of its id on both sides whether it has or not.
-                Stage::AwaitPubRec => self.on_pubrec(conn, id),
+                Stage::AwaitPubRec => self.on_pubrec(conn, id, ReasonCode::Success),
                 _ => {
                     if let Some(session) = self.sessions.get_mut(key) {
                         session.window.finish(id, Stage::AwaitPubAck);
@@ -90,64 +90,86 @@ impl Shard {
         let again = seq < queue.sent_end;
         // What is in the window already needs no room there, and what the queue has before it must not keep it back.
         let open = again || seq < queue.resume_end;
-        if !open && session.window.len() >= usize::from(limits.inflight_max) {
+        let full = !open && session.window.len() >= usize::from(limits.inflight_max);
+        // [MQTT-3.3.4-9]: also of what is sent again.
+        if full || !conn.has_quota() {
             return None;
         }
         queue.pop().map(|stored| (stored, again))
     }
 
     pub(super) fn send_stored(&mut self, key: Key, stored: StoredMessage, again: bool) {
-        let StoredMessage { seq, qos, message } = stored;
+        let StoredMessage { seq, .. } = stored;
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
         let Some(queue) = &session.stored else { return };
         if again || seq < queue.resume_end {
             if let Some(open) = session.window.with_seq(seq) {
-                self.resend(key, open.id, open.stage, qos, &message);
+                self.resend(key, open.id, open.stage, stored);
                 return;
             }
             if again {
                 return;
             }
         }
-        match qos {
-            QoS::ExactlyOnce => self.save_then_send(key, seq, message),
-            _ => {
+        if self.discard_stored(key, &stored) {
+            return;
+        }
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        match stored.options.qos {
+            QoS::ExactlyOnce => self.save_then_send(key, stored),
+            qos => {
                 let id = session.window.open(Stage::AwaitPubAck, Some(seq));
-                self.write_message(key, &message, delivery(qos, id, false));
+                self.write_message(key, &stored.message, delivery(qos, id, false), stored.options.terms());
             }
         }
     }
 
+    /// Takes a message that its client will never take out of the store. It has not left yet.
+    fn discard_stored(&mut self, key: Key, stored: &StoredMessage) -> bool {
+        let shared_bytes_min = self.settings.limits.shared_payload_bytes_min;
+        let Some(mut fan) = Fan::of_message(&stored.message, shared_bytes_min) else { return true };
+        let Some(reason) = self.never_for(key, stored.options.terms(), &mut fan) else { return false };
+        self.give_up_message(key, reason);
+        if let Some(session) = self.sessions.get(key) {
+            let op = StoreOp::Remove { client: session.client.clone(), seqs: alloc::vec![stored.seq] };
+            self.ask_store(op, Question::Unattended);
+        }
+        true
+    }
+
     /// Sends a message of an earlier connection again, under its packet id [MQTT-4.4.0-1] with DUP [MQTT-3.3.1-1].
-    fn resend(&mut self, key: Key, id: PacketId, stage: Stage, qos: QoS, message: &Arc<Message>) {
+    fn resend(&mut self, key: Key, id: PacketId, stage: Stage, stored: StoredMessage) {
+        let options = &stored.options;
         match stage {
-            Stage::AwaitPubAck | Stage::AwaitPubRec => self.write_message(key, message, delivery(qos, id, true)),
+            Stage::AwaitPubAck | Stage::AwaitPubRec => {
+                self.write_message(key, &stored.message, delivery(options.qos, id, true), options.terms());
+            }
             // Never left the broker: its packet id must be recorded first.
-            Stage::Saving => self.record_sent(key, id, message.clone()),
+            Stage::Saving => self.record_sent(key, id, stored),
             Stage::Releasing | Stage::AwaitPubComp => {}
         }
     }
 
     /// The packet id of a QoS 2 message is durable before the PUBLISH leaves.
-    fn save_then_send(&mut self, key: Key, seq: u64, message: Arc<Message>) {
+    fn save_then_send(&mut self, key: Key, stored: StoredMessage) {
         if let Some(session) = self.sessions.get_mut(key) {
-            let packet_id = session.window.open(Stage::Saving, Some(seq));
-            self.record_sent(key, packet_id, message);
+            let packet_id = session.window.open(Stage::Saving, Some(stored.seq));
+            self.record_sent(key, packet_id, stored);
         }
     }
 
-    fn record_sent(&mut self, key: Key, packet_id: PacketId, message: Arc<Message>) {
+    fn record_sent(&mut self, key: Key, packet_id: PacketId, stored: StoredMessage) {
         let Some(session) = self.sessions.get(key) else { return };
         let Some(conn) = session.conn else { return };
         let Some(seq) = session.window.seq(packet_id) else { return };
         let state = Some(StoredInflight::Sent(seq));
         let op = StoreOp::SetInflight { client: session.client.clone(), packet_id, state };
-        self.ask_store(op, Question::Send { session: key, conn, packet_id, message });
+        self.ask_store(op, Question::Send { session: key, conn, packet_id, stored: Box::new(stored) });
     }
 
-    pub(super) fn send_saved(&mut self, key: Key, conn: Key, id: PacketId, message: Arc<Message>, ok: bool) {
+    pub(super) fn send_saved(&mut self, key: Key, conn: Key, id: PacketId, stored: &StoredMessage, ok: bool) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -158,7 +180,8 @@ impl Shard {
         if !ok {
             self.close(conn, crate::CloseReason::EffectFailed);
         } else if session.window.advance(id, Stage::Saving, Stage::AwaitPubRec).is_some() {
-            self.write_message(key, &message, Delivery::ExactlyOnce { id, dup: false });
+            let delivery = Delivery::ExactlyOnce { id, dup: false };
+            self.write_message(key, &stored.message, delivery, stored.options.terms());
         }
     }
 

@@ -3,8 +3,7 @@
 use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
 
 use lmq_codec::{
-    Packet, PacketId, Properties, QoS, ReasonCode, ReasonCodes, SubAck, Subscribe, TopicFilter, UnsubAck, Unsubscribe,
-    Version,
+    Packet, PacketId, Properties, ReasonCode, ReasonCodes, SubAck, Subscribe, TopicFilter, UnsubAck, Unsubscribe,
 };
 
 use super::{
@@ -12,10 +11,7 @@ use super::{
     effects::{Op, Question, Waiter},
     publish::too_long,
 };
-use crate::{CloseReason, Denied, InstanceIndex, StoreOp, replies::Answer, slab::Key};
-
-/// What SUBACK says of a refused filter: 0x80.
-const REFUSED: ReasonCode = ReasonCode::UnspecifiedError;
+use crate::{CloseReason, Denied, InstanceIndex, StoreOp, Subscription, replies::Answer, slab::Key};
 
 impl Shard {
     /// Filters are taken in their order [MQTT-3.8.4-4]; each gets a code of its own [MQTT-3.8.4-5].
@@ -27,29 +23,32 @@ impl Shard {
             return Ok(());
         };
         // Before anything is entered: a filter that is denied may close the connection.
-        let allowed = subscribe
+        let refused = subscribe
             .filters
             .map(|(filter, _)| self.may_receive(conn, instance, filter))
-            .collect::<Result<Vec<bool>, _>>()?;
+            .collect::<Result<Vec<Option<ReasonCode>>, _>>()?;
+        let id = subscribe.properties.subscription_identifier();
         let mut codes = Vec::new();
         let mut granted = BTreeMap::new();
         let mut room = self.room_for_filters(key);
-        for ((filter, options), allowed) in subscribe.filters.zip(allowed) {
+        for ((filter, options), refused) in subscribe.filters.zip(refused) {
             let text = self.indexed(filter.as_str());
             let new = !granted.contains_key(text) && !self.is_subscribed(key, text);
-            if !allowed || (new && room == 0) {
-                codes.push(REFUSED);
+            let refused = refused.or((new && room == 0).then_some(ReasonCode::QuotaExceeded));
+            if let Some(code) = refused {
+                codes.push(self.in_version(conn, code));
                 continue;
             }
             room -= usize::from(new);
             // A filter that is there twice is entered once, as it stands there last.
-            granted.insert(text, options.qos);
+            granted.insert(text, Subscription { options, id });
             codes.push(ReasonCode::from(options.qos));
         }
-        let granted: Vec<(Box<str>, QoS)> = granted.into_iter().map(|(text, qos)| (text.into(), qos)).collect();
+        let granted: Vec<(Box<str>, Subscription)> =
+            granted.into_iter().map(|(text, granted)| (text.into(), granted)).collect();
         let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
-        for (filter, qos) in &granted {
-            self.add_subscription(key, filter.clone(), *qos, Some(op));
+        for (filter, subscription) in &granted {
+            self.add_subscription(key, filter.clone(), *subscription, Some(op));
         }
         self.save(key, op, granted, Vec::new());
         self.answer_when_done(conn, op, Answer::SubAck(subscribe.id, codes.into()));
@@ -61,35 +60,52 @@ impl Shard {
             return;
         };
         let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
-        let mut removed = Vec::new();
+        let (mut removed, mut codes) = (Vec::new(), Vec::new());
         for filter in unsubscribe.filters {
             let text = self.indexed(filter.as_str());
-            if self.drop_subscription(key, text, Some(op)) {
+            let known = self.drop_subscription(key, text, Some(op));
+            codes.push(if known { ReasonCode::Success } else { ReasonCode::NoSubscriptionExisted });
+            if known {
                 removed.push(text.into());
             }
         }
         self.save(key, op, Vec::new(), removed);
         // [MQTT-3.10.4-5]: also when nothing matched.
-        self.answer_when_done(conn, op, Answer::UnsubAck(unsubscribe.id));
+        self.answer_when_done(conn, op, Answer::UnsubAck(unsubscribe.id, codes.into()));
     }
 
-    fn may_receive(&self, conn: Key, instance: InstanceIndex, filter: TopicFilter<'_>) -> Result<bool, CloseReason> {
+    /// Why a filter is refused, if it is.
+    fn may_receive(
+        &self,
+        conn: Key,
+        instance: InstanceIndex,
+        filter: TopicFilter<'_>,
+    ) -> Result<Option<ReasonCode>, CloseReason> {
         let profile = &self.settings.profile;
-        if filter.share().is_some() || too_long(filter.as_str(), profile) {
-            return Ok(false);
+        if filter.share().is_some() {
+            return Ok(Some(ReasonCode::SharedSubscriptionsNotSupported));
+        }
+        if too_long(filter.as_str(), profile) {
+            return Ok(Some(ReasonCode::TopicFilterInvalid));
         }
         let Some(state) = self.conns.get(conn) else {
-            return Ok(false);
+            return Ok(Some(ReasonCode::UnspecifiedError));
         };
         let allowed =
             state.permissions.as_ref().is_some_and(|permissions| permissions.allows_subscribe(filter.as_str()));
         if !allowed || !self.parent_exists(instance, filter.as_str()) {
             return match profile.denied {
                 Denied::Close => Err(CloseReason::NotAuthorized),
-                Denied::Refuse => Ok(false),
+                Denied::Refuse => Ok(Some(ReasonCode::NotAuthorized)),
             };
         }
-        Ok(true)
+        Ok(None)
+    }
+
+    /// What SUBACK says of a refused filter: before MQTT 5.0 always 0x80.
+    fn in_version(&self, conn: Key, code: ReasonCode) -> ReasonCode {
+        let tells = self.conns.get(conn).is_some_and(|state| state.v5.is_some());
+        if tells { code } else { ReasonCode::UnspecifiedError }
     }
 
     /// How many more filters one packet may bring.
@@ -114,7 +130,7 @@ impl Shard {
     }
 
     /// Enters a subscription, replacing the one with the same filter [MQTT-3.8.4-3]. With an operation, it waits for the siblings.
-    pub(super) fn add_subscription(&mut self, key: Key, filter: Box<str>, qos: QoS, op: Option<Key>) {
+    pub(super) fn add_subscription(&mut self, key: Key, filter: Box<str>, subscription: Subscription, op: Option<Key>) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -123,9 +139,9 @@ impl Shard {
         };
         let instance = session.client.instance;
         if let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) {
-            tenant.index.insert(checked, key.slot, qos);
+            tenant.index.insert(checked, key.slot, subscription);
         }
-        let new = session.subscriptions.insert(filter.clone(), qos).is_none();
+        let new = session.subscriptions.insert(filter.clone(), subscription).is_none();
         self.stats.subscriptions += u64::from(new);
         self.want(instance, &filter, new, op);
     }
@@ -164,7 +180,7 @@ impl Shard {
     }
 
     /// The subscriptions of a session that outlives its connection are durable before they are acknowledged.
-    fn save(&mut self, key: Key, op: Key, subscribed: Vec<(Box<str>, QoS)>, unsubscribed: Vec<Box<str>>) {
+    fn save(&mut self, key: Key, op: Key, subscribed: Vec<(Box<str>, Subscription)>, unsubscribed: Vec<Box<str>>) {
         let Some(session) = self.sessions.get(key) else {
             return;
         };
@@ -194,16 +210,10 @@ impl Shard {
         self.write_packet(conn, &Packet::SubAck(SubAck { id, properties: Properties::EMPTY, reasons }));
     }
 
-    pub(super) fn write_unsuback(&mut self, conn: Key, id: PacketId) {
-        let reasons = ReasonCodes::EMPTY;
+    /// Before MQTT 5.0 UNSUBACK has no codes.
+    pub(super) fn write_unsuback(&mut self, conn: Key, id: PacketId, codes: &[ReasonCode]) {
+        let tells = self.conns.get(conn).is_some_and(|state| state.v5.is_some());
+        let reasons = if tells { ReasonCodes::new(codes) } else { ReasonCodes::EMPTY };
         self.write_packet(conn, &Packet::UnsubAck(UnsubAck { id, properties: Properties::EMPTY, reasons }));
-    }
-
-    fn write_packet(&mut self, conn: Key, packet: &Packet<'_>) {
-        if let Ok(encoder) = packet.encoder(Version::V3_1_1) {
-            let mut bytes = Vec::with_capacity(encoder.encoded_len());
-            encoder.write(&mut bytes);
-            self.write(conn, &bytes);
-        }
     }
 }

@@ -1,15 +1,16 @@
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 use core::ops::Bound;
 
-use lmq_codec::{PacketId, QoS};
+use lmq_codec::PacketId;
+use lmq_model::UnixMillis;
 
 use super::{Done, Evicted, Failed, QueueSlot, StoreOp, StoredInflight, StoredMessage, StoredSession};
-use crate::{ClientKey, Message};
+use crate::{ClientKey, DeliveryOptions, Message, Subscription, Will};
 
 /// A store that keeps everything in memory: for tests, for brokers that may forget, and to show what each operation means.
 ///
 /// One store serves one shard. It never fails; what exceeds its [`Quota`] is given up, oldest first, and reported.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct MemoryStore {
     sessions: BTreeMap<ClientKey, Record>,
     quota: Quota,
@@ -27,14 +28,18 @@ pub struct Quota {
 /// A page of [`StoreOp::Restore`] has so many sessions.
 const PAGE: usize = 256;
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Record {
-    subscriptions: BTreeMap<Box<str>, QoS>,
-    queue: BTreeMap<u64, (QoS, Arc<Message>)>,
+    subscriptions: BTreeMap<Box<str>, Subscription>,
+    queue: BTreeMap<u64, (DeliveryOptions, Arc<Message>)>,
     bytes: usize,
     inflight: Vec<(PacketId, StoredInflight)>,
     inbound: Vec<PacketId>,
     next_seq: u64,
+    expiry_secs: u32,
+    expires_at: Option<UnixMillis>,
+    will: Option<Arc<Will>>,
+    will_at: Option<UnixMillis>,
 }
 
 impl Default for Quota {
@@ -55,7 +60,20 @@ impl MemoryStore {
         let mut evicted = Vec::new();
         let done = match op {
             StoreOp::Restore { after } => self.restore(after),
-            StoreOp::OpenSession { client, clean } => self.open(client, clean),
+            StoreOp::OpenSession { client, clean, expiry_secs, will } => {
+                let done = self.open(&client, clean);
+                let record = self.sessions.entry(client).or_default();
+                (record.expiry_secs, record.expires_at) = (expiry_secs, None);
+                (record.will, record.will_at) = (will, None);
+                done
+            }
+            StoreOp::Detach { client, expires_at, will_at } => {
+                self.with(&client, |record| {
+                    (record.expires_at, record.will_at) = (expires_at, will_at);
+                    record.will = record.will.take().filter(|_| will_at.is_some());
+                });
+                Done::Stored
+            }
             StoreOp::SaveSession { client, subscribed, unsubscribed } => {
                 self.with(&client, |record| {
                     for filter in &unsubscribed {
@@ -113,14 +131,11 @@ impl MemoryStore {
         Done::Restored { sessions, more: page.next().is_some() }
     }
 
-    fn open(&mut self, client: ClientKey, clean: bool) -> Done {
+    fn open(&mut self, client: &ClientKey, clean: bool) -> Done {
         if clean {
-            self.sessions.remove(&client);
+            self.sessions.remove(client);
         }
-        let known = self.sessions.get(&client).map(|record| Box::new(record.session()));
-        if known.is_none() {
-            self.sessions.insert(client, Record::default());
-        }
+        let known = self.sessions.get(client).map(|record| Box::new(record.session()));
         Done::Opened(known)
     }
 
@@ -129,7 +144,7 @@ impl MemoryStore {
         let record = self.sessions.get_mut(&slot.client)?;
         record.next_seq = record.next_seq.max(slot.seq + 1);
         record.bytes += message.weight();
-        record.queue.insert(slot.seq, (slot.qos, message.clone()));
+        record.queue.insert(slot.seq, (slot.options, message.clone()));
         let mut seqs = Vec::new();
         while record.queue.len() > quota.messages_max || record.bytes > quota.bytes_max {
             let Some((seq, (_, oldest))) = record.queue.pop_first() else {
@@ -153,7 +168,11 @@ impl MemoryStore {
         };
         let stored = record.queue.range(from..).take(count_max);
         stored
-            .map(|(seq, (qos, message))| StoredMessage { seq: *seq, qos: *qos, message: message.clone() })
+            .map(|(seq, (options, message))| StoredMessage {
+                seq: *seq,
+                options: options.clone(),
+                message: message.clone(),
+            })
             .take_while(within)
             .collect()
     }
@@ -189,11 +208,15 @@ impl Record {
 
     fn session(&self) -> StoredSession {
         StoredSession {
-            subscriptions: self.subscriptions.iter().map(|(filter, qos)| (filter.clone(), *qos)).collect(),
+            subscriptions: self.subscriptions.iter().map(|(filter, granted)| (filter.clone(), *granted)).collect(),
             inflight: self.inflight.clone(),
             inbound: self.inbound.clone(),
             first_seq: self.queue.keys().next().copied().unwrap_or(self.next_seq),
             next_seq: self.next_seq,
+            expiry_secs: self.expiry_secs,
+            expires_at: self.expires_at,
+            will: self.will.clone(),
+            will_at: self.will_at,
         }
     }
 }
@@ -203,6 +226,7 @@ mod tests {
     use alloc::vec;
 
     use bytes::Bytes;
+    use lmq_codec::QoS;
 
     use super::*;
     use crate::{InstanceIndex, MessageId};
@@ -212,16 +236,8 @@ mod tests {
     }
 
     fn append(store: &mut MemoryStore, seq: u64, dedup: Option<u16>) -> Vec<u64> {
-        let message = Arc::new(Message {
-            id: MessageId(seq.into()),
-            instance: InstanceIndex(0),
-            topic: "t".into(),
-            payload: Bytes::from_static(b"123"),
-            qos: QoS::ExactlyOnce,
-            publisher_persistent: true,
-            publisher: "p".into(),
-        });
-        let queues = alloc::vec![QueueSlot { client: client(), seq, qos: QoS::ExactlyOnce }];
+        let message = Arc::new(Message::new(MessageId(seq.into()), "t", Bytes::from_static(b"123")));
+        let queues = alloc::vec![QueueSlot { client: client(), seq, options: DeliveryOptions::new(QoS::ExactlyOnce) }];
         let dedup = dedup.and_then(PacketId::new).map(|id| (client(), id));
         let (done, evicted) = store.execute(StoreOp::Append { message, queues, dedup });
         assert_eq!(done, Ok(Done::Stored));
@@ -229,7 +245,7 @@ mod tests {
     }
 
     fn open(store: &mut MemoryStore, clean: bool) -> Option<StoredSession> {
-        match store.execute(StoreOp::OpenSession { client: client(), clean }).0 {
+        match store.execute(StoreOp::OpenSession { client: client(), clean, expiry_secs: u32::MAX, will: None }).0 {
             Ok(Done::Opened(session)) => session.map(|session| *session),
             other => panic!("{other:?}"),
         }

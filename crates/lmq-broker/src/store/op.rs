@@ -1,8 +1,9 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use lmq_codec::{PacketId, QoS};
+use lmq_codec::PacketId;
+use lmq_model::UnixMillis;
 
-use crate::{ClientKey, Message};
+use crate::{ClientKey, DeliveryOptions, Message, Subscription, Will};
 
 /// What a shard asks of its store. The executor applies the operations of one shard in order; each is atomic.
 ///
@@ -21,13 +22,27 @@ pub enum StoreOp {
         client: ClientKey,
         /// Discard whatever the store holds first.
         clean: bool,
+        /// Seconds it is kept once its connection has ended; 0: not at all, and it is here only for its will; `u32::MAX`: for ever.
+        expiry_secs: u32,
+        /// Takes the place of an earlier will.
+        will: Option<Arc<Will>>,
+    },
+    /// The connection of a session ended: remember until when the session and its will wait. It is the shard that ends a session, and that
+    /// publishes a will.
+    Detach {
+        /// Whose session.
+        client: ClientKey,
+        /// When it ends, by the wall clock; `None`: never.
+        expires_at: Option<UnixMillis>,
+        /// When its will is published, by the wall clock; `None`: it was published, or never will be: forget it.
+        will_at: Option<UnixMillis>,
     },
     /// Change the subscriptions of a session.
     SaveSession {
         /// Whose session.
         client: ClientKey,
-        /// Filters to add, or to give another QoS.
-        subscribed: Vec<(Box<str>, QoS)>,
+        /// Filters to add, or to give other options.
+        subscribed: Vec<(Box<str>, Subscription)>,
         /// Filters to remove.
         unsubscribed: Vec<Box<str>>,
     },
@@ -89,8 +104,8 @@ pub struct QueueSlot {
     pub client: ClientKey,
     /// The position, greater than every earlier one of the same queue.
     pub seq: u64,
-    /// The QoS the message is delivered with: 1 or 2.
-    pub qos: QoS,
+    /// How the message is delivered; its QoS is 1 or 2.
+    pub options: DeliveryOptions,
 }
 
 /// How far an outbound QoS 2 exchange has come.
@@ -106,8 +121,8 @@ pub enum StoredInflight {
 /// A session as the store holds it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredSession {
-    /// Filters with their granted QoS.
-    pub subscriptions: Vec<(Box<str>, QoS)>,
+    /// Filters with what was granted.
+    pub subscriptions: Vec<(Box<str>, Subscription)>,
     /// Outbound QoS 2 exchanges, in the order they were begun.
     pub inflight: Vec<(PacketId, StoredInflight)>,
     /// Packet ids of inbound QoS 2 messages that wait for PUBREL.
@@ -116,6 +131,14 @@ pub struct StoredSession {
     pub first_seq: u64,
     /// Greater than every position ever used.
     pub next_seq: u64,
+    /// Seconds it is kept once its connection has ended, as the last [`StoreOp::OpenSession`] said.
+    pub expiry_secs: u32,
+    /// When it ends, as the last [`StoreOp::Detach`] said; `None` since it was opened.
+    pub expires_at: Option<UnixMillis>,
+    /// What is published for its client.
+    pub will: Option<Arc<Will>>,
+    /// When, as the last [`StoreOp::Detach`] said; `None` since it was opened.
+    pub will_at: Option<UnixMillis>,
 }
 
 /// A message read back from a queue.
@@ -123,8 +146,8 @@ pub struct StoredSession {
 pub struct StoredMessage {
     /// Its position.
     pub seq: u64,
-    /// The QoS it is delivered with.
-    pub qos: QoS,
+    /// How it is delivered.
+    pub options: DeliveryOptions,
     /// The message.
     pub message: Arc<Message>,
 }

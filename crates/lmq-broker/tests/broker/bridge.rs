@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use ::bytes::Bytes;
-use lmq_broker::{Done, Failed, InstanceIndex, Message, MessageId, Settings};
+use lmq_broker::{Done, Failed, Message, MessageId, Settings};
 use lmq_codec::QoS;
 
 use crate::common::{Connect, World, lmq, mqtt, publish};
@@ -14,15 +13,8 @@ fn with_uplink(mut settings: Settings) -> World {
 }
 
 fn message(topic: &str, payload: &'static str, qos: QoS) -> Arc<Message> {
-    Arc::new(Message {
-        id: MessageId(7),
-        instance: InstanceIndex(0),
-        topic: topic.into(),
-        payload: Bytes::from_static(payload.as_bytes()),
-        qos,
-        publisher_persistent: true,
-        publisher: "backend".into(),
-    })
+    let message = Message::new(MessageId(7), topic, payload);
+    Arc::new(Message { qos, publisher_persistent: true, publisher: "backend".into(), ..message })
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod common;
 
 mod acknowledgements;
+mod authentication;
 mod back_pressure;
 mod bridge;
 mod connect;
@@ -18,3 +19,5 @@ mod session;
 mod shards;
 mod subscribe;
 mod takeover;
+mod v5;
+mod will;

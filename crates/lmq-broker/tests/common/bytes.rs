@@ -17,11 +17,42 @@ pub(crate) struct Connect {
     pub(crate) username: Option<String>,
     pub(crate) password: Option<String>,
     pub(crate) level: u8,
+    /// The property block of MQTT 5.0, without its length.
+    pub(crate) properties: Vec<u8>,
+    pub(crate) will: Option<Will>,
+}
+
+/// The will of a CONNECT.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Will {
+    pub(crate) topic: &'static str,
+    pub(crate) payload: &'static str,
+    pub(crate) qos: u8,
+    pub(crate) retain: bool,
+    pub(crate) properties: Vec<u8>,
 }
 
 impl Connect {
     pub(crate) fn new(client_id: &str) -> Self {
-        Self { client_id: client_id.into(), clean: true, keep_alive: 0, username: None, password: None, level: 4 }
+        Self {
+            client_id: client_id.into(),
+            clean: true,
+            keep_alive: 0,
+            username: None,
+            password: None,
+            level: 4,
+            properties: Vec::new(),
+            will: None,
+        }
+    }
+
+    /// MQTT 5.0 with these properties.
+    pub(crate) fn v5(client_id: &str, properties: &[u8]) -> Self {
+        Self { level: 5, properties: properties.into(), ..Self::new(client_id) }
+    }
+
+    pub(crate) fn will(self, will: Will) -> Self {
+        Self { will: Some(will), ..self }
     }
 
     /// Clean session 0.
@@ -42,12 +73,23 @@ impl Connect {
     }
 
     pub(crate) fn bytes(&self) -> Vec<u8> {
-        let flags =
-            u8::from(self.clean) << 1 | u8::from(self.password.is_some()) << 6 | u8::from(self.username.is_some()) << 7;
+        let will = self.will.as_ref().map_or(0, |will| 0x04 | will.qos << 3 | u8::from(will.retain) << 5);
+        let flags = will
+            | u8::from(self.clean) << 1
+            | u8::from(self.password.is_some()) << 6
+            | u8::from(self.username.is_some()) << 7;
         let mut body = text(if self.level == 3 { "MQIsdp" } else { "MQTT" });
         body.extend([self.level, flags]);
         body.extend(self.keep_alive.to_be_bytes());
-        for field in [Some(&self.client_id), self.username.as_ref(), self.password.as_ref()].into_iter().flatten() {
+        let block = |properties: &[u8]| if self.level == 5 { block(properties) } else { Vec::new() };
+        body.extend(block(&self.properties));
+        body.extend(text(&self.client_id));
+        if let Some(will) = &self.will {
+            body.extend(block(&will.properties));
+            body.extend(text(will.topic));
+            body.extend(text(will.payload));
+        }
+        for field in [self.username.as_ref(), self.password.as_ref()].into_iter().flatten() {
             body.extend(text(field));
         }
         packet(0x10, &body)
@@ -120,21 +162,30 @@ pub(crate) fn packet(first: u8, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn text(text: &str) -> Vec<u8> {
+pub(crate) fn text(text: &str) -> Vec<u8> {
     let mut bytes = (text.len() as u16).to_be_bytes().to_vec();
     bytes.extend(text.bytes());
     bytes
 }
 
+/// A property block with its length.
+pub(crate) fn block(properties: &[u8]) -> Vec<u8> {
+    assert!(properties.len() < 128, "a length of one byte");
+    [&[properties.len() as u8], properties].concat()
+}
+
 /// Takes whole packets from the front of what a server sent, one line for each.
-pub(crate) fn take_packets(received: &mut Vec<u8>) -> Vec<String> {
+pub(crate) fn take_packets(received: &mut Vec<u8>, version: Version) -> Vec<String> {
     let mut lines = Vec::new();
     loop {
         let Split::Frame { frame, rest } = split(received, u32::MAX).expect("the server sends frames") else {
             return lines;
         };
-        let packet = Packet::decode(frame, Version::V3_1_1).expect("the server sends packets of MQTT 3.1.1");
-        lines.push(line(&packet));
+        let packet = Packet::decode(frame, version).expect("the server sends packets of the client's version");
+        lines.push(match version {
+            Version::V5_0 => super::v5::line(&packet),
+            _ => line(&packet),
+        });
         let left = rest.len();
         received.drain(..received.len() - left);
     }

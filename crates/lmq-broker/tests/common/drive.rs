@@ -232,7 +232,7 @@ impl World {
         let moved = !taken.is_empty();
         client.transcript.extend_from_slice(&taken);
         client.received.append(&mut taken);
-        let lines = take_packets(&mut client.received);
+        let lines = take_packets(&mut client.received, client.version);
         self.log.extend(lines.into_iter().map(|line| format!("{name}: {line}")));
         moved
     }
@@ -297,12 +297,20 @@ fn asked(ticket: bool) -> &'static str {
 fn store_line(op: &StoreOp) -> String {
     match op {
         StoreOp::Restore { .. } => "restore".into(),
-        StoreOp::OpenSession { client, clean } => {
-            format!("open {}{}", client.client_id, if *clean { " clean" } else { "" })
+        StoreOp::OpenSession { client, clean, expiry_secs, will } => {
+            let stays = if *expiry_secs == u32::MAX { String::new() } else { format!(" {expiry_secs}s") };
+            let will = if will.is_some() { " will" } else { "" };
+            format!("open {}{}{stays}{will}", client.client_id, if *clean { " clean" } else { "" })
+        }
+        StoreOp::Detach { client, expires_at, will_at } => {
+            let after = |at: &Option<lmq_broker::UnixMillis>| at.map(|at| at.value() - super::WALL);
+            format!("detach {} {:?} will {:?}", client.client_id, after(expires_at), after(will_at))
         }
         StoreOp::SaveSession { client, subscribed, unsubscribed } => {
-            let more: String =
-                subscribed.iter().map(|(filter, qos)| format!(" +{filter}:{}", u8::from(*qos))).collect();
+            let more: String = subscribed
+                .iter()
+                .map(|(filter, granted)| format!(" +{filter}:{}", u8::from(granted.options.qos)))
+                .collect();
             let less: String = unsubscribed.iter().map(|filter| format!(" -{filter}")).collect();
             format!("save {}{more}{less}", client.client_id)
         }
@@ -310,7 +318,7 @@ fn store_line(op: &StoreOp) -> String {
         StoreOp::Append { queues, dedup, .. } => {
             let slots: String = queues
                 .iter()
-                .map(|slot| format!(" {}@{}:{}", slot.client.client_id, slot.seq, u8::from(slot.qos)))
+                .map(|slot| format!(" {}@{}:{}", slot.client.client_id, slot.seq, u8::from(slot.options.qos)))
                 .collect();
             let dedup = dedup
                 .as_ref()

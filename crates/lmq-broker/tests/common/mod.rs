@@ -7,6 +7,7 @@
 mod bytes;
 mod drive;
 mod faults;
+mod v5;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -17,6 +18,9 @@ use std::{
 use ::bytes::Buf;
 pub(crate) use bytes::*;
 use lmq_auth::Permissions;
+use lmq_codec::Version;
+pub(crate) use v5::*;
+
 use lmq_broker::{
     AuthRequest, ClientKey, Command, ConnId, Front, Grant, Handoff, Instance, InstanceIndex, Instant, MemoryStore,
     Message, Now, Peer, Profile, Quota, RouteMessage, SessionView, Settings, Shard, ShardId, SourceId, Stats, StoreOp,
@@ -74,6 +78,8 @@ enum Place {
 }
 
 struct Client {
+    /// What it speaks.
+    version: Version,
     place: Place,
     /// Received and not yet a whole packet.
     received: Vec<u8>,
@@ -95,7 +101,7 @@ pub(crate) fn peer() -> Peer {
 }
 
 pub(crate) fn allow() -> Verdict {
-    Verdict::Allow(Grant { permissions: Permissions::everything() })
+    Verdict::Allow(Grant::new(Permissions::everything()))
 }
 
 /// One instance with the parent topics `T` and `room`, profile lmq.
@@ -172,6 +178,7 @@ impl World {
         let peer = Peer { addr, transport: Transport::Tcp, local: true, tls: None };
         let conn = self.nodes[node].front.accept(self.now, peer).expect("room for a connection");
         let client = Client {
+            version: Version::V3_1_1,
             place: Place::Front(node, conn),
             received: Vec::new(),
             transcript: Vec::new(),
@@ -189,6 +196,9 @@ impl World {
     /// Sends a CONNECT on a new connection.
     pub(crate) fn connect_with(&mut self, name: &'static str, connect: &Connect) {
         self.open(name);
+        if connect.level == 5 {
+            self.client(name).version = Version::V5_0;
+        }
         self.send(name, connect.bytes());
     }
 
@@ -196,6 +206,13 @@ impl World {
     #[track_caller]
     pub(crate) fn connect(&mut self, name: &'static str) {
         self.connect_with(name, &Connect::new(name));
+        self.expect_in(name, false);
+    }
+
+    /// A client of MQTT 5.0 with a clean start and its name as client id is in.
+    #[track_caller]
+    pub(crate) fn connect5(&mut self, name: &'static str, properties: &[u8]) {
+        self.connect_with(name, &Connect::v5(name, properties));
         self.expect_in(name, false);
     }
 

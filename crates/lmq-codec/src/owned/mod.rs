@@ -1,6 +1,7 @@
 //! Packets that own what they need: one handle on the bytes they came in, and where their fields lie in it.
 
 mod parts;
+mod properties;
 
 use core::fmt;
 
@@ -9,6 +10,7 @@ use bytes::Bytes;
 
 use crate::{EncodeError, Packet, Publish, Split, Version, split};
 use parts::Parts;
+pub use properties::MessageProperties;
 
 /// A packet that may be kept and sent to another thread.
 ///
@@ -17,7 +19,8 @@ use parts::Parts;
 /// [`OwnedPacket::compact`].
 #[derive(Clone)]
 pub struct OwnedPacket {
-    bytes: Bytes,
+    /// `None` where no field lies in them, which costs less to make and to drop than an empty handle.
+    bytes: Option<Bytes>,
     parts: Parts,
 }
 
@@ -36,20 +39,21 @@ impl OwnedPacket {
             _ => None,
         };
         debug_assert!(parts.is_some(), "what the encoder accepts, the decoder accepts");
-        Ok(Self { bytes, parts: parts.unwrap_or(Parts::PingReq) })
+        Ok(Self { bytes: Some(bytes), parts: parts.unwrap_or(Parts::PingReq) })
     }
 
     /// The packet as a view. Nothing is parsed; the texts of a CONNECT are looked through for UTF-8 once more.
     #[must_use]
     #[inline]
     pub fn packet(&self) -> Packet<'_> {
-        self.parts.view(&self.bytes)
+        self.parts.view(self.bytes.as_deref().unwrap_or_default())
     }
 
     /// A handle on the payload of a PUBLISH; `None` for every other packet.
     #[must_use]
     pub fn payload(&self) -> Option<Bytes> {
-        self.parts.payload().map(|span| self.bytes.slice(span.range()))
+        let span = self.parts.payload()?;
+        self.bytes.as_ref().map(|bytes| bytes.slice(span.range()))
     }
 
     /// The same packet in a buffer of its own size, for packets that outlive the buffer they were read from.
@@ -66,6 +70,7 @@ pub(crate) struct Detached(Parts);
 
 impl Detached {
     /// Of a packet that borrows from `whole`.
+    #[inline(always)]
     pub(crate) fn new(packet: &Packet<'_>, whole: &[u8]) -> Option<Self> {
         Parts::of(packet, whole).map(Self)
     }
@@ -88,7 +93,7 @@ impl Detached {
     }
 
     #[inline(always)]
-    pub(crate) fn attach(self, bytes: Bytes) -> OwnedPacket {
+    pub(crate) fn attach(self, bytes: Option<Bytes>) -> OwnedPacket {
         OwnedPacket { bytes, parts: self.0 }
     }
 }
@@ -96,13 +101,14 @@ impl Detached {
 impl Packet<'_> {
     /// The packet with a handle on the buffer it borrows from: nothing is parsed and nothing is copied.
     ///
-    /// `None` if a field lies outside `buffer`, which is the case for packets built from values ([`OwnedPacket::new`]
-    /// takes those), and for buffers over 4 GiB. The reference count is left alone by packets without data.
+    /// `None` if a field lies outside `buffer` or was read from another kind of packet, which is the case for packets
+    /// built from values ([`OwnedPacket::new`] takes those), and for buffers over 4 GiB. The reference count is left
+    /// alone by packets without data.
     #[must_use]
     #[inline]
     pub fn upgrade(&self, buffer: &Bytes) -> Option<OwnedPacket> {
         let parts = Parts::of(self, buffer)?;
-        let bytes = if parts.need_bytes() { buffer.clone() } else { Bytes::new() };
+        let bytes = parts.need_bytes().then(|| buffer.clone());
         Some(OwnedPacket { bytes, parts })
     }
 }

@@ -1,7 +1,7 @@
 //! Where the fields of a packet lie in a buffer: what a borrowed packet becomes when it lets go of its lifetime.
 
 use crate::packet::AckKind;
-use crate::property::Properties;
+use crate::property::{On, Properties};
 use crate::{
     Ack, Auth, ConnAck, Connect, Delivery, Disconnect, Packet, PacketId, Publish, QoS, ReasonCode, ReasonCodes, SubAck,
     Subscribe, SubscribeFilters, TopicName, UnsubAck, Unsubscribe, UnsubscribeFilters, Version, Will,
@@ -76,9 +76,10 @@ impl Parts {
     /// Where the packet's fields lie in `whole`; `None` if one of them does not.
     #[inline]
     pub(super) fn of(packet: &Packet<'_>, whole: &[u8]) -> Option<Self> {
-        let block = |properties: &Properties<'_>| Span::of(properties.wire()?, whole);
-        let ack =
-            |kind, p: &Ack<'_>| Some(Self::Ack { kind, id: p.id, reason: p.reason, properties: block(&p.properties)? });
+        let block = |properties: &Properties<'_>, on| Span::of(properties.wire(on)?, whole);
+        let ack = |kind, p: &Ack<'_>| {
+            Some(Self::Ack { kind, id: p.id, reason: p.reason, properties: block(&p.properties, On::Ack)? })
+        };
         Some(match packet {
             Packet::Publish(p) => Self::of_publish(p, whole)?,
             Packet::PubAck(p) => ack(AckKind::Ack, p)?,
@@ -89,32 +90,34 @@ impl Parts {
             Packet::ConnAck(p) => Self::ConnAck {
                 session_present: p.session_present,
                 reason: p.reason,
-                properties: block(&p.properties)?,
+                properties: block(&p.properties, On::ConnAck)?,
             },
             Packet::Subscribe(p) => {
                 let (filters, version) = p.filters.wire()?;
-                let (properties, filters) = (block(&p.properties)?, Span::of(filters, whole)?);
+                let (properties, filters) = (block(&p.properties, On::Subscribe)?, Span::of(filters, whole)?);
                 Self::Subscribe { id: p.id, properties, filters, version }
             }
             Packet::SubAck(p) => Self::SubAck {
                 id: p.id,
-                properties: block(&p.properties)?,
+                properties: block(&p.properties, On::Ack)?,
                 reasons: Span::of(p.reasons.wire()?, whole)?,
             },
             Packet::Unsubscribe(p) => Self::Unsubscribe {
                 id: p.id,
-                properties: block(&p.properties)?,
+                properties: block(&p.properties, On::Unsubscribe)?,
                 filters: Span::of(p.filters.wire()?, whole)?,
             },
             Packet::UnsubAck(p) => Self::UnsubAck {
                 id: p.id,
-                properties: block(&p.properties)?,
+                properties: block(&p.properties, On::Ack)?,
                 reasons: Span::of(p.reasons.wire()?, whole)?,
             },
             Packet::PingReq => Self::PingReq,
             Packet::PingResp => Self::PingResp,
-            Packet::Disconnect(p) => Self::Disconnect { reason: p.reason, properties: block(&p.properties)? },
-            Packet::Auth(p) => Self::Auth { reason: p.reason, properties: block(&p.properties)? },
+            Packet::Disconnect(p) => {
+                Self::Disconnect { reason: p.reason, properties: block(&p.properties, On::Disconnect)? }
+            }
+            Packet::Auth(p) => Self::Auth { reason: p.reason, properties: block(&p.properties, On::Auth)? },
         })
     }
 
@@ -127,7 +130,7 @@ impl Parts {
                 Some(topic) => Some(Span::of(topic.as_bytes(), whole)?),
                 None => None,
             },
-            properties: Span::of(p.properties.wire()?, whole)?,
+            properties: Span::of(p.properties.wire(On::Publish)?, whole)?,
             payload: Span::of(p.payload, whole)?,
         })
     }
@@ -172,20 +175,20 @@ impl Parts {
         }
     }
 
-    /// The packet again, borrowed from the buffer.
+    /// The packet again, borrowed from the buffer; what most packets are is put together where the caller stands.
     #[inline]
     pub(super) fn view<'a>(&self, whole: &'a [u8]) -> Packet<'a> {
-        let block = |span: &Span| Properties::from_checked(span.bytes(whole));
+        let block = |span: &Span, on| Properties::from_checked(span.bytes(whole), on);
         match self {
             Self::Publish { delivery, retain, topic, properties, payload } => Packet::Publish(Publish {
                 delivery: *delivery,
                 retain: *retain,
                 topic: topic.map(|topic| TopicName::from_checked(topic.bytes(whole))),
-                properties: block(properties),
+                properties: block(properties, On::Publish),
                 payload: payload.bytes(whole),
             }),
             Self::Ack { kind, id, reason, properties } => {
-                let ack = Ack { id: *id, reason: *reason, properties: block(properties) };
+                let ack = Ack { id: *id, reason: *reason, properties: block(properties, On::Ack) };
                 match kind {
                     AckKind::Ack => Packet::PubAck(ack),
                     AckKind::Rec => Packet::PubRec(ack),
@@ -193,38 +196,50 @@ impl Parts {
                     AckKind::Comp => Packet::PubComp(ack),
                 }
             }
+            Self::PingReq => Packet::PingReq,
+            Self::PingResp => Packet::PingResp,
+            _ => self.view_other(whole),
+        }
+    }
+
+    #[inline(never)]
+    fn view_other<'a>(&self, whole: &'a [u8]) -> Packet<'a> {
+        let block = |span: &Span, on| Properties::from_checked(span.bytes(whole), on);
+        match self {
             Self::Connect(parts) => Packet::Connect(parts.view(whole)),
             Self::ConnAck { session_present, reason, properties } => Packet::ConnAck(ConnAck {
                 session_present: *session_present,
                 reason: *reason,
-                properties: block(properties),
+                properties: block(properties, On::ConnAck),
             }),
             Self::Subscribe { id, properties, filters, version } => Packet::Subscribe(Subscribe {
                 id: *id,
-                properties: block(properties),
+                properties: block(properties, On::Subscribe),
                 filters: SubscribeFilters::from_checked(filters.bytes(whole), *version),
             }),
             Self::SubAck { id, properties, reasons } => Packet::SubAck(SubAck {
                 id: *id,
-                properties: block(properties),
+                properties: block(properties, On::Ack),
                 reasons: ReasonCodes::from_checked(reasons.bytes(whole)),
             }),
             Self::Unsubscribe { id, properties, filters } => Packet::Unsubscribe(Unsubscribe {
                 id: *id,
-                properties: block(properties),
+                properties: block(properties, On::Unsubscribe),
                 filters: UnsubscribeFilters::from_checked(filters.bytes(whole)),
             }),
             Self::UnsubAck { id, properties, reasons } => Packet::UnsubAck(UnsubAck {
                 id: *id,
-                properties: block(properties),
+                properties: block(properties, On::Ack),
                 reasons: ReasonCodes::from_checked(reasons.bytes(whole)),
             }),
-            Self::PingReq => Packet::PingReq,
-            Self::PingResp => Packet::PingResp,
             Self::Disconnect { reason, properties } => {
-                Packet::Disconnect(Disconnect { reason: *reason, properties: block(properties) })
+                Packet::Disconnect(Disconnect { reason: *reason, properties: block(properties, On::Disconnect) })
             }
-            Self::Auth { reason, properties } => Packet::Auth(Auth { reason: *reason, properties: block(properties) }),
+            Self::Auth { reason, properties } => {
+                Packet::Auth(Auth { reason: *reason, properties: block(properties, On::Auth) })
+            }
+            // Those that are most packets, see `view`.
+            Self::Publish { .. } | Self::Ack { .. } | Self::PingReq | Self::PingResp => self.view(whole),
         }
     }
 }
@@ -247,9 +262,9 @@ impl ConnectParts {
         Some(Self {
             at,
             len,
-            properties: Span::of(p.properties.wire()?, whole)?,
+            properties: Span::of(p.properties.wire(On::Connect)?, whole)?,
             will_properties: match &p.will {
-                Some(will) => Span::of(will.properties.wire()?, whole)?,
+                Some(will) => Span::of(will.properties.wire(On::Will)?, whole)?,
                 None => Span::EMPTY,
             },
             keep_alive: p.keep_alive,
@@ -276,11 +291,11 @@ impl ConnectParts {
                 payload: bytes(payload, payload_len),
                 qos,
                 retain,
-                properties: Properties::from_checked(self.will_properties.bytes(whole)),
+                properties: Properties::from_checked(self.will_properties.bytes(whole), On::Will),
             }),
             username: self.username.then(|| text(username, username_len)),
             password: self.password.then(|| bytes(password, password_len)),
-            properties: Properties::from_checked(self.properties.bytes(whole)),
+            properties: Properties::from_checked(self.properties.bytes(whole), On::Connect),
         }
     }
 }

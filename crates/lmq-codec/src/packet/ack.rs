@@ -91,7 +91,7 @@ impl<'a> Ack<'a> {
             return Err(fail(code_at, Violation::UnknownReasonCode));
         };
         // A remaining length below 4 leaves the property length out.
-        let (i, properties) = if i.is_empty() { (i, Properties::EMPTY) } else { Properties::read(i, On::ACK)? };
+        let (i, properties) = if i.is_empty() { (i, Properties::EMPTY) } else { Properties::read(i, On::Ack)? };
         Ok((i, Self { id, reason, properties }))
     }
 
@@ -108,7 +108,7 @@ impl<'a> Ack<'a> {
         if !version.has_properties() || !self.reason.allowed(kind.reasons()) {
             return Err(EncodeError::new(EncodeErrorKind::Reason(self.reason, version)));
         }
-        let properties = if self.properties.is_empty() { None } else { Some(self.properties.measure(On::ACK)?) };
+        let properties = if self.properties.is_empty() { None } else { Some(self.properties.measure(On::Ack)?) };
         Ok(Encoder::new(form, version, Sizes::new(3, properties)?))
     }
 

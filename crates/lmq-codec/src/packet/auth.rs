@@ -24,7 +24,7 @@ impl<'a> Auth<'a> {
         let (i, code) = wire::u8(i)?;
         let reason = ReasonCode::decode(code, reason::On::AUTH);
         let reason = reason.ok_or_else(|| fail(code_at, Violation::UnknownReasonCode))?;
-        let (rest, properties) = Properties::read(i, On::AUTH)?;
+        let (rest, properties) = Properties::read(i, On::Auth)?;
         if properties.is_empty() {
             return Err(fail(i, Violation::AuthMethodMissing));
         }
@@ -43,7 +43,7 @@ impl<'a> Auth<'a> {
             return Err(EncodeError::new(EncodeErrorKind::Reason(self.reason, version)));
         }
         let sizes = if !self.properties.is_empty() {
-            Sizes::new(1, Some(self.properties.measure(On::AUTH)?))?
+            Sizes::new(1, Some(self.properties.measure(On::Auth)?))?
         } else if self.reason == ReasonCode::Success {
             Sizes::default()
         } else {

@@ -38,7 +38,7 @@ impl<'a> ConnAck<'a> {
             return Err(fail(flags_at, Violation::SessionPresentOnFailure));
         }
         let (i, properties) =
-            if version.has_properties() { Properties::read(i, On::CONNACK)? } else { (i, Properties::EMPTY) };
+            if version.has_properties() { Properties::read(i, On::ConnAck)? } else { (i, Properties::EMPTY) };
         Ok((i, Self { session_present: flags == 1, reason, properties }))
     }
 
@@ -61,7 +61,7 @@ impl<'a> ConnAck<'a> {
             return Err(EncodeError::new(EncodeErrorKind::NotIn("session present", version)));
         }
         properties_exist(self.properties.is_empty(), version)?;
-        let properties = if version.has_properties() { Some(self.properties.measure(On::CONNACK)?) } else { None };
+        let properties = if version.has_properties() { Some(self.properties.measure(On::ConnAck)?) } else { None };
         Ok(Encoder::new(Form::ConnAck(self), version, Sizes::new(2, properties)?))
     }
 

@@ -2,6 +2,8 @@ use core::fmt;
 
 use nom::IResult;
 
+#[cfg(feature = "alloc")]
+use crate::encode::BufSink;
 use crate::encode::{
     EncodeError, EncodeErrorKind, Encoder, Form, Sink, Sizes, check_binary, check_text, properties_exist,
 };
@@ -116,7 +118,7 @@ impl<'a> Connect<'a> {
         check_flags(flags, version).map_err(|violation| fail(flags_at, violation))?;
         let (i, keep_alive) = wire::u16(i)?;
         let (i, properties) =
-            if version.has_properties() { Properties::read(i, On::CONNECT)? } else { (i, Properties::EMPTY) };
+            if version.has_properties() { Properties::read(i, On::Connect)? } else { (i, Properties::EMPTY) };
         let id_at = i;
         let (i, client_id) = wire::text(i)?;
         let clean_start = flags & CLEAN != 0;
@@ -143,6 +145,11 @@ impl<'a> Connect<'a> {
     /// The caller's: another version than the packet's own, a field over 65,535 bytes or with U+0000, properties or
     /// combinations the edition does not have.
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
+        Ok(Encoder::new(Form::Connect(self), version, self.sizes(version)?))
+    }
+
+    #[inline(always)]
+    fn sizes(&self, version: Version) -> Result<Sizes, EncodeError> {
         if version != self.version {
             return Err(EncodeError::new(EncodeErrorKind::NotIn("CONNECT of another version", version)));
         }
@@ -157,13 +164,13 @@ impl<'a> Connect<'a> {
         let mut body = 2 + version.protocol_name().len() + 1 + 1 + 2 + 2 + self.client_id.len();
         let v5 = version.has_properties();
         properties_exist(self.properties.is_empty(), version)?;
-        let properties = if v5 { Some(self.properties.measure(On::CONNECT)?) } else { None };
+        let properties = if v5 { Some(self.properties.measure(On::Connect)?) } else { None };
         let mut will_properties = None;
         if let Some(will) = &self.will {
             check_binary("will payload", will.payload)?;
             properties_exist(will.properties.is_empty(), version)?;
             if v5 {
-                will_properties = Some(will.properties.measure(On::WILL)?);
+                will_properties = Some(will.properties.measure(On::Will)?);
             }
             body += 2 + will.topic.as_bytes().len() + 2 + will.payload.len();
         }
@@ -175,19 +182,34 @@ impl<'a> Connect<'a> {
             check_binary("password", password)?;
             body += 2 + password.len();
         }
-        Ok(Encoder::new(Form::Connect(self), version, Sizes::with_will(body, properties, will_properties)?))
+        Sizes::with_will(body, properties, will_properties)
+    }
+
+    /// Checks the packet and appends it to `dst`.
+    #[cfg(feature = "alloc")]
+    #[inline]
+    pub(super) fn encode(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
+        let sizes = self.sizes(version)?;
+        self.write(version, &sizes, &mut BufSink(dst));
+        Ok(())
     }
 
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
         sink.header(0x10, sizes.remaining);
-        sink.field(version.protocol_name().as_bytes());
-        sink.u8(version.level());
-        sink.u8(self.flags());
-        sink.u16(self.keep_alive);
-        if version.has_properties() {
-            self.properties.write(sizes.properties, sink);
+        let (flags, [high, low]) = (self.flags(), self.keep_alive.to_be_bytes());
+        let [id_high, id_low] = (self.client_id.len() as u16).to_be_bytes();
+        match version {
+            Version::V3_1 => {
+                sink.bytes(&[0, 6, b'M', b'Q', b'I', b's', b'd', b'p', 3, flags, high, low, id_high, id_low]);
+            }
+            Version::V3_1_1 => sink.bytes(&[0, 4, b'M', b'Q', b'T', b'T', 4, flags, high, low, id_high, id_low]),
+            Version::V5_0 => {
+                sink.bytes(&[0, 4, b'M', b'Q', b'T', b'T', 5, flags, high, low]);
+                self.properties.write(sizes.properties, sink);
+                sink.bytes(&[id_high, id_low]);
+            }
         }
-        sink.field(self.client_id.as_bytes());
+        sink.bytes(self.client_id.as_bytes());
         if let Some(will) = &self.will {
             if version.has_properties() {
                 will.properties.write(sizes.will_properties, sink);
@@ -203,6 +225,7 @@ impl<'a> Connect<'a> {
         }
     }
 
+    #[inline]
     fn flags(&self) -> u8 {
         let will = self.will.map_or(0, |w| WILL | u8::from(w.qos) << 3 | if w.retain { WILL_RETAIN } else { 0 });
         let bit = |set: bool, flag: u8| if set { flag } else { 0 };
@@ -259,7 +282,7 @@ fn check_flags(flags: u8, version: Version) -> Result<(), Violation> {
 
 fn will(i: &[u8], flags: u8, version: Version) -> IResult<&[u8], Option<Will<'_>>, Fail<'_>> {
     let (i, properties) =
-        if version.has_properties() { Properties::read(i, On::WILL)? } else { (i, Properties::EMPTY) };
+        if version.has_properties() { Properties::read(i, On::Will)? } else { (i, Properties::EMPTY) };
     let (i, topic) = wire::topic_name(i)?;
     let (rest, payload) = wire::binary(i)?;
     let Some(qos) = QoS::from_bits((flags & WILL_QOS) >> 3) else {

@@ -30,7 +30,7 @@ impl<'a> Disconnect<'a> {
         let reason = ReasonCode::decode(code, reason::On::DISCONNECT);
         let reason = reason.ok_or_else(|| fail(code_at, Violation::UnknownReasonCode))?;
         // A remaining length below 2 leaves the property length out.
-        let (i, properties) = if i.is_empty() { (i, Properties::EMPTY) } else { Properties::read(i, On::DISCONNECT)? };
+        let (i, properties) = if i.is_empty() { (i, Properties::EMPTY) } else { Properties::read(i, On::Disconnect)? };
         Ok((i, Self { reason, properties }))
     }
 
@@ -49,7 +49,7 @@ impl<'a> Disconnect<'a> {
             return Err(EncodeError::new(EncodeErrorKind::Reason(self.reason, version)));
         }
         let sizes = if !self.properties.is_empty() {
-            Sizes::new(1, Some(self.properties.measure(On::DISCONNECT)?))?
+            Sizes::new(1, Some(self.properties.measure(On::Disconnect)?))?
         } else {
             Sizes { remaining: u32::from(self.reason != ReasonCode::Success), ..Sizes::default() }
         };

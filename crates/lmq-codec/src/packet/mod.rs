@@ -71,12 +71,10 @@ impl<'a> Packet<'a> {
     /// The peer's: what the edition calls malformed, or a protocol error that one packet alone shows.
     #[inline]
     pub fn decode(frame: Frame<'a>, version: Version) -> Result<Self, DecodeError> {
-        // What most packets are is read where the caller stands, so that nothing of the enum's size is moved.
+        // The shortest packets are read where the caller stands; what is longer is worth a call, of its own so that
+        // nothing of the enum's size is moved.
         match (frame.first_byte(), frame.body()) {
-            (first @ 0x30..=0x3f, body) => match Publish::read(first, body, version) {
-                Ok(publish) => Ok(Self::Publish(publish)),
-                Err(error) => Err(place(frame, Some(version), error)),
-            },
+            (first @ 0x30..=0x3f, body) => Self::decode_publish(first, body, frame.bytes().len(), version),
             (0xc0, []) => Ok(Self::PingReq),
             (0xd0, []) => Ok(Self::PingResp),
             (first @ (0x40 | 0x50 | 0x62 | 0x70), [high, low]) if *high | *low != 0 => {
@@ -91,6 +89,14 @@ impl<'a> Packet<'a> {
                 })
             }
             _ => Self::decode_other(frame, version),
+        }
+    }
+
+    #[inline(never)]
+    fn decode_publish(first: u8, body: &'a [u8], end: usize, version: Version) -> Result<Self, DecodeError> {
+        match Publish::read(first, body, version) {
+            Ok(publish) => Ok(Self::Publish(publish)),
+            Err(error) => Err(place_at(end, Some(version), error)),
         }
     }
 
@@ -160,34 +166,37 @@ impl<'a> Packet<'a> {
     /// # Panics
     /// As [`Encoder::write`] does, for a `dst` that has no room and does not grow.
     #[cfg(feature = "alloc")]
-    #[inline]
+    #[inline(always)]
     pub fn encode(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
         // The shortest packets, which are most of them, need no measuring.
-        let ack = |kind: AckKind, p: &Ack<'_>| p.short(kind);
         let short = match self {
-            Self::PingReq => {
-                dst.put_slice(&[0xc0, 0]);
+            Self::PingReq | Self::PingResp => {
+                dst.put_slice(&[if matches!(self, Self::PingReq) { 0xc0 } else { 0xd0 }, 0]);
                 return Ok(());
             }
-            Self::PingResp => {
-                dst.put_slice(&[0xd0, 0]);
-                return Ok(());
-            }
-            Self::PubAck(p) => ack(AckKind::Ack, p),
-            Self::PubRec(p) => ack(AckKind::Rec, p),
-            Self::PubRel(p) => ack(AckKind::Rel, p),
-            Self::PubComp(p) => ack(AckKind::Comp, p),
-            Self::Publish(p) => {
-                p.encoder(version)?.write(dst);
-                return Ok(());
-            }
+            Self::PubAck(p) => p.short(AckKind::Ack),
+            Self::PubRec(p) => p.short(AckKind::Rec),
+            Self::PubRel(p) => p.short(AckKind::Rel),
+            Self::PubComp(p) => p.short(AckKind::Comp),
+            Self::Publish(p) => return p.encode(version, dst),
             _ => None,
         };
         match short {
-            Some(bytes) => dst.put_slice(&bytes),
-            None => self.encoder(version)?.write(dst),
+            Some(bytes) => {
+                dst.put_slice(&bytes);
+                Ok(())
+            }
+            None => self.encode_other(version, dst),
         }
-        Ok(())
+    }
+
+    #[cfg(feature = "alloc")]
+    #[inline(never)]
+    fn encode_other(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
+        match self {
+            Self::Connect(p) => p.encode(version, dst),
+            _ => self.encoder(version).map(|encoder| encoder.write(dst)),
+        }
     }
 
     /// The type of the packet.

@@ -1,11 +1,11 @@
 use nom::Err;
 
-#[cfg(feature = "alloc")]
-use crate::Frame;
 use crate::encode::{EncodeError, EncodeErrorKind, Encoder, Form, Sink, Sizes, properties_exist};
 use crate::property::On;
 use crate::wire::{self, Fail, fail};
-use crate::{DecodeError, Delivery, Properties, TopicName, Version, Violation};
+use crate::{DecodeError, Delivery, Properties, QoS, TopicName, Version, Violation};
+#[cfg(feature = "alloc")]
+use crate::{Frame, encode::BufSink};
 
 /// PUBLISH: a message on its way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl<'a> Publish<'a> {
             (i, if first & 0x02 == 0 { Delivery::ExactlyOnce { id, dup } } else { Delivery::AtLeastOnce { id, dup } })
         };
         let (payload, properties) =
-            if version.has_properties() { Properties::read(i, On::PUBLISH)? } else { (i, Properties::EMPTY) };
+            if version.has_properties() { Properties::read(i, On::Publish)? } else { (i, Properties::EMPTY) };
         if topic.is_none() && properties.topic_alias().is_none() {
             return Err(fail(body, Violation::TopicMissing));
         }
@@ -83,7 +83,7 @@ impl<'a> Publish<'a> {
     #[inline]
     pub(crate) fn sizes(&self, version: Version) -> Result<Sizes, EncodeError> {
         let properties = if version.has_properties() {
-            Some(if self.properties.is_empty() { 0 } else { self.properties.measure(On::PUBLISH)? })
+            Some(if self.properties.is_empty() { 0 } else { self.properties.measure(On::Publish)? })
         } else {
             properties_exist(self.properties.is_empty(), version)?;
             None
@@ -95,19 +95,39 @@ impl<'a> Publish<'a> {
                 return Err(EncodeError::new(EncodeErrorKind::Packet(Violation::TopicMissing)));
             }
         };
-        let id = if self.delivery.packet_id().is_some() { 2 } else { 0 };
+        let id = if self.delivery.qos() == QoS::AtMostOnce { 0 } else { 2 };
         Sizes::new((2 + topic + id).saturating_add(self.payload.len()), properties)
     }
 
+    #[inline]
     pub(crate) fn first_byte(&self) -> u8 {
         0x30 | self.delivery.flags() | u8::from(self.retain)
     }
 
+    /// Checks the packet and appends it to `dst`.
+    #[cfg(feature = "alloc")]
+    #[inline(always)]
+    pub(super) fn encode(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
+        // An error is looked for once more where there is one, so that no result of its size is moved where there is none.
+        if self.write_checked(version, dst) { Ok(()) } else { self.sizes(version).map(|_| ()) }
+    }
+
+    /// Whether the packet could be written.
+    #[cfg(feature = "alloc")]
+    #[inline(never)]
+    fn write_checked(&self, version: Version, dst: &mut impl bytes::BufMut) -> bool {
+        let Ok(sizes) = self.sizes(version) else { return false };
+        self.write_head(version, &sizes, &mut BufSink(dst));
+        dst.put_slice(self.payload);
+        true
+    }
+
     /// Everything but the payload.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn write_head(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
-        sink.header(self.first_byte(), sizes.remaining);
-        sink.field(self.topic.map_or(&[][..], |topic| topic.as_bytes()));
+        let topic = self.topic.map_or(&[][..], |topic| topic.as_bytes());
+        sink.header_u16(self.first_byte(), sizes.remaining, topic.len() as u16);
+        sink.bytes(topic);
         if let Some(id) = self.delivery.packet_id() {
             sink.u16(id.value());
         }

@@ -33,7 +33,7 @@ impl<'a> SubAck<'a> {
     pub(super) fn read(i: &'a [u8], version: Version) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (i, id) = wire::packet_id(i)?;
         let (i, properties) =
-            if version.has_properties() { Properties::read(i, On::ACK)? } else { (i, Properties::EMPTY) };
+            if version.has_properties() { Properties::read(i, On::Ack)? } else { (i, Properties::EMPTY) };
         let (i, reasons) = codes(i, |reason| subscribe_code(reason, version))?;
         Ok((i, Self { id, properties, reasons }))
     }
@@ -44,7 +44,7 @@ impl<'a> SubAck<'a> {
     /// The caller's: no code, a code or properties the edition does not have.
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
         properties_exist(self.properties.is_empty(), version)?;
-        let properties = if version.has_properties() { Some(self.properties.measure(On::ACK)?) } else { None };
+        let properties = if version.has_properties() { Some(self.properties.measure(On::Ack)?) } else { None };
         let count = self.reasons.measure(version, |reason| subscribe_code(reason, version))?;
         Ok(Encoder::new(Form::SubAck(self), version, Sizes::new(2 + count, properties)?))
     }
@@ -65,7 +65,7 @@ impl<'a> UnsubAck<'a> {
         if !version.has_properties() {
             return Ok((i, Self { id, properties: Properties::EMPTY, reasons: ReasonCodes::EMPTY }));
         }
-        let (i, properties) = Properties::read(i, On::ACK)?;
+        let (i, properties) = Properties::read(i, On::Ack)?;
         let (i, reasons) = codes(i, |reason| reason.allowed(reason::On::UNSUBACK))?;
         Ok((i, Self { id, properties, reasons }))
     }
@@ -78,7 +78,7 @@ impl<'a> UnsubAck<'a> {
         properties_exist(self.properties.is_empty(), version)?;
         let sizes = if version.has_properties() {
             let count = self.reasons.measure(version, |reason| reason.allowed(reason::On::UNSUBACK))?;
-            Sizes::new(2 + count, Some(self.properties.measure(On::ACK)?))?
+            Sizes::new(2 + count, Some(self.properties.measure(On::Ack)?))?
         } else if self.reasons.is_empty() {
             Sizes::new(2, None)?
         } else {

@@ -83,17 +83,14 @@ impl<'a> Subscribe<'a> {
     pub(super) fn read(i: &'a [u8], version: Version) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (i, id) = wire::packet_id(i)?;
         let (i, properties) =
-            if version.has_properties() { Properties::read(i, On::SUBSCRIBE)? } else { (i, Properties::EMPTY) };
+            if version.has_properties() { Properties::read(i, On::Subscribe)? } else { (i, Properties::EMPTY) };
         // [MQTT-3.8.3-3] (3.1.1), [MQTT-3.8.3-2] (5.0)
         if i.is_empty() {
             return Err(fail(i, Violation::SubscribeEmpty));
         }
-        let mut rest = i;
+        let mut rest = plain_entries(i);
         while !rest.is_empty() {
-            rest = match plain_entry(rest) {
-                Some(rest) => rest,
-                None => entry(rest, version)?.0,
-            };
+            rest = plain_entries(entry(rest, version)?.0);
         }
         Ok((rest, Self { id, properties, filters: SubscribeFilters(Repr::Wire(i, version)) }))
     }
@@ -103,46 +100,34 @@ impl<'a> Subscribe<'a> {
     /// # Errors
     /// The caller's: no filter, options or properties the edition does not have, no-local on a shared subscription.
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
-        let packet = |violation| Err(EncodeError::new(EncodeErrorKind::Packet(violation)));
         properties_exist(self.properties.is_empty(), version)?;
-        let properties = if version.has_properties() { Some(self.properties.measure(On::SUBSCRIBE)?) } else { None };
-        let mut body = 2_usize;
-        for (filter, options) in self.filters {
-            if let Err(violation) = check_share(filter, options, version) {
-                return packet(violation);
-            }
-            if !version.has_properties() && options != SubscribeOptions::new(options.qos) {
-                return Err(EncodeError::new(EncodeErrorKind::NotIn("subscription options besides QoS", version)));
-            }
-            body = body.saturating_add(2 + filter.as_bytes().len() + 1);
+        let properties = if version.has_properties() { Some(self.properties.measure(On::Subscribe)?) } else { None };
+        let filters = self.filters.measure(version)?;
+        if filters == 0 {
+            return Err(EncodeError::new(EncodeErrorKind::Packet(Violation::SubscribeEmpty)));
         }
-        if body == 2 {
-            return packet(Violation::SubscribeEmpty);
-        }
-        Ok(Encoder::new(Form::Subscribe(self), version, Sizes::new(body, properties)?))
+        Ok(Encoder::new(Form::Subscribe(self), version, Sizes::new(filters.saturating_add(2), properties)?))
     }
 
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
-        sink.header(0x82, sizes.remaining);
-        sink.u16(self.id.value());
+        sink.header_u16(0x82, sizes.remaining, self.id.value());
         if version.has_properties() {
             self.properties.write(sizes.properties, sink);
         }
-        for (filter, options) in self.filters {
-            sink.field(filter.as_bytes());
-            sink.u8(options.byte());
-        }
+        self.filters.write(version, sink);
     }
 }
 
-/// What follows an entry that is right in every edition and needs no second look.
-#[inline(always)]
-fn plain_entry(i: &[u8]) -> Option<&[u8]> {
-    let (filter, rest) = wire::checked_field(i)?;
-    match rest {
-        [0..=2, rest @ ..] if TopicFilter::is_plain_field(filter) => Some(rest),
-        _ => None,
+/// What follows the entries that are right in every edition and need no second look.
+#[inline(never)]
+fn plain_entries(mut i: &[u8]) -> &[u8] {
+    while let Some((filter, [0..=2, rest @ ..])) = wire::checked_field(i) {
+        if !TopicFilter::is_plain_field(filter) {
+            break;
+        }
+        i = rest;
     }
+    i
 }
 
 fn entry(i: &[u8], version: Version) -> IResult<&[u8], (TopicFilter<'_>, SubscribeOptions), Fail<'_>> {
@@ -209,6 +194,40 @@ impl<'a> SubscribeFilters<'a> {
         Self(Repr::Wire(bytes, version))
     }
 
+    /// The entries as they came from the wire, if this version writes and checks them as theirs did.
+    const fn wire_of(&self, version: Version) -> Option<&'a [u8]> {
+        match self.0 {
+            Repr::Wire(bytes, checked) if checked.has_properties() == version.has_properties() => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Length on the wire, after a check that a packet of this version may carry them.
+    fn measure(&self, version: Version) -> Result<usize, EncodeError> {
+        if let Some(bytes) = self.wire_of(version) {
+            return Ok(bytes.len());
+        }
+        let mut len = 0_usize;
+        for (filter, options) in *self {
+            check_share(filter, options, version).map_err(|v| EncodeError::new(EncodeErrorKind::Packet(v)))?;
+            if !version.has_properties() && options != SubscribeOptions::new(options.qos) {
+                return Err(EncodeError::new(EncodeErrorKind::NotIn("subscription options besides QoS", version)));
+            }
+            len = len.saturating_add(2 + filter.as_bytes().len() + 1);
+        }
+        Ok(len)
+    }
+
+    fn write(&self, version: Version, sink: &mut impl Sink) {
+        if let Some(bytes) = self.wire_of(version) {
+            return sink.bytes(bytes);
+        }
+        for (filter, options) in *self {
+            sink.field(filter.as_bytes());
+            sink.u8(options.byte());
+        }
+    }
+
     /// The filters one by one, in the order of the packet.
     #[must_use]
     pub const fn iter(&self) -> SubscribeFilters<'a> {
@@ -256,3 +275,32 @@ impl PartialEq for SubscribeFilters<'_> {
 }
 
 impl Eq for SubscribeFilters<'_> {}
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use crate::{Packet, Split, Version, split};
+    use std::string::{String, ToString};
+    use std::vec::Vec;
+
+    fn rewritten(bytes: &[u8], from: Version, to: Version) -> Result<Vec<u8>, String> {
+        let Ok(Split::Frame { frame, .. }) = split(bytes, 1000) else { panic!("a whole packet") };
+        let packet = Packet::decode(frame, from).expect("right in its own edition");
+        let mut out = Vec::new();
+        packet.encode(to, &mut out).map_err(|error| error.to_string()).map(|()| out)
+    }
+
+    #[test]
+    fn entries_of_another_edition_are_looked_at_again() {
+        let (v3, v5) = (Version::V3_1_1, Version::V5_0);
+        let plain = b"\x82\x08\0\x09\0\x03a/+\x01";
+        assert_eq!(rewritten(plain, v3, v3).as_deref(), Ok(&plain[..]));
+        assert_eq!(rewritten(plain, v3, Version::V3_1).as_deref(), Ok(&plain[..]));
+        assert_eq!(rewritten(plain, v3, v5).as_deref(), Ok(&b"\x82\x09\0\x09\0\0\x03a/+\x01"[..]));
+        let half_shared = b"\x82\x0d\0\x09\0\x08$share/a\x01";
+        assert_eq!(rewritten(half_shared, v3, v3).as_deref(), Ok(&half_shared[..]));
+        assert!(rewritten(half_shared, v3, v5).is_err());
+        let options = b"\x82\x09\0\x09\0\0\x03a/+\x2d";
+        assert_eq!(rewritten(options, v5, v5).as_deref(), Ok(&options[..]));
+        assert!(rewritten(options, v5, v3).is_err());
+    }
+}

@@ -23,7 +23,7 @@ impl<'a> Unsubscribe<'a> {
     pub(super) fn read(i: &'a [u8], version: Version) -> IResult<&'a [u8], Self, Fail<'a>> {
         let (i, id) = wire::packet_id(i)?;
         let (i, properties) =
-            if version.has_properties() { Properties::read(i, On::UNSUBSCRIBE)? } else { (i, Properties::EMPTY) };
+            if version.has_properties() { Properties::read(i, On::Unsubscribe)? } else { (i, Properties::EMPTY) };
         // [MQTT-3.10.3-2]
         if i.is_empty() {
             return Err(fail(i, Violation::UnsubscribeEmpty));
@@ -48,7 +48,7 @@ impl<'a> Unsubscribe<'a> {
     /// The caller's: no filter, a malformed shared filter, properties the edition does not have.
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
         properties_exist(self.properties.is_empty(), version)?;
-        let properties = if version.has_properties() { Some(self.properties.measure(On::UNSUBSCRIBE)?) } else { None };
+        let properties = if version.has_properties() { Some(self.properties.measure(On::Unsubscribe)?) } else { None };
         let mut body = 2_usize;
         for filter in self.filters {
             if let Err(violation) = check_share(filter, SubscribeOptions::default(), version) {
@@ -63,8 +63,7 @@ impl<'a> Unsubscribe<'a> {
     }
 
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
-        sink.header(0xa2, sizes.remaining);
-        sink.u16(self.id.value());
+        sink.header_u16(0xa2, sizes.remaining, self.id.value());
         if version.has_properties() {
             self.properties.write(sizes.properties, sink);
         }

@@ -19,21 +19,21 @@ use error::PropertyErrorKind;
 use value::Value;
 pub use value::{SubscriptionId, SubscriptionIdError, UserProperty};
 
-/// The packets that carry properties, one bit each.
-#[derive(Clone, Copy)]
-pub(crate) struct On(u16);
-
-impl On {
-    pub(crate) const CONNECT: Self = Self(1);
-    pub(crate) const WILL: Self = Self(1 << 1);
-    pub(crate) const CONNACK: Self = Self(1 << 2);
-    pub(crate) const PUBLISH: Self = Self(1 << 3);
+/// The packets that carry properties, one bit each. As wide as a pointer, so that a copy moves only whole words:
+/// a narrower part cannot be forwarded from the store before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(usize)]
+pub(crate) enum On {
+    Connect = 1,
+    Will = 1 << 1,
+    ConnAck = 1 << 2,
+    Publish = 1 << 3,
     /// PUBACK, PUBREC, PUBREL, PUBCOMP, SUBACK and UNSUBACK have the same properties.
-    pub(crate) const ACK: Self = Self(1 << 4);
-    pub(crate) const SUBSCRIBE: Self = Self(1 << 5);
-    pub(crate) const UNSUBSCRIBE: Self = Self(1 << 6);
-    pub(crate) const DISCONNECT: Self = Self(1 << 7);
-    pub(crate) const AUTH: Self = Self(1 << 8);
+    Ack = 1 << 4,
+    Subscribe = 1 << 5,
+    Unsubscribe = 1 << 6,
+    Disconnect = 1 << 7,
+    Auth = 1 << 8,
 }
 
 macro_rules! properties {
@@ -70,13 +70,21 @@ macro_rules! properties {
                 }
             }
 
+            #[inline]
+            fn skip_value(id: u8, i: &'a [u8]) -> IResult<&'a [u8], (), Fail<'a>> {
+                match id {
+                    $($id => <$ty>::skip(i),)*
+                    _ => Err(fail(i, Violation::UnknownProperty)),
+                }
+            }
+
             fn encoded_len(&self) -> usize {
                 1 + match self {
                     $(Self::$name(value) => value.encoded_len(),)*
                 }
             }
 
-            fn write(&self, sink: &mut impl Sink) {
+            pub(crate) fn write(&self, sink: &mut impl Sink) {
                 sink.u8(self.id());
                 match self {
                     $(Self::$name(value) => value.write(sink),)*
@@ -92,9 +100,9 @@ macro_rules! properties {
 
         /// Where a property may stand; 0 for identifiers that do not exist.
         #[inline]
-        const fn places(id: u8) -> u16 {
+        const fn places(id: u8) -> usize {
             match id {
-                $($id => 0 $(| On::$on.0)*,)*
+                $($id => 0 $(| On::$on as usize)*,)*
                 _ => 0,
             }
         }
@@ -103,59 +111,59 @@ macro_rules! properties {
 
 properties! {
     /// Whether the payload is UTF-8 text.
-    PayloadFormatIndicator = 0x01, bool, [WILL PUBLISH];
+    PayloadFormatIndicator = 0x01, bool, [Will Publish];
     /// Seconds until the message is worth nothing.
-    MessageExpiryInterval = 0x02, u32, [WILL PUBLISH];
+    MessageExpiryInterval = 0x02, u32, [Will Publish];
     /// What the payload is, in words of the applications.
-    ContentType = 0x03, &'a str, [WILL PUBLISH];
+    ContentType = 0x03, &'a str, [Will Publish];
     /// Where a response goes; never with a wildcard. [MQTT-3.3.2-14]
-    ResponseTopic = 0x08, TopicName<'a>, [WILL PUBLISH];
+    ResponseTopic = 0x08, TopicName<'a>, [Will Publish];
     /// Tells the requester which request a response answers.
-    CorrelationData = 0x09, &'a [u8], [WILL PUBLISH];
+    CorrelationData = 0x09, &'a [u8], [Will Publish];
     /// Names the subscription a message came by.
-    SubscriptionIdentifier = 0x0b, SubscriptionId, [PUBLISH SUBSCRIBE];
+    SubscriptionIdentifier = 0x0b, SubscriptionId, [Publish Subscribe];
     /// Seconds the session outlives the connection; 4,294,967,295 is for ever.
-    SessionExpiryInterval = 0x11, u32, [CONNECT CONNACK DISCONNECT];
+    SessionExpiryInterval = 0x11, u32, [Connect ConnAck Disconnect];
     /// The client identifier the server chose.
-    AssignedClientIdentifier = 0x12, &'a str, [CONNACK];
+    AssignedClientIdentifier = 0x12, &'a str, [ConnAck];
     /// Seconds of keep-alive the server wants instead.
-    ServerKeepAlive = 0x13, u16, [CONNACK];
+    ServerKeepAlive = 0x13, u16, [ConnAck];
     /// The name of an authentication method.
-    AuthenticationMethod = 0x15, &'a str, [CONNECT CONNACK AUTH];
+    AuthenticationMethod = 0x15, &'a str, [Connect ConnAck Auth];
     /// What the authentication method says.
-    AuthenticationData = 0x16, &'a [u8], [CONNECT CONNACK AUTH];
+    AuthenticationData = 0x16, &'a [u8], [Connect ConnAck Auth];
     /// Whether the client wants reason strings and user properties with failures.
-    RequestProblemInformation = 0x17, bool, [CONNECT];
+    RequestProblemInformation = 0x17, bool, [Connect];
     /// Seconds between the end of the connection and the will.
-    WillDelayInterval = 0x18, u32, [WILL];
+    WillDelayInterval = 0x18, u32, [Will];
     /// Whether the client wants response information.
-    RequestResponseInformation = 0x19, bool, [CONNECT];
+    RequestResponseInformation = 0x19, bool, [Connect];
     /// From what the client builds response topics.
-    ResponseInformation = 0x1a, &'a str, [CONNACK];
+    ResponseInformation = 0x1a, &'a str, [ConnAck];
     /// Another server to use.
-    ServerReference = 0x1c, &'a str, [CONNACK DISCONNECT];
+    ServerReference = 0x1c, &'a str, [ConnAck Disconnect];
     /// Words for people who look for a fault.
-    ReasonString = 0x1f, &'a str, [CONNACK ACK DISCONNECT AUTH];
+    ReasonString = 0x1f, &'a str, [ConnAck Ack Disconnect Auth];
     /// How many QoS 1 and QoS 2 messages may wait for their acknowledgement.
-    ReceiveMaximum = 0x21, NonZeroU16, [CONNECT CONNACK];
+    ReceiveMaximum = 0x21, NonZeroU16, [Connect ConnAck];
     /// The highest topic alias the sender takes; 0 is none.
-    TopicAliasMaximum = 0x22, u16, [CONNECT CONNACK];
+    TopicAliasMaximum = 0x22, u16, [Connect ConnAck];
     /// A number in the topic's place. [MQTT-3.3.2-8]
-    TopicAlias = 0x23, NonZeroU16, [PUBLISH];
+    TopicAlias = 0x23, NonZeroU16, [Publish];
     /// The highest QoS the server takes, 0 or 1; without the property it is 2.
-    MaximumQoS = 0x24, QoS, [CONNACK];
+    MaximumQoS = 0x24, QoS, [ConnAck];
     /// Whether the server retains messages.
-    RetainAvailable = 0x25, bool, [CONNACK];
+    RetainAvailable = 0x25, bool, [ConnAck];
     /// A name and a value of the applications; may repeat.
-    UserProperty = 0x26, UserProperty<'a>, [CONNECT WILL CONNACK PUBLISH ACK SUBSCRIBE UNSUBSCRIBE DISCONNECT AUTH];
+    UserProperty = 0x26, UserProperty<'a>, [Connect Will ConnAck Publish Ack Subscribe Unsubscribe Disconnect Auth];
     /// The largest packet the sender takes, in bytes with the fixed header.
-    MaximumPacketSize = 0x27, NonZeroU32, [CONNECT CONNACK];
+    MaximumPacketSize = 0x27, NonZeroU32, [Connect ConnAck];
     /// Whether the server has wildcard subscriptions.
-    WildcardSubscriptionAvailable = 0x28, bool, [CONNACK];
+    WildcardSubscriptionAvailable = 0x28, bool, [ConnAck];
     /// Whether the server has subscription identifiers.
-    SubscriptionIdentifierAvailable = 0x29, bool, [CONNACK];
+    SubscriptionIdentifierAvailable = 0x29, bool, [ConnAck];
     /// Whether the server has shared subscriptions.
-    SharedSubscriptionAvailable = 0x2a, bool, [CONNACK];
+    SharedSubscriptionAvailable = 0x2a, bool, [ConnAck];
 }
 
 const USER_PROPERTY: u8 = 0x26;
@@ -178,12 +186,12 @@ impl Seen {
     #[inline]
     fn note(&mut self, id: u8) -> Result<(), Violation> {
         let places = places(id);
-        if places & self.on.0 == 0 {
+        if places & self.on as usize == 0 {
             return Err(if places == 0 { Violation::UnknownProperty } else { Violation::MisplacedProperty });
         }
         // Identifiers that exist end at 0x2a.
         let bit = 1_u64 << id;
-        let repeats = id == USER_PROPERTY || id == SUBSCRIPTION_IDENTIFIER && self.on.0 == On::PUBLISH.0;
+        let repeats = id == USER_PROPERTY || id == SUBSCRIPTION_IDENTIFIER && self.on == On::Publish;
         if self.ids & bit != 0 && !repeats {
             return Err(Violation::DuplicateProperty);
         }
@@ -200,7 +208,7 @@ impl Seen {
         // Section 3.1.2.11.10; section 3.15.2.2.2.
         if self.has(AUTHENTICATION_METHOD) {
             Ok(())
-        } else if self.on.0 == On::AUTH.0 {
+        } else if matches!(self.on, On::Auth) {
             Err(Violation::AuthMethodMissing)
         } else if self.has(AUTHENTICATION_DATA) {
             Err(Violation::AuthDataWithoutMethod)
@@ -216,14 +224,14 @@ pub struct Properties<'a>(Repr<'a>);
 
 #[derive(Clone, Copy)]
 enum Repr<'a> {
-    /// Checked bytes without the length in front.
-    Wire(&'a [u8]),
+    /// Bytes without the length in front, checked for packets of this kind.
+    Wire(&'a [u8], On),
     List(&'a [Property<'a>]),
 }
 
 impl<'a> Properties<'a> {
     /// No properties.
-    pub const EMPTY: Self = Self(Repr::Wire(&[]));
+    pub const EMPTY: Self = Self(Repr::List(&[]));
 
     /// Properties from a list, in its order. Whether a packet may carry them is checked by its encoder.
     ///
@@ -247,40 +255,46 @@ impl<'a> Properties<'a> {
     #[inline]
     pub const fn is_empty(&self) -> bool {
         match self.0 {
-            Repr::Wire(bytes) => bytes.is_empty(),
+            Repr::Wire(bytes, _) => bytes.is_empty(),
             Repr::List(list) => list.is_empty(),
         }
     }
 
-    /// The block as it came from the wire; `None` for a list of the caller's, unless it is empty.
-    #[cfg(feature = "alloc")]
+    /// The block as it came from the wire, if it was checked for packets of this kind; a list only if it is empty.
     #[inline]
-    pub(crate) const fn wire(&self) -> Option<&'a [u8]> {
+    pub(crate) const fn wire(&self, on: On) -> Option<&'a [u8]> {
         match self.0 {
-            Repr::Wire(bytes) => Some(bytes),
-            Repr::List([]) => Some(&[]),
-            Repr::List(_) => None,
+            Repr::Wire([], _) | Repr::List([]) => Some(&[]),
+            Repr::Wire(bytes, checked) if checked as usize == on as usize => Some(bytes),
+            _ => None,
         }
     }
 
-    /// A block that was checked before.
+    /// A block that was checked before, for packets of this kind.
     #[cfg(feature = "alloc")]
     #[inline]
-    pub(crate) const fn from_checked(bytes: &'a [u8]) -> Self {
-        Self(Repr::Wire(bytes))
+    pub(crate) const fn from_checked(bytes: &'a [u8], on: On) -> Self {
+        Self(Repr::Wire(bytes, on))
     }
 
     /// Length on the wire without the length field in front, after a check that a packet of this kind may carry them.
+    #[inline]
     pub(crate) fn measure(&self, on: On) -> Result<usize, EncodeError> {
+        match self.wire(on) {
+            Some(bytes) => Ok(bytes.len()),
+            None => self.measure_each(on),
+        }
+    }
+
+    pub(crate) fn measure_each(&self, on: On) -> Result<usize, EncodeError> {
         let mut seen = Seen::new(on);
         let mut len = 0;
         for property in self.iter() {
             seen.note(property.id()).map_err(|v| EncodeError::new(EncodeErrorKind::Property(property.name(), v)))?;
             len += property.encoded_len();
         }
-        if let (false, Err(violation)) = (self.is_empty(), seen.finish()) {
-            return Err(EncodeError::new(EncodeErrorKind::Property("AuthenticationMethod", violation)));
-        }
+        seen.finish()
+            .map_err(|violation| EncodeError::new(EncodeErrorKind::Property("AuthenticationMethod", violation)))?;
         Ok(len)
     }
 
@@ -288,7 +302,7 @@ impl<'a> Properties<'a> {
     pub(crate) fn write(&self, len: u32, sink: &mut impl Sink) {
         sink.varint(len);
         match self.0 {
-            Repr::Wire(bytes) => sink.bytes(bytes),
+            Repr::Wire(bytes, _) => sink.bytes(bytes),
             Repr::List(list) => list.iter().for_each(|property| property.write(sink)),
         }
     }
@@ -311,8 +325,8 @@ impl<'a> Properties<'a> {
         let mut seen = Seen::new(on);
         while let Some((id, value)) = left.split_first() {
             seen.note(*id).map_err(|violation| fail(at(left), violation))?;
-            left = match Property::read_value(*id, value) {
-                Ok((next, _)) => next,
+            left = match Property::skip_value(*id, value) {
+                Ok((next, ())) => next,
                 Err(error) => {
                     return Err(error.map(|e| {
                         let zero_alias = *id == TOPIC_ALIAS && e.violation == Violation::PropertyValue;
@@ -323,7 +337,7 @@ impl<'a> Properties<'a> {
             };
         }
         seen.finish().map_err(|violation| fail(i, violation))?;
-        Ok((rest, Self(Repr::Wire(block))))
+        Ok((rest, Self(Repr::Wire(block, on))))
     }
 }
 
@@ -374,7 +388,7 @@ impl<'a> Iterator for PropertyIter<'a> {
 
     fn next(&mut self) -> Option<Property<'a>> {
         match &mut self.0 {
-            Repr::Wire(bytes) => {
+            Repr::Wire(bytes, _) => {
                 let (id, value) = bytes.split_first()?;
                 let (rest, property) = Property::read_value(*id, value).ok()?;
                 *bytes = rest;
@@ -384,6 +398,52 @@ impl<'a> Iterator for PropertyIter<'a> {
                 let (property, rest) = list.split_first()?;
                 *list = rest;
                 Some(*property)
+            }
+        }
+    }
+}
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+    use crate::{Delivery, Packet, Publish, Version};
+    use bytes::Bytes;
+    use std::vec::Vec;
+
+    #[test]
+    fn a_block_is_trusted_only_where_it_was_checked() {
+        // A session expiry interval, which no PUBLISH has.
+        let bytes = Bytes::from_static(b"\x05\x11\0\0\0\x3c");
+        let (_, of_connect) = Properties::read(&bytes, On::Connect).ok().expect("right in CONNECT");
+        assert_eq!(of_connect.measure(On::Connect), Ok(5));
+        assert_eq!(of_connect.measure(On::Disconnect), Ok(5));
+        assert!(of_connect.measure(On::Publish).is_err());
+        let topic = TopicName::new("a").ok();
+        let publish =
+            Publish { delivery: Delivery::AtMostOnce, retain: false, topic, properties: of_connect, payload: b"" };
+        let packet = Packet::Publish(publish);
+        let mut out = Vec::new();
+        assert!(packet.encode(Version::V5_0, &mut out).is_err());
+        assert!(packet.encode(Version::V3_1_1, &mut out).is_err());
+        assert!(out.is_empty());
+        assert!(packet.upgrade(&bytes).is_none());
+    }
+
+    #[test]
+    fn values_are_skipped_as_they_are_read() {
+        let texts: [&[u8]; 6] = [b"", b"text/plain", b"\xc3\xa4+#", b"\xff", b"a\0b", b"\xed\xa0\x80 sixteen and more"];
+        for text in texts {
+            let field = [&(text.len() as u16).to_be_bytes()[..], text].concat();
+            for len in 0..=field.len() {
+                for id in 0..=0x30 {
+                    let value = [&field[..len], b"\0\x01v"].concat();
+                    for value in [&value[..], &field[..len]] {
+                        let read = Property::read_value(id, value).map(|(rest, _)| rest);
+                        let skipped = Property::skip_value(id, value).map(|(rest, ())| rest);
+                        assert_eq!(read.is_ok(), skipped.is_ok(), "{id:#x} {value:?}");
+                        assert_eq!(read.ok(), skipped.ok(), "{id:#x} {value:?}");
+                    }
+                }
             }
         }
     }

@@ -6,7 +6,7 @@ use nom::IResult;
 
 use crate::encode::{Sink, varint_len};
 use crate::frame::REMAINING_MAX;
-use crate::text::{FIELD_BYTES_MAX, has_nul};
+use crate::text::{FIELD_BYTES_MAX, has_nul, is_plain};
 use crate::wire::{self, Fail, fail};
 use crate::{QoS, TopicName, Violation};
 
@@ -74,6 +74,12 @@ pub struct UserProperty<'a> {
 /// How a kind of value is read, measured, written and checked.
 pub(super) trait Value<'a>: Sized {
     fn read(i: &'a [u8]) -> IResult<&'a [u8], Self, Fail<'a>>;
+
+    /// Checks a value that nobody asks for yet.
+    fn skip(i: &'a [u8]) -> IResult<&'a [u8], (), Fail<'a>> {
+        Self::read(i).map(|(rest, _)| (rest, ()))
+    }
+
     fn encoded_len(&self) -> usize;
     fn write(&self, sink: &mut impl Sink);
 
@@ -221,6 +227,13 @@ impl<'a> Value<'a> for &'a str {
         wire::text(i)
     }
 
+    fn skip(i: &'a [u8]) -> IResult<&'a [u8], (), Fail<'a>> {
+        match wire::checked_field(i) {
+            Some((bytes, rest)) if is_plain(bytes) => Ok((rest, ())),
+            _ => Self::read(i).map(|(rest, _)| (rest, ())),
+        }
+    }
+
     fn encoded_len(&self) -> usize {
         2 + self.len()
     }
@@ -245,6 +258,11 @@ impl<'a> Value<'a> for UserProperty<'a> {
         let (i, name) = wire::text(i)?;
         let (i, value) = wire::text(i)?;
         Ok((i, Self { name, value }))
+    }
+
+    fn skip(i: &'a [u8]) -> IResult<&'a [u8], (), Fail<'a>> {
+        let (i, ()) = <&str>::skip(i)?;
+        <&str>::skip(i)
     }
 
     fn encoded_len(&self) -> usize {

@@ -1,15 +1,12 @@
 //! The distinct filters by number, in pages, so that growing moves nothing and shrinking gives memory back.
 
-use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::vec::Vec;
 
 use super::keys::Keys;
+use crate::compact::Text;
 
 const PAGE: usize = 1024;
-
-/// Text of this length at most is kept inside of a [`Filter`], which then fills 64 bytes.
-const INLINE_MAX: usize = 38;
 
 /// One filter: its text and who subscribed to it. One cache line holds all of it, up to two keys and longer text apart.
 #[repr(align(64))]
@@ -18,30 +15,14 @@ pub(crate) struct Filter<K, V> {
     pub(crate) keys: Keys<K, V>,
 }
 
-enum Text {
-    Inline(u8, [u8; INLINE_MAX]),
-    Heap(Box<[u8]>),
-}
-
 impl<K, V> Filter<K, V> {
     pub(crate) fn new(text: &[u8], keys: Keys<K, V>) -> Self {
-        let mut inline = [0; INLINE_MAX];
-        let text = match inline.get_mut(..text.len()) {
-            Some(place) => {
-                place.copy_from_slice(text);
-                Text::Inline(text.len() as u8, inline)
-            }
-            None => Text::Heap(text.into()),
-        };
-        Self { text, keys }
+        Self { text: Text::new(text), keys }
     }
 
     #[inline]
     pub(crate) fn text(&self) -> &[u8] {
-        match &self.text {
-            Text::Inline(len, bytes) => bytes.get(..usize::from(*len)).unwrap_or(bytes),
-            Text::Heap(bytes) => bytes,
-        }
+        self.text.as_bytes()
     }
 }
 
@@ -116,7 +97,7 @@ impl<K, V> Filters<K, V> {
     pub(crate) fn fetch(&self, ids: &[u32]) {
         let mut read = 0;
         for id in ids {
-            read ^= self.text(*id).first().copied().unwrap_or(0);
+            read ^= usize::from(self.filter(*id).is_some());
         }
         core::hint::black_box(read);
     }

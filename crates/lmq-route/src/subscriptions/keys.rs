@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::mem;
+use core::{mem, slice};
 
 /// Entries of one flat list. A change moves at most so many entries, whatever the number of keys.
 const LIST_MAX: usize = 512;
@@ -95,6 +95,22 @@ impl<K: Copy + Ord, V: Copy> Keys<K, V> {
             Self::List(list) => list.len(),
             Self::Lists(lists) => lists.len,
         }
+    }
+
+    /// The entries above a key in ascending order, then those up to it: once around. Without a key, all.
+    pub(crate) fn around(&self, key: Option<K>) -> impl Iterator<Item = (K, V)> {
+        let (one, lists) = match self {
+            Self::One(one) => (slice::from_ref(one), &[][..]),
+            Self::List(list) => (list.as_slice(), &[][..]),
+            Self::Lists(lists) => (&[][..], lists.lists.as_slice()),
+        };
+        // The list in which the entries above the key begin, and where; all lists that are whole; its other part.
+        let nth = key.map_or(0, |key| lists.partition_point(|list| list.last().is_some_and(|last| last.0 <= key)));
+        let parted = lists.get(nth).map_or(one, Vec::as_slice);
+        let at = key.map_or(0, |key| parted.partition_point(|entry| entry.0 <= key));
+        let (below, above) = parted.split_at(at);
+        let whole = lists.iter().skip(nth + 1).chain(lists.iter().take(nth)).flatten();
+        above.iter().chain(whole).chain(below).copied()
     }
 
     /// Calls back for every key in ascending order.
@@ -246,6 +262,11 @@ mod tests {
                 prop_assert_eq!(keys.value(key), map.get(&key).copied());
             }
             check_shape(&keys);
+            for key in [None, Some(0), Some(700), Some(1999)] {
+                let (mut expected, above) = (entries(&keys), |entry: &(u32, u32)| key.is_none_or(|key| entry.0 > key));
+                expected.sort_by_key(|entry| !above(entry));
+                prop_assert_eq!(keys.around(key).collect::<Vec<_>>(), expected);
+            }
             prop_assert_eq!(entries(&keys), map.into_iter().collect::<Vec<_>>());
         }
     }

@@ -2,15 +2,17 @@
 
 mod buckets;
 mod filters;
-mod hash;
+pub(crate) mod hash;
 mod index;
-mod keys;
+pub(crate) mod keys;
+mod levels;
 mod prefixes;
 mod recent;
-mod table;
+mod shapes;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
-mod text;
+pub(crate) mod text;
 mod walk;
 
 use core::fmt;

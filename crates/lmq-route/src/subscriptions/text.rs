@@ -39,7 +39,7 @@ pub(crate) fn split_level(text: &[u8]) -> (&[u8], Option<&[u8]>) {
 
 /// The number of bytes before the first `/`.
 #[inline]
-fn level_len(text: &[u8]) -> usize {
+pub(crate) fn level_len(text: &[u8]) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     let mut len = 0;
     while let Some(word) = word(text, len) {

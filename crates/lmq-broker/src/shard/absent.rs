@@ -1,0 +1,159 @@
+//! Sessions whose client is away: how long they wait, and when their will is published.
+//!
+//! ```text
+//!   connection lost ──▶ will delay over ──▶ session expiry over
+//!                       will is published    will is published if it was not, the session ends
+//! ```
+
+use core::time::Duration;
+
+use lmq_codec::{Properties, TopicName};
+use lmq_id::P2pTopic;
+
+use super::{
+    Shard,
+    effects::Question,
+    publish::{Arrival, Judgement, Origin},
+};
+use crate::{CloseReason, Instant, StoreOp, Will, slab::Key};
+
+impl Shard {
+    /// The will of a CONNECT is judged like a PUBLISH of its client.
+    pub(super) fn may_leave_will(&self, conn: Key) -> bool {
+        let Some(request) = self.conns.get(conn).and_then(|state| state.request.as_ref()) else {
+            return false;
+        };
+        let Some(will) = &request.will else { return true };
+        let Some(arrival) = arrival(will) else { return false };
+        let judgement = self.judge(conn, request.client.instance, arrival);
+        matches!(judgement, Ok(Judgement::Forward | Judgement::PointToPoint(_)))
+    }
+
+    /// The connection of a session is gone: decides what becomes of its will and how long it waits.
+    pub(super) fn part(&mut self, key: Key, conn: Key, reason: &CloseReason) {
+        let Some(session) = self.sessions.get_mut(key).filter(|session| session.conn == Some(conn)) else {
+            return;
+        };
+        session.detach();
+        // [MQTT-3.1.2-10] [MQTT-3.14.4-3]
+        if *reason == CloseReason::Disconnected {
+            session.will = None;
+        }
+        if session.expiry == 0 {
+            return self.end_session(key);
+        }
+        let now = self.now.monotonic;
+        session.will_at = session.will.as_ref().map(|will| now.saturating_add(seconds(will.delay_secs)));
+        session.ends_at = (session.expiry != u32::MAX).then(|| now.saturating_add(seconds(session.expiry)));
+        self.publish_due_will(key);
+        self.remember_absence(key);
+        self.watch_session(key);
+    }
+
+    /// Tells the store until when session and will wait, unless that is what it takes for granted.
+    fn remember_absence(&mut self, key: Key) {
+        let Some(session) = self.sessions.get(key) else { return };
+        if session.ends_at.is_none() && !session.had_will {
+            return;
+        }
+        let wall = |at: Instant| {
+            let left = at.saturating_since(self.now.monotonic);
+            self.now.wall.plus(left.as_millis() as u64)
+        };
+        let op = StoreOp::Detach {
+            client: session.client.clone(),
+            expires_at: session.ends_at.map(wall),
+            will_at: session.will_at.map(wall),
+        };
+        self.ask_store(op, Question::Unattended);
+    }
+
+    /// Makes sure that the deadlines of a session that waits are noticed.
+    pub(super) fn watch_session(&mut self, key: Key) {
+        let Some(session) = self.sessions.get(key) else { return };
+        if let Some(at) = [session.will_at, session.ends_at].into_iter().flatten().min() {
+            self.session_timers.arm(at, key);
+        }
+    }
+
+    /// Serves the deadlines of sessions whose client has not come back in time.
+    pub(super) fn serve_absent(&mut self) {
+        for _ in 0..self.settings.limits.work_per_call_max {
+            if self.deliveries >= self.settings.limits.deliveries_per_call_max {
+                return;
+            }
+            let Some((_, key)) = self.session_timers.pop_due(self.now.monotonic) else {
+                return;
+            };
+            let Some(session) = self.sessions.get(key).filter(|session| session.conn.is_none()) else {
+                continue;
+            };
+            if session.ends_at.is_some_and(|at| at <= self.now.monotonic) {
+                self.stats.sessions_expired += 1;
+                self.end_session(key);
+            } else if self.publish_due_will(key) {
+                self.remember_absence(key);
+                self.watch_session(key);
+            }
+        }
+    }
+
+    /// Ends a session, here and in the store [MQTT-3.1.2-23]. A will that waits for the end is published.
+    pub(super) fn end_session(&mut self, key: Key) {
+        self.publish_will(key);
+        let Some(session) = self.sessions.get(key) else { return };
+        if session.recorded {
+            let op = StoreOp::DropSession { client: session.client.clone() };
+            self.ask_store(op, Question::Unattended);
+        }
+        self.remove_session(key);
+    }
+
+    fn publish_due_will(&mut self, key: Key) -> bool {
+        let due = |at: Instant| at <= self.now.monotonic;
+        let is_due = self.sessions.get(key).and_then(|session| session.will_at).is_some_and(due);
+        if is_due {
+            self.publish_will(key);
+        }
+        is_due
+    }
+
+    /// Publishes the will of a session, if it has one, and forgets it [MQTT-3.1.2-8].
+    pub(super) fn publish_will(&mut self, key: Key) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        session.will_at = None;
+        let Some(will) = session.will.take() else { return };
+        let origin = Origin {
+            instance: session.client.instance,
+            session: Some(key),
+            persistent: session.stored.is_some(),
+            may_store: true,
+        };
+        let Some(arrival) = arrival(&will) else { return };
+        self.stats.wills += 1;
+        match P2pTopic::split(&will.topic) {
+            Ok((_, target)) if self.settings.profile.p2p => {
+                self.point_to_point(&origin, target.as_str(), arrival, None);
+            }
+            _ => {
+                self.publish(&origin, arrival, None);
+            }
+        }
+    }
+}
+
+fn arrival(will: &Will) -> Option<Arrival<'_>> {
+    let properties: Properties<'_> = will.properties.properties();
+    Some(Arrival {
+        topic: TopicName::new(&will.topic).ok()?,
+        payload: &will.payload,
+        qos: will.qos,
+        retain: will.retain,
+        properties,
+        expiry_secs: will.expiry_secs,
+    })
+}
+
+const fn seconds(secs: u32) -> Duration {
+    Duration::from_secs(secs as u64)
+}

@@ -1,0 +1,219 @@
+//! A message on its way to any number of receivers: what they share is made at most once.
+
+use alloc::{sync::Arc, vec::Vec};
+
+use bytes::Bytes;
+use lmq_codec::{
+    Delivery, MessageProperties, PacketId, Publish, QoS, Receiver, Template, TopicForm, TopicName, Version,
+};
+use lmq_model::UnixMillis;
+
+use super::{deliver::Terms, publish::Arrival};
+use crate::{DropReason, Message, conn::Conn, outbox::BlockPool};
+
+pub(super) struct Fan<'a> {
+    pub(super) topic: TopicName<'a>,
+    pub(super) qos: QoS,
+    pub(super) retain: bool,
+    pub(super) properties: MessageProperties,
+    pub(super) expires_at: Option<UnixMillis>,
+    payload: &'a [u8],
+    /// A handle of the payload, where it is large enough to be shared.
+    shared: Option<Bytes>,
+    pub(super) message: Option<Arc<Message>>,
+    /// By [`Shape`].
+    encoded: [Option<Template>; 4],
+}
+
+/// The frames of the message that is being sent: buffers that are used again.
+#[derive(Debug, Default)]
+pub(super) struct Frames {
+    /// By [`Shape`].
+    shared: [Vec<u8>; 4],
+    /// The frame of one receiver.
+    single: Vec<u8>,
+}
+
+/// What an encoded frame depends on: whether there is a packet identifier, and whether there are properties.
+#[derive(Clone, Copy)]
+struct Shape {
+    v5: bool,
+    id: bool,
+}
+
+impl Shape {
+    #[inline]
+    fn index(self) -> usize {
+        usize::from(self.v5) << 1 | usize::from(self.id)
+    }
+}
+
+impl<'a> Fan<'a> {
+    pub(super) fn new(arrival: Arrival<'a>, shared_bytes_min: u32, wall: UnixMillis) -> Self {
+        let Arrival { topic, payload, qos, retain, properties, expiry_secs } = arrival;
+        let shared = payload.len() >= shared_bytes_min as usize;
+        let properties = match properties.is_empty() {
+            true => MessageProperties::EMPTY,
+            false => MessageProperties::of(&properties).unwrap_or_default(),
+        };
+        Self {
+            topic,
+            qos,
+            retain,
+            properties,
+            expires_at: expiry_secs.map(|secs| wall.plus(u64::from(secs) * 1000)),
+            payload,
+            shared: shared.then(|| Bytes::copy_from_slice(payload)),
+            message: None,
+            encoded: [None; 4],
+        }
+    }
+
+    /// `None` if the topic is no topic name: impossible for a message of ours.
+    pub(super) fn of_message(message: &'a Arc<Message>, shared_bytes_min: u32) -> Option<Self> {
+        let shared = message.payload.len() >= shared_bytes_min as usize;
+        Some(Self {
+            topic: TopicName::new(&message.topic).ok()?,
+            qos: message.qos,
+            retain: message.retain,
+            properties: message.properties.clone(),
+            expires_at: message.expires_at,
+            payload: &message.payload,
+            shared: shared.then(|| message.payload.clone()),
+            message: Some(message.clone()),
+            encoded: [None; 4],
+        })
+    }
+
+    pub(super) fn payload(&self) -> Bytes {
+        self.shared.clone().unwrap_or_else(|| Bytes::copy_from_slice(self.payload))
+    }
+
+    /// Why this client will never take the message, if so.
+    #[inline]
+    pub(super) fn never(
+        &mut self,
+        frames: &mut Frames,
+        conn: &Conn,
+        terms: Terms<'_>,
+        wall: UnixMillis,
+    ) -> Option<DropReason> {
+        // [MQTT-3.3.2-5]
+        if self.expires_at.is_some_and(|at| at <= wall) {
+            return Some(DropReason::Expired);
+        }
+        let max = conn.packet_bytes_max();
+        if max == usize::MAX || self.len_for(frames, conn, terms) <= max {
+            return None;
+        }
+        // [MQTT-3.1.2-24]
+        Some(DropReason::TooLarge)
+    }
+
+    /// The length of the packet that tells the topic by its name.
+    fn len_for(&mut self, frames: &mut Frames, conn: &Conn, terms: Terms<'_>) -> usize {
+        let any_id = PacketId::from(core::num::NonZeroU16::MIN);
+        let delivery = super::deliver::delivery(terms.qos, any_id, false);
+        let shape = Shape { v5: conn.v5.is_some(), id: terms.qos != QoS::AtMostOnce };
+        let template = self.template(frames, shape, delivery);
+        template
+            .map_or(usize::MAX, |template| template.len_for(&self.receiver(conn, delivery, terms, UnixMillis::new(0))))
+    }
+
+    /// Appends the PUBLISH for one receiver to its outbox. False if it cannot be encoded, which the size of the message it came in
+    /// rules out.
+    #[inline]
+    pub(super) fn write(
+        &mut self,
+        frames: &mut Frames,
+        pool: &mut BlockPool,
+        conn: &mut Conn,
+        delivery: Delivery,
+        terms: Terms<'_>,
+        wall: UnixMillis,
+    ) -> bool {
+        let id = delivery.qos() != QoS::AtMostOnce;
+        let shape = Shape { v5: conn.v5.is_some(), id };
+        let Some(template) = self.template(frames, shape, delivery) else {
+            return false;
+        };
+        let frame = &mut frames.shared[shape.index()];
+        let receiver = match shape.v5 {
+            false => Receiver { retain: terms.retain, ..Receiver::new(delivery) },
+            true => self.with_alias(&template, conn, self.receiver(conn, delivery, terms, wall)),
+        };
+        if receiver.is_plain() {
+            template.patch(frame, delivery);
+            conn.outbox.push(pool, frame);
+        } else {
+            frames.single.clear();
+            if template.write_for(frame, &receiver, &mut frames.single).is_err() {
+                return false;
+            }
+            conn.outbox.push(pool, &frames.single);
+        }
+        if let Some(payload) = &self.shared {
+            conn.outbox.push_shared(payload.clone());
+        }
+        conn.sent_open += u16::from(id);
+        true
+    }
+
+    /// What the receiver gets besides the message, with the topic told by its name.
+    fn receiver<'t>(&self, conn: &Conn, delivery: Delivery, terms: Terms<'t>, wall: UnixMillis) -> Receiver<'t> {
+        let plain = Receiver { retain: terms.retain, ..Receiver::new(delivery) };
+        if conn.v5.is_none() {
+            return plain;
+        }
+        // [MQTT-3.3.2-6]: what is left, a begun second counted in full.
+        let left = |at: UnixMillis| u32::try_from(at.since(wall).div_ceil(1000)).unwrap_or(u32::MAX);
+        Receiver {
+            message_expiry: self.expires_at.map(left),
+            // [MQTT-3.3.4-3]
+            subscription_ids: terms.subscription_ids,
+            ..plain
+        }
+    }
+
+    /// Tells the topic by an alias, where the client takes one and the packet has room.
+    fn with_alias<'t>(&self, template: &Template, conn: &mut Conn, receiver: Receiver<'t>) -> Receiver<'t> {
+        let max = conn.packet_bytes_max();
+        let Some(v5) = &mut conn.v5 else { return receiver };
+        let topic = match v5.outbound.form(self.topic.as_bytes()) {
+            TopicForm::Name => return receiver,
+            topic => topic,
+        };
+        let aliased = Receiver { topic, ..receiver };
+        if template.len_for(&aliased) > max {
+            return receiver;
+        }
+        if matches!(topic, TopicForm::Introduce(_)) {
+            v5.outbound.introduce(self.topic.as_bytes());
+        }
+        aliased
+    }
+
+    #[inline]
+    fn template(&mut self, frames: &mut Frames, shape: Shape, delivery: Delivery) -> Option<Template> {
+        if let Some(template) = self.encoded[shape.index()] {
+            return Some(template);
+        }
+        let template = self.encode(&mut frames.shared[shape.index()], shape, delivery)?;
+        self.encoded[shape.index()] = Some(template);
+        Some(template)
+    }
+
+    fn encode(&self, frame: &mut Vec<u8>, shape: Shape, delivery: Delivery) -> Option<Template> {
+        let (version, properties) = match shape.v5 {
+            true => (Version::V5_0, self.properties.properties()),
+            false => (Version::V3_1_1, lmq_codec::Properties::EMPTY),
+        };
+        let publish = Publish { delivery, retain: false, topic: Some(self.topic), properties, payload: self.payload };
+        frame.clear();
+        let template = match self.shared {
+            Some(_) => Template::write_head(&publish, version, frame),
+            None => Template::write(&publish, version, frame),
+        };
+        template.ok()
+    }
+}

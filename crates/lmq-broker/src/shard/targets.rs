@@ -1,0 +1,92 @@
+//! The sessions that one message goes to.
+
+use alloc::vec::Vec;
+
+use lmq_codec::{QoS, SubscriptionId};
+
+use super::deliver::Terms;
+use crate::Subscription;
+
+/// Each session once, however many of its subscriptions match.
+#[derive(Debug, Default)]
+pub(super) struct Targets {
+    sessions: Vec<Target>,
+    /// Subscription identifiers; every session has a run of its own.
+    ids: Vec<SubscriptionId>,
+    /// The sessions came in no ascending order, or one came twice.
+    unsorted: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Target {
+    slot: u32,
+    /// The highest granted [MQTT-3.3.4-2].
+    qos: QoS,
+    /// One of the subscriptions keeps RETAIN as published.
+    retain: bool,
+    ids_from: u32,
+    ids_to: u32,
+}
+
+impl Targets {
+    pub(super) fn clear(&mut self) {
+        self.sessions.clear();
+        self.ids.clear();
+        self.unsorted = false;
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.sessions.is_empty()
+    }
+
+    /// A subscription of the session in this slot matches.
+    #[inline]
+    pub(super) fn add(&mut self, slot: u32, subscription: Subscription) {
+        let Subscription { options, id } = subscription;
+        let ids_from = self.ids.len() as u32;
+        self.ids.extend(id);
+        let ids_to = self.ids.len() as u32;
+        self.unsorted |= self.sessions.last().is_some_and(|last| last.slot >= slot);
+        self.sessions.push(Target { slot, qos: options.qos, retain: options.retain_as_published, ids_from, ids_to });
+    }
+
+    /// Makes one of several subscriptions of a session: one copy with the highest QoS, and every identifier [MQTT-3.3.4-4].
+    pub(super) fn merge(&mut self) {
+        if !self.unsorted {
+            return;
+        }
+        // Subscriptions of one session keep the order in which they matched.
+        self.sessions.sort_by_key(|target| target.slot);
+        let ids = &mut self.ids;
+        self.sessions.dedup_by(|later, first| {
+            if later.slot != first.slot {
+                return false;
+            }
+            first.qos = first.qos.max(later.qos);
+            first.retain |= later.retain;
+            join(ids, first, later);
+            true
+        });
+    }
+
+    /// The sessions in ascending order, and how each gets a message of this QoS and RETAIN.
+    pub(super) fn iter(&self, qos: QoS, retain: bool) -> impl Iterator<Item = (u32, Terms<'_>)> {
+        self.sessions.iter().map(move |target| {
+            let ids = self.ids.get(target.ids_from as usize..target.ids_to as usize).unwrap_or_default();
+            // [MQTT-3.8.4-8] [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+            let terms = Terms { qos: target.qos.min(qos), retain: retain && target.retain, subscription_ids: ids };
+            (target.slot, terms)
+        })
+    }
+}
+
+/// Puts the identifiers of `later` behind those of `first`, as a run of their own.
+fn join(ids: &mut Vec<SubscriptionId>, first: &mut Target, later: &Target) {
+    if later.ids_from == later.ids_to {
+        return;
+    }
+    let from = ids.len() as u32;
+    ids.extend_from_within(first.ids_from as usize..first.ids_to as usize);
+    ids.extend_from_within(later.ids_from as usize..later.ids_to as usize);
+    (first.ids_from, first.ids_to) = (from, ids.len() as u32);
+}
