@@ -125,7 +125,7 @@ impl World {
             self.marks.hit(Mark::AuthDenied);
             Verdict::Deny(Refusal::NotAuthorized)
         } else {
-            Verdict::Allow(Grant { permissions: Permissions::everything() })
+            Verdict::Allow(Grant::new(Permissions::everything()))
         };
         let delay = self.delay(self.options.auth_delay_max_ms);
         if delay > 100 * MILLI {
