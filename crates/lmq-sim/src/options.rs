@@ -159,6 +159,8 @@ pub struct Avoid {
     /// After a failed `DropSession` the next clean CONNECT is accepted without another one: what the store has comes back with the CONNECT
     /// after that. Left out: sessions that are discarded while a store fails.
     pub failed_drop: bool,
+    /// A session without subscriptions that the store fails to open twice is dropped from the store. Let pass: that it is gone.
+    pub unused_session_dropped: bool,
 }
 
 impl Avoid {
@@ -171,6 +173,7 @@ impl Avoid {
         late_append: true,
         pause_by_pause: true,
         failed_drop: true,
+        unused_session_dropped: true,
     };
 
     /// Nothing is avoided.
@@ -182,6 +185,7 @@ impl Avoid {
         late_append: false,
         pause_by_pause: false,
         failed_drop: false,
+        unused_session_dropped: false,
     };
 }
 

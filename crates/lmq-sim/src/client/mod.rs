@@ -327,7 +327,8 @@ impl Client {
         if present && (discards || !self.persistent) {
             return self.protocol("session present after a clean CONNECT");
         }
-        if !present && self.session_known {
+        let unused = ctx.options.avoid.unused_session_dropped && !self.subscriptions.any_active();
+        if !present && self.session_known && !(unused && ctx.options.store_fails()) {
             let text = format!("client {} was told that its session is new", self.index);
             return Err(Violation::new(Checker::SessionKept, text));
         }

@@ -117,6 +117,10 @@ impl Subscriptions {
         self.0.iter().any(|one| one.stage == Stage::Asked(id) || one.stage == Stage::Leaving(id))
     }
 
+    pub(super) fn any_active(&self) -> bool {
+        self.0.iter().any(|one| one.stage == Stage::Active)
+    }
+
     pub(super) fn next_act(&self) -> Option<u64> {
         let wanted = |one: &Subscription| if let Stage::Wanted(at) = one.stage { Some(at) } else { None };
         self.0.iter().filter_map(wanted).min()
