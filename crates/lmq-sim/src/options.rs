@@ -266,6 +266,29 @@ impl Options {
         self.store.fail > 0 || self.store.stall > 0
     }
 
+    /// The classes of faults that are on, by name.
+    pub fn faults(&self) -> Vec<&'static str> {
+        let classes = [
+            ("cut", self.net.cut > 0),
+            ("half-open", self.net.half_open > 0),
+            ("slow reader", self.net.slow_reader > 0),
+            ("stopped reader", self.net.stopped_reader > 0),
+            ("store failure", self.store.fail > 0),
+            ("store stall", self.store.stall > 0),
+            ("eviction", self.store.quota_messages < 100_000),
+            ("crash", self.crash > 0),
+            ("takeover", self.takeover > 0),
+            ("silence", self.silent > 0),
+            ("missing verdict", self.auth_missing > 0),
+            ("denial", self.auth_denied > 0),
+            ("disconnect", self.disconnect > 0),
+            ("unsubscribe", self.unsubscribe > 0),
+            ("discard", self.discard > 0),
+            ("clock jump", self.wall_jump > 0),
+        ];
+        classes.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect()
+    }
+
     /// No fault from now on.
     pub(crate) fn heal(&mut self) {
         self.net = Net {

@@ -80,6 +80,8 @@ pub(crate) struct Client {
     session_known: bool,
     /// Its session was discarded, and no CONNECT since has made another.
     session_gone: bool,
+    /// No connection of this client is left behind in this run.
+    never_left_behind: bool,
     others: Vec<String>,
 }
 
@@ -109,6 +111,7 @@ impl Client {
             discard: false,
             session_known: false,
             session_gone: false,
+            never_left_behind: options.takeover == 0 && options.net.half_open == 0,
             others: ids.to_vec(),
         }
     }
@@ -342,7 +345,7 @@ impl Client {
         ctx.ledger.connected(self.index, !present);
         if discards {
             // A connection that was left behind may still make a session.
-            (self.discard, self.session_gone) = (false, ctx.options.takeover == 0 && ctx.options.net.half_open == 0);
+            (self.discard, self.session_gone) = (false, self.never_left_behind);
             ctx.marks.hit(Mark::SessionDiscarded);
             self.writer.disconnect(&mut ctx.out);
             return Ok(Wish::Close);
