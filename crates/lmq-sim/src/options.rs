@@ -10,8 +10,8 @@ use crate::rng::Rng;
 pub struct Options {
     /// The product's profile instead of plain MQTT.
     pub lmq: bool,
-    /// Clients speak MQTT 5.0. Off until the broker does.
-    pub version5: bool,
+    /// Per cent of the clients that speak MQTT 5.0.
+    pub version5_percent: u32,
     /// Shards of the broker, 1 to 4.
     pub shards: u16,
     /// Model clients.
@@ -161,6 +161,9 @@ pub struct Avoid {
     pub failed_drop: bool,
     /// A session without subscriptions that the store fails to open twice is dropped from the store. Let pass: that it is gone.
     pub unused_session_dropped: bool,
+    /// QoS 2 messages whose packet id is being stored do not count for the receive maximum of MQTT 5.0. Left out: a small one, in sessions
+    /// that store QoS 2.
+    pub quota_without_saving: bool,
 }
 
 impl Avoid {
@@ -174,6 +177,7 @@ impl Avoid {
         pause_by_pause: true,
         failed_drop: true,
         unused_session_dropped: true,
+        quota_without_saving: true,
     };
 
     /// Nothing is avoided.
@@ -186,6 +190,7 @@ impl Avoid {
         pause_by_pause: false,
         failed_drop: false,
         unused_session_dropped: false,
+        quota_without_saving: false,
     };
 }
 
@@ -203,7 +208,7 @@ impl Options {
         let inflight_max = rng.pick(&[128, 128, 16, 3, 1]);
         Self {
             lmq,
-            version5: false,
+            version5_percent: rng.pick(&[0, 50, 100]),
             shards,
             clients: rng.range(2, 6) as usize,
             topics: rng.range(1, 4) as usize,

@@ -1,8 +1,11 @@
 //! The bytes of a client: packets out through the codec's encoder, packets in through its decoder.
 
+use std::num::NonZeroU16;
+
 use lmq_codec::{
-    Ack, Connect, Delivery, Disconnect, Packet, PacketId, Properties, Publish, QoS, ReasonCode, Split, Subscribe,
-    SubscribeFilters, SubscribeOptions, TopicFilter, TopicName, Unsubscribe, UnsubscribeFilters, Version, split,
+    Ack, Connect, Delivery, Disconnect, Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode, Split,
+    Subscribe, SubscribeFilters, SubscribeOptions, TopicFilter, TopicName, Unsubscribe, UnsubscribeFilters, Version,
+    split,
 };
 
 /// What a client hears.
@@ -20,9 +23,11 @@ pub(crate) enum Heard {
         dup: bool,
         length: usize,
         intact: bool,
+        alias: Option<u16>,
     },
     PubAck(PacketId),
-    PubRec(PacketId),
+    /// With whether the message is refused.
+    PubRec(PacketId, bool),
     PubRel(PacketId),
     PubComp(PacketId),
     SubAck(PacketId, Vec<u8>),
@@ -31,12 +36,27 @@ pub(crate) enum Heard {
     Disconnect,
 }
 
+/// What a client of MQTT 5.0 takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Quota {
+    /// QoS 1 and 2 messages that are not acknowledged.
+    pub(crate) messages: u16,
+    pub(crate) aliases: u16,
+}
+
 /// Writes packets of one version.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Writer(pub(crate) Version);
 
 impl Writer {
-    pub(crate) fn connect(self, client_id: &str, clean: bool, keep_alive: u16, out: &mut Vec<u8>) {
+    /// A session that is not clean outlives its connection.
+    pub(crate) fn connect(self, client_id: &str, clean: bool, keep_alive: u16, quota: Quota, out: &mut Vec<u8>) {
+        let mut list = Vec::new();
+        if self.0.has_properties() {
+            list.extend((!clean).then_some(Property::SessionExpiryInterval(u32::MAX)));
+            list.extend(NonZeroU16::new(quota.messages).map(Property::ReceiveMaximum));
+            list.push(Property::TopicAliasMaximum(quota.aliases));
+        }
         let connect = Connect {
             version: self.0,
             clean_start: clean,
@@ -45,7 +65,7 @@ impl Writer {
             will: None,
             username: None,
             password: None,
-            properties: Properties::EMPTY,
+            properties: Properties::new(&list).unwrap_or_default(),
         };
         self.write(&Packet::Connect(connect), out);
     }
@@ -111,7 +131,7 @@ fn heard(packet: &Packet<'_>) -> Result<Heard, String> {
         Packet::ConnAck(ack) => Heard::ConnAck { present: ack.session_present, code: connack_code(ack.reason) },
         Packet::Publish(publish) => heard_publish(publish)?,
         Packet::PubAck(ack) => Heard::PubAck(ack.id),
-        Packet::PubRec(ack) => Heard::PubRec(ack.id),
+        Packet::PubRec(ack) => Heard::PubRec(ack.id, ack.reason.is_failure()),
         Packet::PubRel(ack) => Heard::PubRel(ack.id),
         Packet::PubComp(ack) => Heard::PubComp(ack.id),
         Packet::SubAck(ack) => Heard::SubAck(ack.id, ack.reasons.iter().map(ReasonCode::value).collect()),
@@ -127,7 +147,8 @@ fn connack_code(reason: ReasonCode) -> u8 {
 }
 
 fn heard_publish(publish: &Publish<'_>) -> Result<Heard, String> {
-    let topic = publish.topic.ok_or("PUBLISH without topic")?;
+    let alias = publish.properties.topic_alias().map(NonZeroU16::get);
+    let topic = publish.topic.map_or_else(String::new, |topic| topic.as_str().to_owned());
     let (qos, id, dup) = match publish.delivery {
         Delivery::AtMostOnce => (QoS::AtMostOnce, None, false),
         Delivery::AtLeastOnce { id, dup } => (QoS::AtLeastOnce, Some(id), dup),
@@ -135,7 +156,7 @@ fn heard_publish(publish: &Publish<'_>) -> Result<Heard, String> {
     };
     let number = number_of(publish.payload);
     let intact = number.is_some_and(|number| payload(number, publish.payload.len()) == publish.payload);
-    Ok(Heard::Publish { number, topic: topic.as_str().to_owned(), qos, id, dup, length: publish.payload.len(), intact })
+    Ok(Heard::Publish { number, topic, qos, alias, id, dup, length: publish.payload.len(), intact })
 }
 
 /// What a client says, for the reader of a trace.

@@ -4,7 +4,7 @@
 mod exchange;
 mod subscriptions;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use lmq_codec::{PacketId, QoS, Version};
 
@@ -17,7 +17,7 @@ use crate::{
     options::Options,
     rng::Rng,
     violation::{Checker, Violation},
-    wire::{Heard, PUBACK, PUBCOMP, PUBREC, Writer, payload},
+    wire::{Heard, PUBACK, PUBCOMP, PUBREC, Quota, Writer, payload},
 };
 
 /// What a client needs of the world while it acts.
@@ -51,6 +51,9 @@ pub(crate) enum Phase {
 /// How long a client waits for an answer before it gives a connection up.
 const PATIENCE: u64 = 12 * SECOND;
 
+/// The first byte of a PUBREC, the only acknowledgement of a message that does not end it.
+const PUBREC_BYTE: u8 = 0x50;
+
 pub(crate) struct Client {
     pub(crate) index: usize,
     pub(crate) id: String,
@@ -64,6 +67,11 @@ pub(crate) struct Client {
     pub(crate) received: Vec<u8>,
     pub(crate) left: u32,
     writer: Writer,
+    quota: Quota,
+    /// What the broker said its topic aliases mean, on this connection.
+    aliases: BTreeMap<u16, String>,
+    /// Messages of this connection that it has not acknowledged to the end.
+    unacknowledged: BTreeSet<[u8; 2]>,
     exchanges: Exchanges,
     subscriptions: Subscriptions,
     /// Packet ids of QoS 2 messages that were taken and not released, with the message.
@@ -87,7 +95,12 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn new(index: usize, ids: &[String], persistent: bool, options: &Options, rng: &mut Rng) -> Self {
-        let version = if options.version5 { Version::V5_0 } else { Version::V3_1_1 };
+        let version5 = rng.below(100) < u64::from(options.version5_percent);
+        let version = if version5 { Version::V5_0 } else { Version::V3_1_1 };
+        let mut quota = Quota { messages: rng.pick(&[u16::MAX, 10, 2, 1]), aliases: rng.pick(&[0, 2, 16]) };
+        if options.avoid.quota_without_saving && persistent && !options.lmq {
+            quota.messages = u16::MAX;
+        }
         Self {
             index,
             id: ids[index].clone(),
@@ -99,6 +112,9 @@ impl Client {
             received: Vec::new(),
             left: options.messages,
             writer: Writer(version),
+            quota,
+            aliases: BTreeMap::new(),
+            unacknowledged: BTreeSet::new(),
             exchanges: Exchanges::default(),
             subscriptions: Subscriptions::draw(options, persistent, rng),
             inbound: BTreeMap::new(),
@@ -135,7 +151,8 @@ impl Client {
         }
         self.phase = Phase::Connecting { since: ctx.now, discards };
         let keep_alive = ctx.options.keep_alive_secs;
-        self.writer.connect(&self.id, discards || !self.persistent, keep_alive, &mut ctx.out);
+        let clean = discards || !self.persistent;
+        self.writer.connect(&self.id, clean, keep_alive, self.quota, &mut ctx.out);
     }
 
     /// The connection is gone.
@@ -150,6 +167,8 @@ impl Client {
         self.link = None;
         self.received.clear();
         self.acks.clear();
+        self.aliases.clear();
+        self.unacknowledged.clear();
         self.pinged_at = None;
         self.silent_until = 0;
         self.subscriptions.interrupted(self.persistent);
@@ -204,6 +223,9 @@ impl Client {
         while self.acks.front().is_some_and(|(at, _)| *at <= ctx.now) {
             if let Some((_, bytes)) = self.acks.pop_front() {
                 ctx.out.extend_from_slice(&bytes);
+                if bytes[0] != PUBREC_BYTE {
+                    self.unacknowledged.remove(&[bytes[2], bytes[3]]);
+                }
                 self.sent_at = ctx.now;
             }
         }
@@ -277,7 +299,9 @@ impl Client {
             Heard::ConnAck { present, code } if connecting => return self.answered(present, code, ctx),
             other if connecting => return self.protocol(format!("{other:?} before CONNACK")),
             Heard::ConnAck { .. } => return self.protocol("a second CONNACK"),
-            Heard::Publish { number, topic, qos, id, dup, length, intact } => {
+            Heard::Publish { number, topic, qos, id, dup, length, intact, alias } => {
+                let topic = self.topic(topic, alias)?;
+                self.count_in(id)?;
                 let arrival = Arrival { receiver: self.index, number, topic, qos, length, intact };
                 self.take(arrival, id, dup, ctx)?;
             }
@@ -285,8 +309,8 @@ impl Client {
                 Some(_number) => {}
                 None => return self.protocol(format!("PUBACK {id} for nothing")),
             },
-            Heard::PubRec(id) => {
-                if self.exchanges.pubrec(id, &mut ctx.out).is_none() {
+            Heard::PubRec(id, refused) => {
+                if refused || self.exchanges.pubrec(id, &mut ctx.out).is_none() {
                     return self.protocol(format!("PUBREC {id} for nothing"));
                 }
                 self.sent_at = ctx.now;
@@ -312,7 +336,7 @@ impl Client {
     /// The messages that a packet from the broker acknowledges, to be entered in the ledger before the client acts on it.
     pub(crate) fn acknowledges(&self, heard: &Heard) -> Option<u64> {
         match heard {
-            Heard::PubAck(id) | Heard::PubRec(id) => self.exchanges.number(*id),
+            Heard::PubAck(id) | Heard::PubRec(id, _) => self.exchanges.number(*id),
             _ => None,
         }
     }
@@ -358,6 +382,30 @@ impl Client {
         }
         self.exchanges.send_again(self.writer, ctx);
         Ok(Wish::Nothing)
+    }
+
+    /// An alias means what it was said to mean, on this connection [MQTT-3.3.2-8].
+    fn topic(&mut self, topic: String, alias: Option<u16>) -> Result<String, Violation> {
+        let Some(alias) = alias else { return Ok(topic) };
+        if alias > self.quota.aliases {
+            return self.protocol(format!("topic alias {alias}"));
+        }
+        if !topic.is_empty() {
+            self.aliases.insert(alias, topic.clone());
+            return Ok(topic);
+        }
+        let known = self.aliases.get(&alias).cloned();
+        known.ok_or_else(|| self.violation(format!("topic alias {alias}, which means nothing")))
+    }
+
+    /// No more messages at once than it takes [MQTT-3.3.4-9].
+    fn count_in(&mut self, id: Option<PacketId>) -> Result<(), Violation> {
+        self.unacknowledged.extend(id.map(|id| id.value().to_be_bytes()));
+        let most = if self.version.has_properties() { self.quota.messages } else { u16::MAX };
+        if self.unacknowledged.len() > usize::from(most) {
+            return self.protocol(format!("{} messages at once, it takes {most}", self.unacknowledged.len()));
+        }
+        Ok(())
     }
 
     fn take(&mut self, arrival: Arrival, id: Option<PacketId>, dup: bool, ctx: &mut Ctx<'_>) -> Result<(), Violation> {

@@ -221,8 +221,13 @@ impl World {
             _ => None,
         };
         mark.into_iter().for_each(|mark| self.marks.hit(mark));
-        let faulty =
-            matches!(reason, CloseReason::Malformed(_) | CloseReason::Unexpected(_) | CloseReason::InvalidTopic(_));
+        let faulty = matches!(
+            reason,
+            CloseReason::Malformed(_)
+                | CloseReason::Unexpected(_)
+                | CloseReason::InvalidTopic(_)
+                | CloseReason::Protocol(..)
+        );
         if faulty {
             self.fail(Violation::new(Checker::Protocol, format!("a client in order was closed: {reason}")));
         }
