@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod avoid;
 mod client;
 mod clock;
 mod ledger;
@@ -16,8 +17,9 @@ mod violation;
 mod wire;
 mod world;
 
+pub use avoid::Avoid;
 pub use marks::{Mark, Marks};
-pub use options::{Avoid, Net, Options, SmallLimits, StoreFaults};
+pub use options::{Net, Options, SmallLimits, StoreFaults};
 pub use run::{Manner, Outcome, run, run_with};
 pub use swarm::{Swarm, swarm};
 pub use violation::{Checker, Violation};

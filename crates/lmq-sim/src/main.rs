@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lmq_sim::{Manner, Options, Swarm, run_with, swarm};
+use lmq_sim::{Avoid, Manner, Options, Swarm, run_with, swarm};
 
 const USAGE: &str = "\
 lmq-sim --seeds COUNT [--from FIRST] [--threads COUNT]   runs that many seeds
 lmq-sim --seed SEED [--trace]                            runs one, and prints what happens in it
 lmq-sim --planted [--seeds COUNT]                        plants each bug and looks for it in so many seeds (RUSTFLAGS='--cfg lmq_planted')
-  --known                                                also what shows the known defects of the broker";
+  --show DEFECT                                          also what shows a known defect of the broker; --known: of all";
 
 #[derive(Default)]
 struct Arguments {
@@ -19,7 +19,7 @@ struct Arguments {
     from: u64,
     seed: Option<u64>,
     trace: bool,
-    known: bool,
+    avoid: Option<Avoid>,
     planted: bool,
     threads: Option<usize>,
 }
@@ -45,7 +45,13 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
             "--seed" => arguments.seed = Some(words.next()?.parse().ok()?),
             "--threads" => arguments.threads = Some(words.next()?.parse().ok()?),
             "--planted" => arguments.planted = true,
-            "--known" => arguments.known = true,
+            "--known" => arguments.avoid = Some(Avoid::NOTHING),
+            "--show" => {
+                if !arguments.avoid.get_or_insert(Avoid::KNOWN).show(&words.next()?) {
+                    eprintln!("known are {}", Avoid::NAMES.join(", "));
+                    return None;
+                }
+            }
             "--trace" => arguments.trace = true,
             _ => return None,
         }
@@ -53,12 +59,12 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
     Some(arguments)
 }
 
-fn draw(seed: u64, known: bool) -> Options {
-    if known { Options::draw_all(seed) } else { Options::draw(seed) }
+fn draw(seed: u64, avoid: Option<Avoid>) -> Options {
+    Options::draw_all(seed).avoiding(avoid.unwrap_or(Avoid::KNOWN))
 }
 
 fn one(seed: u64, arguments: &Arguments) -> ExitCode {
-    let options = draw(seed, arguments.known);
+    let options = draw(seed, arguments.avoid);
     println!("{options:?}");
     let outcome = run_with(seed, options, Manner { printed: arguments.trace, cuts: None });
     println!("{outcome}");
@@ -73,7 +79,7 @@ fn many(arguments: &Arguments) -> ExitCode {
     let Swarm { passed, failed, marks } = swarm(
         arguments.from..arguments.from + count,
         threads,
-        |seed| draw(seed, arguments.known),
+        |seed| draw(seed, arguments.avoid),
         |outcome| println!("{outcome}"),
     );
     let took = start.elapsed().max(Duration::from_millis(1));
@@ -95,7 +101,7 @@ fn planted(arguments: &Arguments) -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let seeds = arguments.seeds.unwrap_or(2_000);
     let first_failure = |from: u64, to: u64| {
-        let runs = swarm(from..to, threads(arguments), |seed| draw(seed, arguments.known), |_| {});
+        let runs = swarm(from..to, threads(arguments), |seed| draw(seed, arguments.avoid), |_| {});
         runs.failed.into_iter().next()
     };
     let mut missed = u64::from(first_failure(0, STEP).is_some());

@@ -1,6 +1,6 @@
 //! What one run is like: everything drawn from the seed.
 
-use crate::rng::Rng;
+use crate::{avoid::Avoid, rng::Rng};
 
 /// The options of one run, drawn from its seed. Each class of faults is on or off with a rate of its own: a run in which everything
 /// goes wrong at once hides as much as one in which nothing does.
@@ -133,65 +133,6 @@ pub struct StoreFaults {
     pub stall: u32,
     /// Milliseconds such a sync takes at most; more than the effect timeout in some runs.
     pub stall_max_ms: u64,
-}
-
-/// Defects of the broker that are known, each with what is left out or let pass because of it, so that a run can find others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Avoid {
-    /// A QoS 2 message of a persistent session is recorded under its packet id before the siblings have it, and the next try, on a
-    /// new connection, is answered and not forwarded: too early, or for ever if a sibling's store failed or the broker crashed. Let pass:
-    /// such a message for a client of a sibling.
-    pub recorded_before_siblings: bool,
-    /// A session without subscriptions is loaded from the store again when its client comes back: a message that waits for a sibling is
-    /// taken for done, and when it is, its packet id is taken for one of a message that came already, for ever. Left out: persistent
-    /// clients without subscription. Let pass, where stores fail: what is acknowledged and not forwarded.
-    pub fresh_session_loaded: bool,
-    /// QoS 2 messages whose packet id is being stored do not count for the outbox. Let pass: a window full of them in one outbox.
-    pub outbox_without_saving: bool,
-    /// A QoS 2 message that the store gives up while its packet id is being stored keeps its place in the window for ever. Left out: a
-    /// small quota in the profile that stores QoS 2.
-    pub saving_given_up: bool,
-    /// A message that the store kept only after the effect timeout is passed over. Left out: stalls that long.
-    pub late_append: bool,
-    /// A connection whose pause ends with the next pause is never read, and its time begins again: the pauses have no bound. Let pass: the
-    /// sum of them.
-    pub pause_by_pause: bool,
-    /// After a failed `DropSession` the next clean CONNECT is accepted without another one: what the store has comes back with the CONNECT
-    /// after that. Left out: sessions that are discarded while a store fails.
-    pub failed_drop: bool,
-    /// A session without subscriptions that the store fails to open twice is dropped from the store. Let pass: that it is gone.
-    pub unused_session_dropped: bool,
-    /// QoS 2 messages whose packet id is being stored do not count for the receive maximum of MQTT 5.0. Left out: a small one, in sessions
-    /// that store QoS 2.
-    pub quota_without_saving: bool,
-}
-
-impl Avoid {
-    /// What is known.
-    pub const KNOWN: Self = Self {
-        recorded_before_siblings: true,
-        fresh_session_loaded: true,
-        outbox_without_saving: true,
-        saving_given_up: true,
-        late_append: true,
-        pause_by_pause: true,
-        failed_drop: true,
-        unused_session_dropped: true,
-        quota_without_saving: true,
-    };
-
-    /// Nothing is avoided.
-    pub const NOTHING: Self = Self {
-        recorded_before_siblings: false,
-        fresh_session_loaded: false,
-        outbox_without_saving: false,
-        saving_given_up: false,
-        late_append: false,
-        pause_by_pause: false,
-        failed_drop: false,
-        unused_session_dropped: false,
-        quota_without_saving: false,
-    };
 }
 
 impl Options {

@@ -6,9 +6,10 @@ use std::{
 };
 
 use crate::{
+    avoid::Avoid,
     clock::SECOND,
     marks::Marks,
-    options::{Avoid, Options},
+    options::Options,
     rng::Rng,
     violation::{Checker, Violation},
     world::World,
@@ -93,8 +94,11 @@ impl fmt::Display for Outcome {
             Some(violation) => {
                 writeln!(f, "seed {}: FAILED, {violation}", self.seed)?;
                 writeln!(f, "  {:?}", self.options)?;
-                let known = if self.options.avoid == Avoid::NOTHING { " --known" } else { "" };
-                write!(f, "  replay: cargo run --release -p lmq-sim -- --seed {} --trace{known}", self.seed)
+                write!(f, "  replay: cargo run --release -p lmq-sim -- --seed {} --trace", self.seed)?;
+                Avoid::NAMES
+                    .iter()
+                    .filter(|name| self.options.avoid.shows(name))
+                    .try_for_each(|name| write!(f, " --show {name}"))
             }
         }
     }
