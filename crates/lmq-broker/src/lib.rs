@@ -17,7 +17,6 @@ mod limits;
 mod message;
 mod outbox;
 mod peer;
-mod planted;
 mod profile;
 mod random;
 mod replies;
@@ -43,8 +42,6 @@ pub use lmq_model::UnixMillis;
 pub use message::{Message, MessageId};
 pub use outbox::Outgoing;
 pub use peer::{ConnId, Peer, TlsInfo, Transport};
-#[cfg(lmq_planted)]
-pub use planted::{PLANTED, plant};
 pub use profile::{ClientIds, Denied, Profile};
 pub use route::{RouteMessage, RouteTicket};
 pub use settings::{ClientKey, Instance, InstanceIndex, Settings, ShardId, SourceId};

@@ -2,10 +2,7 @@
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 
-use crate::{
-    DeliveryOptions, Limits, Message,
-    planted::{Bug, planted},
-};
+use crate::{DeliveryOptions, Limits, Message};
 
 /// A message, and how its session gets it.
 pub(crate) type Waiting = (Arc<Message>, DeliveryOptions);
@@ -94,8 +91,7 @@ impl Lines {
     }
 
     fn over(&self, limits: &Limits) -> bool {
-        let many = self.len() > limits.queue_messages_max as usize && !planted(Bug::QueueUnbounded);
-        many || self.bytes > limits.queue_bytes_max as usize
+        self.len() > limits.queue_messages_max as usize || self.bytes > limits.queue_bytes_max as usize
     }
 }
 

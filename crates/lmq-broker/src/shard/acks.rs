@@ -12,7 +12,6 @@ use super::{
 use crate::{
     CloseReason, StoreOp, StoredInflight,
     conn::PauseCause,
-    planted::{Bug, planted},
     replies::{Answer, ReplyId},
     session::{InboundStage, Stage},
     slab::Key,
@@ -30,7 +29,7 @@ impl Shard {
         let Some(finished) = session.window.finish(id, Stage::AwaitPubAck) else {
             return;
         };
-        if let Some(seq) = finished.seq.filter(|_| !planted(Bug::AckedKeptInStore)) {
+        if let Some(seq) = finished.seq {
             let op = StoreOp::Remove { client: session.client.clone(), seqs: alloc::vec![seq] };
             self.ask_store(op, Question::Unattended);
         }
@@ -58,7 +57,7 @@ impl Shard {
             Some(Stage::AwaitPubAck | Stage::Saving | Stage::Releasing) => return,
         }
         let stored = session.window.advance(id, Stage::AwaitPubRec, Stage::Releasing).and_then(|entry| entry.seq);
-        match stored.filter(|_| !planted(Bug::ReceiptNotStored)) {
+        match stored {
             Some(seq) => {
                 let client = session.client.clone();
                 let op = StoreOp::SetInflight { client, packet_id: id, state: Some(StoredInflight::Released(seq)) };
@@ -100,7 +99,7 @@ impl Shard {
         let Some(finished) = session.window.finish(id, stage) else {
             return;
         };
-        if finished.seq.is_some() && !planted(Bug::ExchangeKeptInStore) {
+        if finished.seq.is_some() {
             let op = StoreOp::SetInflight { client: session.client.clone(), packet_id: id, state: None };
             self.ask_store(op, Question::Unattended);
         }
@@ -127,11 +126,11 @@ impl Shard {
         if matches!(session.inbound.stage(id), Some(InboundStage::Pending(_))) {
             return;
         }
-        let known = planted(Bug::InboundIdKept) || session.inbound.remove(id).is_some() || session.inbound_unknown;
+        let known = session.inbound.remove(id).is_some() || session.inbound_unknown;
         let reason = if known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
         let stored = session.stores(lmq_codec::QoS::ExactlyOnce, self.settings.profile.stored_qos_max);
         // An unknown id is released as well: an earlier try may have failed.
-        if !stored || planted(Bug::ReleaseNotStored) {
+        if !stored {
             self.reply(conn, Answer::PubComp(id, reason));
             return;
         }

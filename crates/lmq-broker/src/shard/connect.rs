@@ -10,7 +10,6 @@ use crate::{
     StoreOp, StoredInflight, StoredSession,
     conn::{Conn, PauseCause, Phase},
     connack,
-    planted::{Bug, planted},
     replies::Answer,
     session::{Inbound, InboundStage, Session, Stage},
     slab::Key,
@@ -57,9 +56,7 @@ impl Shard {
         // [MQTT-3.1.4-2]
         if let Some(old) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|session| session.conn) {
             self.stats.takeovers += 1;
-            if !planted(Bug::TakeoverIgnored) {
-                self.close(old, CloseReason::TakenOver);
-            }
+            self.close(old, CloseReason::TakenOver);
         }
         let existing = self.find(&client);
         if existing.is_none() && self.sessions.len() >= self.settings.limits.sessions_max as usize {
@@ -153,13 +150,13 @@ impl Shard {
             return;
         };
         session.unopened = false;
-        for (id, state) in stored.inflight.iter().filter(|_| !planted(Bug::InflightNotRestored)) {
+        for (id, state) in &stored.inflight {
             match state {
                 StoredInflight::Sent(seq) => session.window.restore(*id, Stage::AwaitPubRec, *seq),
                 StoredInflight::Released(seq) => session.window.restore(*id, Stage::AwaitPubComp, *seq),
             }
         }
-        for id in stored.inbound.iter().filter(|_| !planted(Bug::InboundNotRestored)) {
+        for id in &stored.inbound {
             session.inbound.set(*id, InboundStage::Received);
         }
         if let Some(queue) = &mut session.stored {
@@ -187,7 +184,7 @@ impl Shard {
             (session.will, session.will_at, session.ends_at) = (request.will.clone(), None, None);
             (session.had_will, session.expiry) = (request.will.is_some(), request.session_expiry);
         }
-        self.write_welcome(conn, &request, present && !planted(Bug::PresentForgotten));
+        self.write_welcome(conn, &request, present);
         self.report(conn, EventType::Connect);
         self.watch(conn);
         self.resumable.push_back(conn);
@@ -206,7 +203,7 @@ impl Shard {
         if let Some(queue) = &mut session.stored {
             queue.attach(&session.window);
         }
-        for id in released.into_iter().filter(|_| !planted(Bug::ReleaseNotResent)) {
+        for id in released {
             self.write_pubrel(conn, id, ReasonCode::Success);
         }
         self.pump(key);

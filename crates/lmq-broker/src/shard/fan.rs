@@ -9,12 +9,7 @@ use lmq_codec::{
 use lmq_model::UnixMillis;
 
 use super::{deliver::Terms, publish::Arrival};
-use crate::{
-    DropReason, Message,
-    conn::Conn,
-    outbox::BlockPool,
-    planted::{Bug, planted},
-};
+use crate::{DropReason, Message, conn::Conn, outbox::BlockPool};
 
 pub(super) struct Fan<'a> {
     pub(super) topic: TopicName<'a>,
@@ -157,7 +152,7 @@ impl<'a> Fan<'a> {
             }
             conn.outbox.push(pool, &frames.single);
         }
-        if let Some(payload) = self.shared.as_ref().filter(|_| !planted(Bug::PayloadForgotten)) {
+        if let Some(payload) = &self.shared {
             conn.outbox.push_shared(payload.clone());
         }
         conn.sent_open += u16::from(id);

@@ -8,7 +8,6 @@ use super::Shard;
 use crate::{
     CloseReason, ConnId, Flow, Now, Output,
     conn::{Conn, PauseCause, Phase},
-    planted::{Bug, planted},
     slab::Key,
 };
 
@@ -202,7 +201,7 @@ impl Shard {
         if !state.assembly.is_empty() {
             self.assemble(conn, &[]);
         }
-        if self.may_read(conn) && !planted(Bug::ResumeForgotten) {
+        if self.may_read(conn) {
             self.outputs.push_back(Output::Resume(ConnId(conn)));
         }
     }

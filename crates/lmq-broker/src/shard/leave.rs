@@ -4,12 +4,7 @@ use lmq_codec::{Disconnect, Packet, Properties, Property, ReasonCode};
 use lmq_model::status::{EventType, StatusEvent};
 
 use super::{Shard, effects::Question};
-use crate::{
-    ClientIds, CloseReason, ConnId, Now, Output,
-    conn::Phase,
-    planted::{Bug, planted},
-    slab::Key,
-};
+use crate::{ClientIds, CloseReason, ConnId, Now, Output, conn::Phase, slab::Key};
 
 impl Shard {
     /// The driver is done with a connection: the peer left, or a [`Output::Close`] was carried out. Only now is its id free.
@@ -75,9 +70,7 @@ impl Shard {
             if matches!(reason, CloseReason::Disconnected | CloseReason::DisconnectedWithWill) {
                 self.report(conn, EventType::Disconnect);
             }
-            if !(planted(Bug::TcpCleanForgotten) && *reason == CloseReason::Disconnected) {
-                self.report(conn, EventType::TcpClean);
-            }
+            self.report(conn, EventType::TcpClean);
         }
         self.count(reason);
         let Some(state) = self.conns.get_mut(conn) else {

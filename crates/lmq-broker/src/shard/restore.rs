@@ -6,10 +6,7 @@
 use core::time::Duration;
 
 use super::{Shard, ShardPhase, effects::Question};
-use crate::{
-    ClientKey, Done, Failed, Instant, Output, RouteMessage, ShardId, StoreOp, StoredSession, UnixMillis,
-    planted::{Bug, planted},
-};
+use crate::{ClientKey, Done, Failed, Instant, Output, RouteMessage, ShardId, StoreOp, StoredSession, UnixMillis};
 
 /// A store that failed is asked again after so long.
 const RETRY: Duration = Duration::from_secs(1);
@@ -29,10 +26,6 @@ impl Restoring {
     pub(super) fn new(id: ShardId, shards: u16) -> Self {
         let all = if shards >= 64 { u64::MAX } else { (1 << shards) - 1 };
         Self { own_done: false, siblings: all & !(1 << id.0), again: None }
-    }
-
-    fn is_done(&self) -> bool {
-        self.own_done && (self.siblings == 0 || planted(Bug::ServedBeforeRestored))
     }
 }
 
@@ -84,7 +77,7 @@ impl Shard {
                 queue.load(stored.first_seq, stored.next_seq);
             }
         }
-        for (filter, granted) in stored.subscriptions.into_iter().filter(|_| !planted(Bug::SubscriptionsNotRestored)) {
+        for (filter, granted) in stored.subscriptions {
             self.add_subscription(key, filter, granted, None);
         }
         self.watch_session(key);
@@ -102,7 +95,7 @@ impl Shard {
     }
 
     fn serve_if_restored(&mut self) {
-        if self.phase == ShardPhase::Restoring && self.restoring.is_done() {
+        if self.phase == ShardPhase::Restoring && self.restoring.own_done && self.restoring.siblings == 0 {
             self.phase = ShardPhase::Serving;
         }
     }

@@ -17,10 +17,7 @@ use super::{
     publish::Origin,
 };
 use crate::{
-    InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, Subscription,
-    conn::PauseCause,
-    planted::{Bug, planted},
-    slab::Key,
+    InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, Subscription, conn::PauseCause, slab::Key,
 };
 
 /// Set in the index keys that mean a sibling instead of a session.
@@ -208,7 +205,7 @@ impl Shard {
     pub(super) fn give_credit(&mut self) {
         for (to, link) in self.links.iter_mut().enumerate() {
             let owed = core::mem::take(&mut link.owed);
-            if owed.messages > 0 && !planted(Bug::CreditForgotten) {
+            if owed.messages > 0 {
                 let message = RouteMessage::Credit { messages: owed.messages, bytes: owed.bytes };
                 self.outputs.push_back(Output::Route { to: ShardId(to as u16), message });
             }
@@ -232,7 +229,6 @@ impl Shard {
 
     /// A session of ours has a filter; the operation waits until every sibling knows.
     pub(super) fn want(&mut self, instance: InstanceIndex, filter: &str, new: bool, op: Option<Key>) {
-        let op = op.filter(|_| !planted(Bug::SubAckEarly));
         if self.links.len() <= 1 {
             return;
         }
@@ -249,7 +245,7 @@ impl Shard {
             epoch,
         });
         interest.sessions += u32::from(new);
-        if interest.unconfirmed == 0 || planted(Bug::InterestForgotten) {
+        if interest.unconfirmed == 0 {
             return;
         }
         // Told again while not confirmed, so that this SUBACK waits as well; entering a filter twice changes nothing.

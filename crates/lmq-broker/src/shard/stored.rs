@@ -9,7 +9,6 @@ use super::{Shard, deliver::delivery, effects::Question, fan::Fan};
 use crate::{
     Done, Failed, StoreOp, StoredInflight, StoredMessage, Ticket,
     conn::Conn,
-    planted::{Bug, planted},
     session::{Inflight, Stage, StoredQueue},
     slab::Key,
 };
@@ -119,10 +118,9 @@ impl Shard {
         }
         let Some(session) = self.sessions.get_mut(key) else { return };
         match stored.options.qos {
-            QoS::ExactlyOnce if !planted(Bug::SentBeforeSaved) => self.save_then_send(key, stored),
+            QoS::ExactlyOnce => self.save_then_send(key, stored),
             qos => {
-                let stage = if qos == QoS::ExactlyOnce { Stage::AwaitPubRec } else { Stage::AwaitPubAck };
-                let id = session.window.open(stage, Some(seq));
+                let id = session.window.open(Stage::AwaitPubAck, Some(seq));
                 self.write_message(key, &stored.message, delivery(qos, id, false), stored.options.terms());
             }
         }
@@ -146,12 +144,7 @@ impl Shard {
         let options = &stored.options;
         match stage {
             Stage::AwaitPubAck | Stage::AwaitPubRec => {
-                self.write_message(
-                    key,
-                    &stored.message,
-                    delivery(options.qos, id, !planted(Bug::ResentWithoutDup)),
-                    options.terms(),
-                );
+                self.write_message(key, &stored.message, delivery(options.qos, id, true), options.terms());
             }
             // Never left the broker: its packet id must be recorded first.
             Stage::Saving => self.record_sent(key, id, stored),
@@ -202,7 +195,7 @@ impl Shard {
             return;
         }
         let Some(queue) = &session.stored else { return };
-        let Some((from, end)) = queue.want().filter(|_| !planted(Bug::FetchForgotten)) else {
+        let Some((from, end)) = queue.want() else {
             return;
         };
         let count_max = StoredQueue::batch();
