@@ -1,6 +1,8 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use crate::{Limits, Profile};
+use lmq_codec::Version;
+
+use crate::{InstanceQuota, Limits, Profile};
 
 /// Everything a [`Front`](crate::Front) and a [`Shard`](crate::Shard) are built with. All fronts and shards of a broker get the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct Instance {
     /// Every message that a client publishes here also goes to the MQ side, as [`Output::Uplink`](crate::Output::Uplink), and is
     /// acknowledged only when that is answered. Off by default.
     pub uplink: bool,
+    /// What it may use; without limits by default.
+    pub quota: InstanceQuota,
 }
 
 /// An instance by its place in [`Settings::instances`].
@@ -52,6 +56,18 @@ impl Settings {
     /// One default instance without a name, default limits, `shards` shards.
     pub fn new(profile: Profile, shards: u16) -> Self {
         Self { profile, limits: Limits::default(), instances: alloc::vec![Instance::default()], shards }
+    }
+
+    /// The largest packet that a client of this version may send after its CONNECT, in bytes with its header.
+    pub fn packet_bytes_max(&self, version: Version) -> u32 {
+        let max = self.limits.packet_bytes_max;
+        let v5 = self.profile.v5_packet_bytes_max.filter(|_| version.has_properties());
+        v5.map_or(max, |v5| v5.get().min(max))
+    }
+
+    pub(crate) fn has_publish_rates(&self) -> bool {
+        let limited = |instance: &Instance| instance.quota.publishes_per_sec.max.is_some();
+        self.limits.publishes_per_sec_max.is_some() || self.instances.iter().any(limited)
     }
 
     /// The instance called `name`.

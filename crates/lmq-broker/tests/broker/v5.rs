@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::common::{
-    Connect, World, ack5, disconnect5, hex, mqtt, puback, publish, publish5, pubrec, pubrel, subscribe, subscribe5,
-    unsubscribe5,
+    Connect, World, ack5, disconnect5, hex, lmq, mqtt, puback, publish, publish5, publish5_long, pubrec, pubrel,
+    subscribe, subscribe5, text, unsubscribe5,
 };
 
 const EXPIRY_60: [u8; 5] = [0x11, 0, 0, 0, 60];
@@ -317,4 +317,156 @@ fn a_malformed_connect_of_mqtt_5_is_answered_with_its_reason() {
     world.open("b");
     world.send("b", subscribe(1, &[("t", 0)]));
     world.expect(["b: closed not_connect"]);
+}
+
+/// A kept session with a receive maximum of 2.
+fn two_at_a_time(name: &str) -> Connect {
+    Connect { properties: [&EXPIRY_60[..], &[0x21, 0, 2]].concat(), ..kept(name, 60) }
+}
+
+fn only(log: Vec<String>, start: &str) -> Vec<String> {
+    log.into_iter().filter(|line| line.starts_with(start)).collect()
+}
+
+#[test]
+fn a_message_that_is_being_recorded_counts_for_the_receive_maximum() {
+    let mut world = World::new(mqtt(1));
+    world.connect("p");
+    world.connect_with("s", &two_at_a_time("s"));
+    world.send("s", subscribe5(1, &[], &[("t", 2)]));
+    world.expect(["s: CONNACK 0", "s: SUBACK 1 [2]"]);
+    world.hold_store();
+    for id in 1..=5 {
+        world.send("p", publish("t", "x", 2, id));
+    }
+    (1..=5).for_each(|_| world.release_one());
+    world.release_store();
+    // [MQTT-3.3.4-9]
+    assert_eq!(only(world.take_log(), "s: q2"), ["s: q2 #1 t x", "s: q2 #2 t x"]);
+    world.send("s", pubrec(1));
+    world.send("s", ack5(0x70, 1, 0));
+    assert_eq!(only(world.take_log(), "s: q2"), ["s: q2 #3 t x"]);
+    world.cut("s");
+    world.connect_with("s", &two_at_a_time("s"));
+    world.expect(["s: CONNACK 0 present", "s: q2 #2 dup t x", "s: q2 #3 dup t x"]);
+}
+
+#[test]
+fn an_exchange_released_on_an_earlier_connection_counts_until_its_pubcomp() {
+    let mut world = World::new(mqtt(1));
+    world.connect("p");
+    world.connect_with("s", &two_at_a_time("s"));
+    world.send("s", subscribe5(1, &[], &[("t", 2)]));
+    world.send("p", publish("t", "a", 2, 1));
+    world.send("s", pubrec(1));
+    world.cut("s");
+    world.take_log();
+    world.connect_with("s", &two_at_a_time("s"));
+    world.expect(["s: CONNACK 0 present", "s: PUBREL 1"]);
+    (2..=4).for_each(|id| world.send("p", publish("t", "b", 1, id)));
+    assert_eq!(only(world.take_log(), "s: "), ["s: q1 #2 t b"]);
+    world.send("s", ack5(0x70, 1, 0));
+    world.expect(["s: q1 #3 t b"]);
+}
+
+#[test]
+fn what_is_sent_again_is_measured_against_the_new_maximum() {
+    let mut world = World::new(mqtt(1));
+    world.connect("p");
+    world.connect_with("s", &kept("s", 60));
+    world.send("s", subscribe5(1, &[], &[("t", 2)]));
+    world.send("p", publish("t", "x".repeat(40), 1, 1));
+    world.send("p", publish("t", "x".repeat(40), 2, 2));
+    world.cut("s");
+    world.take_log();
+    // [MQTT-3.1.2-24] [MQTT-3.1.2-25]
+    world.connect_with("s", &Connect { properties: [&EXPIRY_60[..], &[0x27, 0, 0, 0, 30]].concat(), ..kept("s", 60) });
+    world.expect(["s: dropped 2 TooLarge", "s: CONNACK 0 present", "s: PUBREL 2"]);
+    world.send("s", ack5(0x70, 2, 0));
+    assert_eq!(world.session("s").unwrap().inflight, 0);
+}
+
+#[test]
+fn a_client_too_small_for_connack_is_turned_away() {
+    let mut world = World::new(mqtt(1));
+    world.connect_with("s", &Connect::v5("s", &[0x27, 0, 0, 0, 10]));
+    world.expect(["s: CONNACK 0x95", "s: closed refused"]);
+    world.connect_with("s", &Connect::v5("s", &[0x27, 0, 0, 0, 4]));
+    world.expect(["s: closed refused"]);
+}
+
+#[test]
+fn a_message_that_expired_while_it_was_being_recorded_never_leaves() {
+    let mut world = World::new(mqtt(1));
+    world.connect5("p", &[]);
+    world.connect_with("s", &kept("s", 60));
+    world.send("s", subscribe5(1, &[], &[("t", 2)]));
+    world.expect(["s: CONNACK 0", "s: SUBACK 1 [2]"]);
+    world.hold_store();
+    world.send("p", publish5(0x04, "t", &[0x02, 0, 0, 0, 5], "x", 1));
+    world.release_one();
+    world.cut("s");
+    world.expect(["p: PUBREC 1"]);
+    world.release_store();
+    world.advance(Duration::from_secs(20));
+    world.connect_with("s", &kept("s", 60));
+    // [MQTT-3.3.2-5]
+    world.expect(["s: dropped 1 Expired", "s: CONNACK 0 present"]);
+    assert_eq!(world.session("s").unwrap().inflight, 0);
+    world.cut("s");
+    world.restart();
+    world.connect_with("s", &kept("s", 60));
+    world.expect(["s: CONNACK 0 present"]);
+}
+
+#[test]
+fn the_product_announces_its_own_numbers() {
+    let mut world = World::new(lmq(1));
+    let client = |keep_alive, properties: &[u8]| Connect::v5("GID_Test@@@c", properties).keep_alive(keep_alive);
+    world.connect_with("c", &client(10, &[0x11, 0, 0, 0, 5]));
+    world.expect([
+        "status connect GID_Test@@@c",
+        "c: CONNACK 0 {SessionExpiryInterval(600), RetainAvailable(false), SharedSubscriptionAvailable(false), \
+         ServerKeepAlive(60)}",
+    ]);
+    // Maximum packet size 131,072, topic alias maximum 30.
+    assert!(world.transcript("c").windows(5).any(|bytes| bytes == hex("27 00020000")));
+    world.send("c", publish5(0x03, "T/x", &[], "x", 1));
+    let closed = |code: &str| {
+        ["status tcpclean GID_Test@@@c".to_owned(), format!("c: DISCONNECT {code}"), "c: closed protocol_error".into()]
+    };
+    let mut log = world.take_log();
+    log.sort_by_key(|line| !line.starts_with("status"));
+    assert_eq!(log, closed("0x9a"));
+    world.connect_with("c", &client(0, &[]));
+    world.expect([
+        "status connect GID_Test@@@c",
+        "c: CONNACK 0 {RetainAvailable(false), SharedSubscriptionAvailable(false), ServerKeepAlive(480)}",
+    ]);
+    world.send("c", subscribe5(1, &[], &[("$share/g/T/x", 1), ("T/x", 1)]));
+    world.expect(["c: SUBACK 1 [0x9e, 1]"]);
+    let many: Vec<u8> = [&[0x26, 0, 0][..], &text(&"v".repeat(8193))].concat();
+    world.send("c", publish5_long(0x02, "T/x", &many, "x", 2));
+    world.expect(["c: PUBACK 2 0x97"]);
+    world.send("c", hex("30 80 80 08"));
+    world.expect(["status tcpclean GID_Test@@@c", "c: DISCONNECT 0x95", "c: closed malformed"]);
+}
+
+#[test]
+fn an_exchange_that_is_given_up_counts_until_its_pubcomp() {
+    let mut world = World::new(mqtt(1));
+    world.connect("p");
+    world.connect_with("s", &kept("s", 60));
+    world.send("s", subscribe5(1, &[], &[("t", 2)]));
+    world.send("p", publish("t", "x".repeat(40), 2, 2));
+    world.cut("s");
+    world.take_log();
+    // Maximum packet size 30, receive maximum 2. [MQTT-3.3.4-9]
+    let small = [&EXPIRY_60[..], &[0x27, 0, 0, 0, 30, 0x21, 0, 2]].concat();
+    world.connect_with("s", &Connect { properties: small, ..kept("s", 60) });
+    world.expect(["s: dropped 1 TooLarge", "s: CONNACK 0 present", "s: PUBREL 1"]);
+    (3..=5).for_each(|id| world.send("p", publish("t", "b", 1, id)));
+    assert_eq!(only(world.take_log(), "s: "), ["s: q1 #2 t b"]);
+    world.send("s", ack5(0x70, 1, 0));
+    world.expect(["s: q1 #3 t b"]);
 }
