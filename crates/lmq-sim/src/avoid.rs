@@ -63,7 +63,4 @@ defects! {
     failed_drop,
     /// A session without subscriptions that the store fails to open twice is dropped from the store. Let pass: that it is gone.
     unused_session_dropped,
-    /// QoS 2 messages whose packet id is being stored do not count for the receive maximum of MQTT 5.0. Left out: a small one, in sessions
-    /// that store QoS 2.
-    quota_without_saving,
 }

@@ -97,10 +97,7 @@ impl Client {
     pub(crate) fn new(index: usize, ids: &[String], persistent: bool, options: &Options, rng: &mut Rng) -> Self {
         let version5 = rng.below(100) < u64::from(options.version5_percent);
         let version = if version5 { Version::V5_0 } else { Version::V3_1_1 };
-        let mut quota = Quota { messages: rng.pick(&[u16::MAX, 10, 2, 1]), aliases: rng.pick(&[0, 2, 16]) };
-        if options.avoid.quota_without_saving && persistent && !options.lmq {
-            quota.messages = u16::MAX;
-        }
+        let quota = Quota { messages: rng.pick(&[u16::MAX, 10, 2, 1]), aliases: rng.pick(&[0, 2, 16]) };
         Self {
             index,
             id: ids[index].clone(),

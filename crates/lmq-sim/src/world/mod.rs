@@ -328,7 +328,9 @@ fn client_id(options: &Options, at: usize) -> String {
 }
 
 fn settings(options: &Options) -> Settings {
-    let profile = if options.lmq { Profile::lmq() } else { Profile::mqtt() };
+    let mut profile = if options.lmq { Profile::lmq() } else { Profile::mqtt() };
+    // A minute is longer than most runs.
+    profile.keep_alive_min = None;
     let mut settings = Settings::new(profile, options.shards);
     settings.instances[0].parent_topics = vec!["sim".into()];
     settings.instances[0].uplink = options.uplink;
