@@ -253,6 +253,7 @@ impl Shard {
             connections: self.conns.len() as u64,
             sessions: self.sessions.len() as u64,
             effects_pending: self.questions.len() as u64,
+            operations_pending: self.ops.len() as u64,
             ..self.stats
         }
     }
