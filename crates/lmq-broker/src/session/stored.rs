@@ -10,7 +10,10 @@ use alloc::collections::VecDeque;
 use core::ops::Range;
 
 use super::{Stage, Window};
-use crate::{StoredMessage, Ticket};
+use crate::{
+    StoredMessage, Ticket,
+    planted::{Bug, planted},
+};
 
 /// At most so many messages wait in memory for room in the window; the store has the rest.
 const READY_MAX: usize = 64;
@@ -38,8 +41,8 @@ impl StoredQueue {
 
     /// A message is stored; it is kept at hand if everything before it is.
     pub(crate) fn appended(&mut self, stored: StoredMessage, online: bool) {
-        let at_hand =
-            online && self.fetching.is_none() && self.ready_end == self.durable_end && self.ready.len() < READY_MAX;
+        let contiguous = self.ready_end == self.durable_end || planted(Bug::StoredOvertakes);
+        let at_hand = online && self.fetching.is_none() && contiguous && self.ready.len() < READY_MAX;
         self.durable_end = self.durable_end.max(stored.seq + 1);
         if at_hand {
             self.ready_end = self.durable_end;
@@ -59,7 +62,7 @@ impl StoredQueue {
 
     /// Takes what the store remembers of a queue this shard has not seen yet.
     pub(crate) fn load(&mut self, first_seq: u64, next_seq: u64) {
-        self.sent_end = first_seq;
+        self.sent_end = if planted(Bug::QueueNotRestored) { next_seq } else { first_seq };
         // Positions handed out since the store was asked are still ours.
         self.next_seq = self.next_seq.max(next_seq);
         self.durable_end = self.durable_end.max(next_seq);

@@ -10,6 +10,7 @@ use crate::{
     Resource, StoreOp, StoredInflight, StoredSession,
     conn::{Conn, PauseCause, Phase},
     connack,
+    planted::{Bug, planted},
     replies::Answer,
     session::{Inbound, InboundStage, Session, Stage},
     slab::Key,
@@ -59,7 +60,9 @@ impl Shard {
         // [MQTT-3.1.4-2]
         if let Some(old) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|session| session.conn) {
             self.stats.takeovers += 1;
-            self.close(old, CloseReason::TakenOver);
+            if !planted(Bug::TakeoverIgnored) {
+                self.close(old, CloseReason::TakenOver);
+            }
         }
         if !self.count_connection(conn, client.instance) {
             return self.refuse(conn, Refusal::QuotaExceeded);
@@ -168,13 +171,13 @@ impl Shard {
             return;
         };
         session.unopened = false;
-        for (id, state) in &stored.inflight {
+        for (id, state) in stored.inflight.iter().filter(|_| !planted(Bug::InflightNotRestored)) {
             match state {
                 StoredInflight::Sent(seq) => session.window.restore(*id, Stage::AwaitPubRec, *seq),
                 StoredInflight::Released(seq) => session.window.restore(*id, Stage::AwaitPubComp, *seq),
             }
         }
-        for id in &stored.inbound {
+        for id in stored.inbound.iter().filter(|_| !planted(Bug::InboundNotRestored)) {
             session.inbound.set(*id, InboundStage::Received);
         }
         if let Some(queue) = &mut session.stored {
@@ -189,7 +192,7 @@ impl Shard {
         let Some(request) = self.conns.get_mut(conn).and_then(|state| state.request.take()) else {
             return;
         };
-        let connack = self.welcome(conn, &request, present);
+        let connack = self.welcome(conn, &request, present && !planted(Bug::PresentForgotten));
         // [MQTT-3.1.2-24]
         if connack.len() > request.packet_bytes_max as usize {
             return self.refuse(conn, Refusal::PacketTooLarge);
@@ -229,7 +232,7 @@ impl Shard {
         if let Some(state) = self.conns.get_mut(conn) {
             state.sent_open = u16::try_from(released.len()).unwrap_or(u16::MAX);
         }
-        for id in released {
+        for id in released.into_iter().filter(|_| !planted(Bug::ReleaseNotResent)) {
             self.write_pubrel(conn, id, ReasonCode::Success);
         }
         self.resume_replays(key);

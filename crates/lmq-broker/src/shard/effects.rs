@@ -7,7 +7,11 @@ use lmq_codec::PacketId;
 use super::{Shard, deliver::Terms, question, restore::Page, siblings::Load, targets::RemoteMember, ticket};
 use crate::{
     CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage,
-    RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId, session::InboundStage, slab::Key,
+    RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
+    planted::{Bug, planted},
+    replies::ReplyId,
+    session::InboundStage,
+    slab::Key,
 };
 
 /// So many deadlines of answered questions may wait to be forgotten.
@@ -175,7 +179,7 @@ impl Shard {
     pub(super) fn expire_questions(&mut self) {
         while let Some((at, key)) = self.deadlines.front().copied() {
             let open = self.questions.get(key).is_some();
-            if open && at > self.now.monotonic {
+            if open && (at > self.now.monotonic || planted(Bug::TimeoutIgnored)) {
                 return;
             }
             self.deadlines.pop_front();
@@ -298,6 +302,7 @@ impl Shard {
             Waiter::Nobody | Waiter::Part(_) | Waiter::Retained { .. } => {}
             Waiter::Restored => self.page_known(ok),
             Waiter::Sibling { to, ticket } => {
+                let ok = ok || planted(Bug::SiblingFailureHidden);
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
             }
             Waiter::Source { source, position } if ok => self.consumed(source, position),

@@ -8,6 +8,7 @@ use super::Shard;
 use crate::{
     CloseReason, ConnId, Flow, Now, Output,
     conn::{Conn, PauseCause, Phase},
+    planted::{Bug, planted},
     slab::Key,
 };
 
@@ -211,7 +212,7 @@ impl Shard {
         if !state.assembly.is_empty() {
             self.assemble(conn, &[]);
         }
-        if self.may_read(conn) {
+        if self.may_read(conn) && !planted(Bug::ResumeForgotten) {
             self.outputs.push_back(Output::Resume(ConnId(conn)));
         }
     }

@@ -274,6 +274,7 @@ impl Shard {
             sessions: self.sessions.len() as u64,
             effects_pending: self.questions.len() as u64,
             retained: self.kept_own(),
+            operations_pending: self.ops.len() as u64,
             ..self.stats
         }
     }

@@ -9,6 +9,7 @@ use super::{Shard, deliver::delivery, effects::Question, fan::Fan};
 use crate::{
     Done, DropReason, Failed, StoreOp, StoredInflight, StoredMessage, Ticket,
     conn::Conn,
+    planted::{Bug, planted},
     session::{Inflight, Stage, StoredQueue},
     slab::Key,
 };
@@ -117,9 +118,10 @@ impl Shard {
         }
         let Some(session) = self.sessions.get_mut(key) else { return };
         match stored.options.qos {
-            QoS::ExactlyOnce => self.save_then_send(key, stored),
+            QoS::ExactlyOnce if !planted(Bug::SentBeforeSaved) => self.save_then_send(key, stored),
             qos => {
-                let id = session.window.open(Stage::AwaitPubAck, Some(seq));
+                let stage = if qos == QoS::ExactlyOnce { Stage::AwaitPubRec } else { Stage::AwaitPubAck };
+                let id = session.window.open(stage, Some(seq));
                 self.write_message(key, &stored.message, delivery(qos, id, false), stored.options.terms());
             }
         }
@@ -146,7 +148,7 @@ impl Shard {
                 self.finish_unsent(key, id, stage);
             }
             Stage::AwaitPubAck | Stage::AwaitPubRec => {
-                self.write_to(key, &mut fan, delivery(terms.qos, id, true), terms);
+                self.write_to(key, &mut fan, delivery(terms.qos, id, !planted(Bug::ResentWithoutDup)), terms);
             }
             // Never left the broker: its packet id must be recorded first, if it is to leave at all.
             Stage::Saving => match self.never_for(key, terms, &mut fan) {
@@ -244,7 +246,7 @@ impl Shard {
             return;
         }
         let Some(queue) = &session.stored else { return };
-        let Some((from, end)) = queue.want() else {
+        let Some((from, end)) = queue.want().filter(|_| !planted(Bug::FetchForgotten)) else {
             return;
         };
         let count_max = StoredQueue::batch();
