@@ -38,6 +38,8 @@ pub(super) enum Question {
     Send { session: Key, conn: Key, packet_id: PacketId, stored: Box<StoredMessage> },
     /// The PUBREC of an exchange is recorded; then PUBREL may leave.
     Release { session: Key, conn: Key, packet_id: PacketId },
+    /// A session is being dropped.
+    Drop { client: ClientKey },
     /// Nobody waits.
     Unattended,
     /// Sessions of an earlier start, behind this one.
@@ -218,7 +220,8 @@ impl Shard {
             Question::Release { session, conn, packet_id } => {
                 self.release_saved(session, conn, packet_id, result.is_ok())
             }
-            Question::Unattended => {}
+            Question::Drop { client } if result.is_err() => self.haunt(client),
+            Question::Drop { .. } | Question::Unattended => {}
             Question::Restore { after } => self.restored(after, result),
         }
     }
@@ -303,6 +306,12 @@ impl Shard {
         for receiver in forward.receivers.iter().filter(|receiver| receiver.seq.is_some()) {
             self.stats.dropped_store_failed += 1;
             self.note_dropped(receiver.session, DropReason::StoreFailed, 1);
+            let queue = self.sessions.get_mut(receiver.session).and_then(|session| session.stored.as_mut());
+            if let (Some(queue), Some(seq)) = (queue, receiver.seq) {
+                // An operation that was not answered in time may still be carried out.
+                queue.doubt(seq);
+                self.fetch(receiver.session);
+            }
         }
     }
 
