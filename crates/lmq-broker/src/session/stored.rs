@@ -41,13 +41,19 @@ impl StoredQueue {
 
     /// A message is stored; it is kept at hand if everything before it is.
     pub(crate) fn appended(&mut self, stored: StoredMessage, online: bool) {
-        let contiguous = self.ready_end == self.durable_end || planted(Bug::StoredOvertakes);
+        let contiguous = self.ready_end == self.durable_end && stored.seq == self.durable_end;
+        let contiguous = contiguous || planted(Bug::StoredOvertakes);
         let at_hand = online && self.fetching.is_none() && contiguous && self.ready.len() < READY_MAX;
         self.durable_end = self.durable_end.max(stored.seq + 1);
         if at_hand {
             self.ready_end = self.durable_end;
             self.ready.push_back(stored);
         }
+    }
+
+    /// Nobody knows whether a message was stored: what the store has at this place is read from it.
+    pub(crate) fn doubt(&mut self, seq: u64) {
+        self.durable_end = self.durable_end.max(seq + 1);
     }
 
     /// A client came: everything that is in `window`, or was never sent, is read again.
@@ -104,7 +110,15 @@ impl StoredQueue {
         if self.ready_end == before {
             self.ready_end = end;
         }
+        self.pass_over_gaps();
         before..self.ready_end
+    }
+
+    /// Where nothing is at hand, what was read is sent or gone.
+    fn pass_over_gaps(&mut self) {
+        if self.ready.is_empty() {
+            self.sent_end = self.sent_end.max(self.ready_end);
+        }
     }
 
     pub(crate) fn is_at_hand(&self, seq: u64) -> bool {
@@ -118,6 +132,7 @@ impl StoredQueue {
     pub(crate) fn pop(&mut self) -> Option<StoredMessage> {
         let stored = self.ready.pop_front()?;
         self.sent_end = self.sent_end.max(stored.seq + 1);
+        self.pass_over_gaps();
         Some(stored)
     }
 

@@ -20,6 +20,7 @@ impl Shard {
         self.expire_questions();
         self.retry_restore();
         self.serve_rates();
+        self.drop_again();
         self.deliveries = 0;
         if self.phase != ShardPhase::Restoring {
             self.serve_absent();
@@ -50,16 +51,9 @@ impl Shard {
             return Some(self.now.monotonic);
         }
         let absent = self.session_timers.next().filter(|_| self.phase != ShardPhase::Restoring);
-        let rate = self.next_rate_deadline();
-        let deadlines = [
-            self.timers.next(),
-            absent,
-            rate,
-            self.next_question_deadline(),
-            self.restore_deadline(),
-            self.kept_deadline(),
-        ];
-        deadlines.into_iter().flatten().min()
+        let effects = [self.next_question_deadline(), self.restore_deadline(), self.drop_again_deadline()];
+        let deadlines = [self.timers.next(), absent, self.next_rate_deadline(), self.kept_deadline()];
+        deadlines.into_iter().chain(effects).flatten().min()
     }
 
     /// Serves the deadlines of a connection and arms the timer for the next.

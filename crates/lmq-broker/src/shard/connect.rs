@@ -72,22 +72,28 @@ impl Shard {
             self.refuse(conn, Refusal::Unavailable);
             return;
         }
+        // What the store has not dropped when it should have is dropped now.
+        let haunted = self.undropped.remove(&client);
+        let clean = clean || haunted;
         let (stays, recorded) = (expiry_secs > 0, expiry_secs > 0 || will.is_some());
-        let open = |client| recorded.then(|| StoreOp::OpenSession { client, clean, expiry_secs, will: will.clone() });
+        let drop = |client| StoreOp::DropSession { client };
+        let open = |client| StoreOp::OpenSession { client, clean, expiry_secs, will: will.clone() };
+        let empty = |client| if recorded { open(client) } else { drop(client) };
         // [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
         let (session, op) = match existing {
             Some(old) if clean => {
                 self.publish_will(old);
                 self.remove_session(old);
-                let op = open(client.clone()).unwrap_or_else(|| StoreOp::DropSession { client: client.clone() });
-                (self.add_session(client, stays), Some(op))
+                (self.add_session(client.clone(), stays), Some(empty(client)))
             }
-            Some(old) => (old, Some(StoreOp::OpenSession { client, clean, expiry_secs, will })),
-            None => (self.add_session(client.clone(), stays), open(client)),
+            Some(old) => (old, Some(open(client))),
+            None if haunted => (self.add_session(client.clone(), stays), Some(empty(client))),
+            None => (self.add_session(client.clone(), stays), recorded.then(|| open(client))),
         };
         self.bind(conn, session);
         if let Some(session) = self.sessions.get_mut(session) {
-            session.recorded |= recorded;
+            // Until the store has answered, nobody knows what it has.
+            session.recorded |= op.is_some();
         }
         match op {
             Some(op) => {
@@ -126,7 +132,7 @@ impl Shard {
         match result {
             Ok(Done::Opened(Some(stored))) => {
                 self.reload_inbound(session, &stored);
-                if self.sessions.get(session).is_some_and(Session::is_unknown) {
+                if self.sessions.get(session).is_some_and(|session| session.unopened) {
                     self.load(session, &stored);
                 }
                 self.go_live(conn, session, true);
@@ -139,19 +145,7 @@ impl Shard {
             }
             Err(_) => {
                 self.refuse(conn, Refusal::Unavailable);
-                self.forget_unused(session);
             }
-        }
-    }
-
-    /// A session that was made for a connection which the store then did not let in.
-    fn forget_unused(&mut self, key: Key) {
-        let Some(session) = self.sessions.get(key) else {
-            return;
-        };
-        let unused = session.subscriptions.is_empty() && !session.unopened && session.conn.is_none();
-        if unused && session.stored.as_ref().is_none_or(|stored| stored.next_seq == 0) {
-            self.remove_session(key);
         }
     }
 
@@ -207,6 +201,7 @@ impl Shard {
             // A will of an earlier connection that waited is not published any more [MQTT-3.1.3-9].
             (session.will, session.will_at, session.ends_at) = (request.will.clone(), None, None);
             (session.had_will, session.expiry) = (request.will.is_some(), request.session_expiry);
+            session.recorded = session.stored.is_some() || session.had_will;
         }
         self.write(conn, &connack);
         self.report(conn, EventType::Connect);

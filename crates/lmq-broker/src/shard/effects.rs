@@ -6,8 +6,8 @@ use lmq_codec::PacketId;
 
 use super::{Shard, deliver::Terms, question, restore::Page, siblings::Load, targets::RemoteMember, ticket};
 use crate::{
-    CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output, RouteMessage,
-    RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
+    ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output,
+    RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
     planted::{Bug, planted},
     replies::ReplyId,
     session::InboundStage,
@@ -38,6 +38,8 @@ pub(super) enum Question {
     Send { session: Key, conn: Key, packet_id: PacketId, stored: Box<StoredMessage> },
     /// The PUBREC of an exchange is recorded; then PUBREL may leave.
     Release { session: Key, conn: Key, packet_id: PacketId },
+    /// A session is being dropped.
+    Drop { client: ClientKey },
     /// Nobody waits.
     Unattended,
     /// A page of what an earlier start left.
@@ -227,7 +229,8 @@ impl Shard {
             Question::Release { session, conn, packet_id } => {
                 self.release_saved(session, conn, packet_id, result.is_ok())
             }
-            Question::Unattended => {}
+            Question::Drop { client } if result.is_err() => self.haunt(client),
+            Question::Drop { .. } | Question::Unattended => {}
             Question::Restore(page) => self.restored(page, result),
             Question::Keep { version } => self.change_stored(version, result.is_ok()),
             Question::Replay { session, stored } => self.replay_stored(session, *stored, result.is_ok()),
@@ -326,6 +329,12 @@ impl Shard {
         for receiver in forward.receivers.iter().filter(|receiver| receiver.seq.is_some()) {
             self.stats.dropped_store_failed += 1;
             self.note_dropped(receiver.session, DropReason::StoreFailed, 1);
+            let queue = self.sessions.get_mut(receiver.session).and_then(|session| session.stored.as_mut());
+            if let (Some(queue), Some(seq)) = (queue, receiver.seq) {
+                // An operation that was not answered in time may still be carried out.
+                queue.doubt(seq);
+                self.fetch(receiver.session);
+            }
         }
     }
 

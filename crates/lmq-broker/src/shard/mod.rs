@@ -33,7 +33,11 @@ mod stored;
 mod subscribe;
 mod targets;
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
 use core::fmt;
 
 use foldhash::{SharedSeed, fast::SeedableRandomState};
@@ -46,8 +50,8 @@ use self::{
     siblings::{Interests, Link},
 };
 use crate::{
-    Command, ConnId, Instance, InstanceIndex, InstanceQuota, Instant, MessageId, Now, Output, Settings, ShardId, Stats,
-    Subscription, Ticket,
+    ClientKey, Command, ConnId, Instance, InstanceIndex, InstanceQuota, Instant, MessageId, Now, Output, Settings,
+    ShardId, Stats, Subscription, Ticket,
     conn::Conn,
     outbox::{BlockPool, Outgoing},
     random::Random,
@@ -93,6 +97,9 @@ pub struct Shard {
     timers: Timers,
     session_timers: Timers,
     rate_timers: Timers,
+    /// Sessions that are over and that the store has not dropped yet.
+    undropped: BTreeSet<ClientKey>,
+    drop_again_at: Instant,
     /// Somebody's publishes are counted by the second.
     has_rates: bool,
     connect_rate: Rate,
@@ -176,6 +183,8 @@ impl Shard {
             timers: Timers::default(),
             session_timers: Timers::default(),
             rate_timers: Timers::default(),
+            undropped: BTreeSet::new(),
+            drop_again_at: Instant::default(),
             has_rates: settings.has_publish_rates(),
             connect_rate: Rate::default(),
             scratch: Scratch::default(),

@@ -223,6 +223,9 @@ impl Shard {
         if let Some(replays) = &mut session.replays {
             replays.answered(ok);
         }
+        if let Some(queue) = session.stored.as_mut().filter(|_| !ok) {
+            queue.doubt(stored.seq);
+        }
         self.forget_replays(key);
         match conn {
             _ if ok => self.deliver_stored(key, stored),

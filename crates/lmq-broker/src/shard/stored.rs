@@ -42,7 +42,7 @@ impl Shard {
         match result {
             Ok(Done::Fetched(messages)) => {
                 let read = queue.fetched(messages, end);
-                self.give_up(key, conn, &read);
+                self.give_up(key, &read);
                 self.pump(key);
             }
             // Without its queue the session cannot be served: the client comes back and it is tried again.
@@ -52,7 +52,7 @@ impl Shard {
 
     /// Ends the exchanges of an earlier connection whose message the store has given up: there is nothing to send again, and their
     /// ids would never come free.
-    fn give_up(&mut self, key: Key, conn: Key, read: &Range<u64>) {
+    fn give_up(&mut self, key: Key, read: &Range<u64>) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -61,18 +61,13 @@ impl Shard {
             return;
         }
         let is_gone = |seq: u64| read.contains(&seq) && !queue.is_at_hand(seq);
-        let gone = |open: &&Inflight| open.seq.is_some_and(is_gone);
+        // An exchange that is released needs its message no more.
+        let needs = |stage: Stage| matches!(stage, Stage::Saving | Stage::AwaitPubAck | Stage::AwaitPubRec);
+        let gone = |open: &&Inflight| needs(open.stage) && open.seq.is_some_and(is_gone);
         let ids: Vec<(PacketId, Stage)> =
             session.window.iter().filter(gone).map(|open| (open.id, open.stage)).collect();
         for (id, stage) in ids {
-            match stage {
-                Stage::AwaitPubRec => self.release_unsent(conn, id),
-                _ => {
-                    if let Some(session) = self.sessions.get_mut(key) {
-                        session.window.finish(id, Stage::AwaitPubAck);
-                    }
-                }
-            }
+            self.finish_unsent(key, id, stage);
         }
     }
 
@@ -82,7 +77,9 @@ impl Shard {
         let limits = &self.settings.limits;
         let session = self.sessions.get_mut(key)?;
         let conn = self.conns.get(session.conn?)?;
-        if !conn.is_live() || conn.outbox.len() >= limits.outbox_bytes_max as usize {
+        // What is being recorded is as good as in the outbox.
+        let outgoing = conn.outbox.len() + conn.recording_bytes;
+        if !conn.is_live() || outgoing >= limits.outbox_bytes_max as usize {
             return None;
         }
         let queue = session.stored.as_mut()?;
@@ -206,13 +203,14 @@ impl Shard {
         }
     }
 
-    /// Takes the client's quota already, so that no more are recorded than may leave.
+    /// Takes the client's quota and its outbox's room already, so that no more are recorded than may leave.
     fn record_sent(&mut self, key: Key, packet_id: PacketId, stored: StoredMessage) {
         let Some(session) = self.sessions.get(key) else { return };
         let Some(conn) = session.conn else { return };
         let Some(seq) = session.window.seq(packet_id) else { return };
         if let Some(state) = self.conns.get_mut(conn) {
             state.sent_open = state.sent_open.saturating_add(1);
+            state.recording_bytes += stored.message.weight();
         }
         let state = Some(StoredInflight::Sent(seq));
         let op = StoreOp::SetInflight { client: session.client.clone(), packet_id, state };
@@ -226,6 +224,9 @@ impl Shard {
         // A connection that came in between asks for itself.
         if session.conn != Some(conn) {
             return;
+        }
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.recording_bytes = state.recording_bytes.saturating_sub(stored.message.weight());
         }
         if !ok {
             self.close(conn, crate::CloseReason::EffectFailed);
