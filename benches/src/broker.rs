@@ -95,7 +95,7 @@ impl Broker {
         match output {
             Output::Transmit(conn) => self.dirty.push(conn),
             Output::Authenticate { ticket, .. } => {
-                let verdict = Verdict::Allow(Grant { permissions: Permissions::everything() });
+                let verdict = Verdict::Allow(Grant::new(Permissions::everything()));
                 self.shard.handle_verdict(self.now, ticket, verdict);
             }
             Output::Store { ticket, op } => {

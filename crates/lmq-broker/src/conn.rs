@@ -1,20 +1,24 @@
 //! One connection after its CONNECT.
 //!
 //! ```text
-//!   adopt ──▶ Verdict ──▶ Opening ──▶ Live ──▶ Closing ──▶ (handle_closed)
-//!                │            │                   ▲
-//!                └────────────┴───────────────────┘ refused, taken over, any error
+//!   adopt ──▶ Verdict ◀─▶ Exchange
+//!                │
+//!                ▼
+//!             Opening ──▶ Live ──▶ Closing ──▶ (handle_closed)
+//!
+//!   From every phase to Closing: refused, taken over, any error.
 //! ```
 
 use alloc::{boxed::Box, vec::Vec};
 use core::{net::SocketAddr, time::Duration};
 
+use bytes::Bytes;
 use lmq_auth::Permissions;
 use lmq_codec::Version;
 use lmq_model::status::ChannelId;
 
 use crate::{
-    ConnectRequest,
+    ConnectRequest, Peer,
     aliases::{InboundAliases, OutboundAliases},
     outbox::Outbox,
     replies::Replies,
@@ -27,6 +31,8 @@ use crate::{
 pub(crate) enum Phase {
     /// Its credentials are being checked.
     Verdict,
+    /// The client is to say more about who it is.
+    Exchange,
     /// Its session is being loaded or dropped.
     Opening,
     /// CONNACK with return code 0 was sent.
@@ -93,16 +99,40 @@ pub(crate) struct V5 {
     pub(crate) problem_information: bool,
     pub(crate) inbound: InboundAliases,
     pub(crate) outbound: OutboundAliases,
+    /// How the client proves who it is, if with more than a password.
+    pub(crate) method: Option<Box<Method>>,
+    /// For CONNACK: authentication data and response information.
+    pub(crate) welcome: Option<Box<Welcome>>,
+}
+
+/// What an authenticator wants said in CONNACK.
+#[derive(Debug, Default)]
+pub(crate) struct Welcome {
+    pub(crate) authentication_data: Option<Bytes>,
+    pub(crate) response_information: Option<Box<str>>,
+}
+
+/// An authentication method of MQTT 5.0, and how far it has come.
+#[derive(Debug)]
+pub(crate) struct Method {
+    pub(crate) name: Box<str>,
+    pub(crate) peer: Peer,
+    /// The authenticator has not answered yet.
+    pub(crate) asked: bool,
+    /// A live connection is in the middle of proving it again.
+    pub(crate) again: bool,
 }
 
 impl V5 {
-    fn new(request: &ConnectRequest, topic_alias_out_max: u16) -> Self {
+    fn new(request: &ConnectRequest, peer: Peer, topic_alias_out_max: u16) -> Self {
         Self {
             received_open: 0,
             packet_bytes_max: request.packet_bytes_max,
             problem_information: request.problem_information,
             inbound: InboundAliases::default(),
             outbound: OutboundAliases::new(request.topic_alias_max.min(topic_alias_out_max)),
+            method: request.method.clone().map(|name| Box::new(Method::new(name, peer))),
+            welcome: None,
         }
     }
 }
@@ -110,7 +140,7 @@ impl V5 {
 impl Conn {
     pub(crate) fn new(
         request: Box<ConnectRequest>,
-        addr: SocketAddr,
+        peer: Peer,
         leftover: Vec<u8>,
         channel: ChannelId,
         topic_alias_out_max: u16,
@@ -120,7 +150,8 @@ impl Conn {
             phase: Phase::Verdict,
             session: None,
             version: request.version,
-            v5: request.version.has_properties().then(|| Box::new(V5::new(&request, topic_alias_out_max))),
+            addr: peer.addr,
+            v5: request.version.has_properties().then(|| Box::new(V5::new(&request, peer, topic_alias_out_max))),
             send_max: request.receive_max,
             sent_open: 0,
             silence_max: Duration::from_millis(u64::from(request.keep_alive_secs) * 1500),
@@ -134,7 +165,6 @@ impl Conn {
             replies: Replies::default(),
             permissions: None,
             channel,
-            addr,
             request: Some(request),
         }
     }
@@ -147,7 +177,11 @@ impl Conn {
     /// Whether the next packet may be processed.
     #[inline]
     pub(crate) fn reads(&self) -> bool {
-        self.paused.is_none() && self.phase == Phase::Live
+        self.paused.is_none() && matches!(self.phase, Phase::Live | Phase::Exchange)
+    }
+
+    pub(crate) fn method_mut(&mut self) -> Option<&mut Method> {
+        self.v5.as_mut()?.method.as_deref_mut()
     }
 
     /// Whether one more QoS 1 or 2 message may leave [MQTT-3.3.4-9].

@@ -5,12 +5,17 @@ use core::num::{NonZeroU16, NonZeroU32};
 
 use lmq_codec::{ConnAck, Packet, Properties, Property, ReasonCode, Version};
 
-use crate::{ConnectRequest, Settings};
+use crate::{ConnectRequest, Refusal, Settings};
 
-/// An answer that lets nobody in. Before MQTT 5.0 a code without equal there becomes return code 3.
-pub(crate) fn refusal(version: Version, reason: ReasonCode) -> Vec<u8> {
-    let known = version.has_properties() || reason.connack_code().is_some();
-    let reason = if known { reason } else { ReasonCode::ServerUnavailable };
+/// An answer that lets nobody in.
+pub(crate) fn refusal(version: Version, refusal: Refusal) -> Vec<u8> {
+    let before = || ReasonCode::from_connack_code(refusal.return_code()).unwrap_or(ReasonCode::ServerUnavailable);
+    let reason = if version.has_properties() { refusal.reason_code() } else { before() };
+    failure(version, reason)
+}
+
+/// The same for a CONNECT that cannot be read, with a code that the version has.
+pub(crate) fn failure(version: Version, reason: ReasonCode) -> Vec<u8> {
     encode(version, &ConnAck { session_present: false, reason, properties: Properties::EMPTY })
 }
 
@@ -66,8 +71,8 @@ mod tests {
 
     #[test]
     fn a_refusal_is_said_in_the_words_of_each_version() {
-        assert_eq!(refusal(Version::V3_1_1, ReasonCode::NotAuthorized), [0x20, 2, 0, 5]);
-        assert_eq!(refusal(Version::V3_1_1, ReasonCode::Banned), [0x20, 2, 0, 3]);
-        assert_eq!(refusal(Version::V5_0, ReasonCode::Banned), [0x20, 3, 0, 0x8a, 0]);
+        assert_eq!(refusal(Version::V3_1_1, Refusal::Credentials), [0x20, 2, 0, 4]);
+        assert_eq!(refusal(Version::V3_1_1, Refusal::Banned), [0x20, 2, 0, 5]);
+        assert_eq!(refusal(Version::V5_0, Refusal::Banned), [0x20, 3, 0, 0x8a, 0]);
     }
 }

@@ -1,6 +1,7 @@
 use alloc::{boxed::Box, sync::Arc};
 use core::fmt;
 
+use bytes::Bytes;
 use lmq_auth::Permissions;
 use lmq_codec::ReasonCode;
 use lmq_model::status::StatusEvent;
@@ -112,8 +113,7 @@ pub enum DropReason {
     StoreFailed,
 }
 
-/// A client that wants to come in.
-#[derive(Debug)]
+/// A client that wants to come in, or to prove once more who it is.
 pub struct AuthRequest {
     /// The client id, and the instance it asks for.
     pub client: ClientKey,
@@ -121,8 +121,40 @@ pub struct AuthRequest {
     pub username: Option<Box<str>>,
     /// The password of its CONNECT.
     pub password: Option<Password>,
+    /// The authentication method of MQTT 5.0, one of [`Profile::authentication_methods`](crate::Profile::authentication_methods).
+    pub method: Option<Box<str>>,
+    /// What the method says; not shown by `Debug`.
+    pub data: Option<Bytes>,
+    /// Where in the exchange this is.
+    pub stage: AuthStage,
     /// Where it comes from.
     pub peer: Peer,
+}
+
+impl fmt::Debug for AuthRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthRequest")
+            .field("client", &self.client)
+            .field("username", &self.username)
+            .field("password", &self.password)
+            .field("method", &self.method)
+            .field("data", &self.data.as_ref().map(|_| ".."))
+            .field("stage", &self.stage)
+            .field("peer", &self.peer)
+            .finish()
+    }
+}
+
+/// Where in an authentication a question stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AuthStage {
+    /// A CONNECT came.
+    Connect,
+    /// An AUTH answers what [`Verdict::Continue`] asked.
+    Continue,
+    /// An AUTH begins a new exchange on a connection that is in.
+    Again,
 }
 
 /// A password as received. Not shown by `Debug`; its bytes are overwritten when it is dropped.
@@ -154,6 +186,8 @@ pub enum Verdict {
     Allow(Grant),
     /// The client may not.
     Deny(Refusal),
+    /// The client is sent this and asked for more, if it named a method; else it is denied. MQTT 5.0.
+    Continue(Bytes),
 }
 
 /// What a client that came in may do.
@@ -161,6 +195,17 @@ pub enum Verdict {
 pub struct Grant {
     /// The topics it may publish to and subscribe to.
     pub permissions: Permissions,
+    /// The last words of the authentication method, for a client that named one.
+    pub authentication_data: Option<Bytes>,
+    /// From what the client may build response topics, if it asks; MQTT 5.0.
+    pub response_information: Option<Box<str>>,
+}
+
+impl Grant {
+    /// These rights and nothing else.
+    pub const fn new(permissions: Permissions) -> Self {
+        Self { permissions, authentication_data: None, response_information: None }
+    }
 }
 
 /// Why a client is not let in: the return code of its CONNACK [MQTT-3.2.2-4], a reason code in MQTT 5.0.

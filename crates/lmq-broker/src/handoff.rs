@@ -42,6 +42,8 @@ pub(crate) struct ConnectRequest {
     pub(crate) packet_bytes_max: u32,
     /// The highest topic alias the client takes.
     pub(crate) topic_alias_max: u16,
+    /// The client wants response information.
+    pub(crate) response_information: bool,
     /// The client wants reason strings.
     pub(crate) problem_information: bool,
     pub(crate) will: Option<Arc<Will>>,

@@ -33,7 +33,7 @@ mod timers;
 mod will;
 
 pub use close::CloseReason;
-pub use effect::{AuthRequest, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
+pub use effect::{AuthRequest, AuthStage, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
 pub use front::{Flow, Front, FrontOutput, Full};
 pub(crate) use handoff::ConnectRequest;
 pub use handoff::Handoff;

@@ -1,3 +1,4 @@
+use alloc::{boxed::Box, vec::Vec};
 use core::{num::NonZeroU32, time::Duration};
 
 use lmq_codec::QoS;
@@ -44,6 +45,8 @@ pub struct Profile {
     pub retained_messages: bool,
     /// `$share/<name>/<filter>` is a shared subscription. Without it such a filter is refused.
     pub shared_subscriptions: bool,
+    /// The authentication methods of MQTT 5.0 that the authenticator knows; a CONNECT with another one is refused [MQTT-4.12.0-1].
+    pub authentication_methods: Vec<Box<str>>,
     /// A CONNECT without client id and with a clean session gets an id from the broker.
     pub client_id_assigned: bool,
 }
@@ -90,6 +93,7 @@ impl Profile {
             wills: false,
             retained_messages: false,
             shared_subscriptions: false,
+            authentication_methods: Vec::new(),
             client_id_assigned: false,
         }
     }
@@ -114,6 +118,7 @@ impl Profile {
             wills: true,
             retained_messages: true,
             shared_subscriptions: true,
+            authentication_methods: Vec::new(),
             client_id_assigned: true,
         }
     }

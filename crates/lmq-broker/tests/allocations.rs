@@ -91,7 +91,7 @@ impl Broker {
             match output {
                 Output::Transmit(conn) => self.write(conn),
                 Output::Authenticate { ticket, .. } => {
-                    let grant = Grant { permissions: Permissions::everything() };
+                    let grant = Grant::new(Permissions::everything());
                     self.shard.handle_verdict(self.now, ticket, Verdict::Allow(grant));
                 }
                 Output::Store { ticket, op } => {

@@ -356,7 +356,7 @@ mod owned {
             Ok(Detached::publish(&publish, frame.bytes()))
         }
 
-        #[inline(never)]
+        #[inline(always)]
         fn decode_other(&mut self, frame: Frame<'_>) -> Result<Option<Detached>, DecodeError> {
             let packet = Packet::decode(frame, self.version.unwrap_or(Version::V3_1_1))?;
             self.check(&packet)?;
@@ -465,5 +465,48 @@ const fn disconnect_reason(reason: ReasonCode, sender: Sender) -> bool {
                 | ReasonCode::SubscriptionIdentifiersNotSupported
                 | ReasonCode::WildcardSubscriptionsNotSupported
         ),
+    }
+}
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+    use bytes::BytesMut;
+
+    #[test]
+    fn the_shortest_packets_obey_limit_and_direction() {
+        let begun = |mut decoder: Decoder| {
+            decoder.begun = true;
+            decoder
+        };
+        let frames: [&[u8]; 9] = [
+            b"\xc0\0",
+            b"\xd0\0",
+            b"\x40\x02\0\x07",
+            b"\x40\x02\0\0",
+            b"\x62\x02\0\x07",
+            b"\x60\x02\0\x07",
+            b"\x40\0",
+            b"\xc0\x02\0\x07",
+            b"\x40\x02\0",
+        ];
+        for max in 2..=4 {
+            for decoder in
+                [Decoder::server(max), Decoder::client(Version::V3_1_1, max), Decoder::any(Version::V5_0, max)]
+            {
+                for frame in frames {
+                    let mut src = BytesMut::from(frame);
+                    let owned = begun(decoder.clone()).decode(&mut src);
+                    match (begun(decoder.clone()).step(frame), owned) {
+                        (Ok(Step::Packet { packet, rest }), Ok(Some(Decoded::Packet(owned)))) => {
+                            assert_eq!((owned.packet(), &src[..]), (packet, rest));
+                        }
+                        (Ok(Step::Need(_)), Ok(None)) => assert_eq!(&src[..], frame),
+                        (Err(expected), Err(error)) => assert_eq!(error, expected),
+                        other => panic!("{frame:?}, {max}: {other:?}"),
+                    }
+                }
+            }
+        }
     }
 }

@@ -150,10 +150,6 @@ impl Delivery {
     /// The flags of the first byte without RETAIN.
     #[inline]
     pub(crate) const fn flags(self) -> u8 {
-        match self {
-            Self::AtMostOnce => 0,
-            Self::AtLeastOnce { dup, .. } => 0x02 | (dup as u8) << 3,
-            Self::ExactlyOnce { dup, .. } => 0x04 | (dup as u8) << 3,
-        }
+        (self.qos() as u8) << 1 | (self.dup() as u8) << 3
     }
 }

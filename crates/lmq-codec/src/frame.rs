@@ -217,3 +217,38 @@ pub(crate) fn first_byte_violation(first: u8) -> Option<Violation> {
         _ => Some(Violation::ReservedFlags),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec;
+
+    #[test]
+    fn every_length_of_header_is_read_alike() {
+        for remaining in [0, 1, 127, 128, 16_383, 16_384, 65_560, 2_097_151, 2_097_152] {
+            let (bytes, len) = crate::encode::varint_bytes(remaining);
+            let mut packet = vec![0x30];
+            packet.extend_from_slice(&bytes[..len]);
+            packet.resize(1 + len + remaining as usize, b'x');
+            let total = packet.len();
+            packet.extend_from_slice(b"rest");
+            for max in [total as u32 - 1, total as u32, u32::MAX] {
+                let (quick, slow) = (split(&packet, max), split_any(&packet, max));
+                if (max as usize) < total {
+                    assert!(quick.is_err() && slow.is_err(), "{remaining} with {max}");
+                    continue;
+                }
+                for found in [quick, slow] {
+                    let Ok(Split::Frame { frame, rest }) = found else { panic!("{remaining} with {max}") };
+                    assert_eq!((frame.bytes().len(), frame.body().len()), (total, remaining as usize));
+                    assert_eq!((frame.first_byte(), rest), (0x30, &b"rest"[..]));
+                }
+            }
+            let cut = split(&packet[..total - 1], u32::MAX);
+            assert!(matches!(cut, Ok(Split::Need(1))), "{remaining}");
+        }
+        for wrong in [&b"\x30\x80\0"[..], b"\x30\x80\x80\0", b"\x30\x80\x80\x80\0", b"\x30\xff\xff\xff\xff\x01"] {
+            assert!(split(wrong, u32::MAX).is_err(), "{wrong:?}");
+        }
+    }
+}

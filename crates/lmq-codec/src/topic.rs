@@ -376,3 +376,40 @@ impl fmt::Debug for TopicError {
 }
 
 impl core::error::Error for TopicError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    /// Every text of up to five of these, alone and behind a long level.
+    fn fields() -> impl Iterator<Item = Vec<u8>> {
+        let letters = *b"a,/+#$ \0\x80";
+        (0..=5_u32).flat_map(move |len| {
+            (0..letters.len().pow(len)).flat_map(move |mut number| {
+                let mut tail = Vec::new();
+                for _ in 0..len {
+                    tail.push(letters[number % letters.len()]);
+                    number /= letters.len();
+                }
+                let long = [b"sensors/room-12/", &tail[..]].concat();
+                [tail, long]
+            })
+        })
+    }
+
+    #[test]
+    fn the_short_ways_accept_what_the_rules_accept() {
+        for field in fields() {
+            let text = core::str::from_utf8(&field).ok();
+            let name = text.is_some_and(|text| TopicName::new(text).is_ok());
+            assert_eq!(TopicName::from_field(&field).is_ok(), name, "{field:?}");
+            assert_eq!(TopicName::from_odd_field(&field).is_ok(), name, "{field:?}");
+            let wildcards = field.iter().enumerate().filter(|(_, b)| matches!(b, b'+' | b'#'));
+            let whole = wildcards.map(|(at, _)| wildcard_error(&field, at)).all(|error| error.is_none());
+            let filter = text.is_some() && !field.is_empty() && !field.contains(&0) && whole;
+            assert_eq!(TopicFilter::from_field(&field).is_ok(), filter, "{field:?}");
+            assert_eq!(TopicFilter::is_plain_field(&field), filter && field.first() != Some(&b'$'), "{field:?}");
+        }
+    }
+}

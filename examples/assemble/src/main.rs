@@ -107,7 +107,7 @@ impl Gateway {
                 Output::Close { conn, linger, .. } => self.close(Owner::Shard(conn), linger),
                 // Here `lmq_auth::Username::verify` would look at the user name and password of the request.
                 Output::Authenticate { ticket, .. } => {
-                    let grant = Grant { permissions: lmq_auth::Permissions::everything() };
+                    let grant = Grant::new(lmq_auth::Permissions::everything());
                     self.shard.handle_verdict(self.now, ticket, lmq_broker::Verdict::Allow(grant));
                 }
                 // A disk would answer later, for a whole batch at once.

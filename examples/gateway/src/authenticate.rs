@@ -54,7 +54,7 @@ impl Authenticator {
 
     pub(crate) fn decide(&self, request: &AuthRequest) -> Verdict {
         match self.check(request) {
-            Ok(()) => Verdict::Allow(Grant { permissions: Permissions::everything() }),
+            Ok(()) => Verdict::Allow(Grant::new(Permissions::everything())),
             Err(refusal) => Verdict::Deny(refusal),
         }
     }

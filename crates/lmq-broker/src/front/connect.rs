@@ -28,6 +28,10 @@ pub(super) fn read(frame: Frame<'_>, settings: &Settings, random: &mut Random) -
 }
 
 fn accept(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Result<Request, CloseReason> {
+    let known = |method: &str| settings.profile.authentication_methods.iter().any(|known| **known == *method);
+    if connect.properties.authentication_method().is_some_and(|method| !known(method)) {
+        return Err(CloseReason::Refused(Refusal::AuthenticationMethod));
+    }
     let instance = instance(connect, settings)?;
     let client_id = client_id(connect, settings, random)?;
     let keep_alive_secs = keep_alive_secs(connect.keep_alive, settings);
@@ -49,6 +53,7 @@ fn accept(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Re
         receive_max: connect.properties.receive_maximum().map_or(u16::MAX, |max| max.get()),
         packet_bytes_max: connect.properties.maximum_packet_size().map_or(u32::MAX, |max| max.get()),
         topic_alias_max: connect.properties.topic_alias_maximum().unwrap_or(0),
+        response_information: connect.properties.request_response_information().unwrap_or(false),
         problem_information: connect.properties.request_problem_information().unwrap_or(true),
         will: will(connect, settings)?,
         method: connect.properties.authentication_method().map(Into::into),

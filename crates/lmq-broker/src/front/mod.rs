@@ -310,12 +310,12 @@ impl fmt::Debug for Front {
 /// Before MQTT 5.0 only a CONNECT that could be read is answered; anything else is closed in silence [MQTT-3.1.4-1].
 fn refusal(version: Version, reason: &CloseReason) -> Option<Vec<u8>> {
     match reason {
-        CloseReason::Refused(refusal) => Some(connack::refusal(version, refusal.reason_code())),
+        CloseReason::Refused(refusal) => Some(connack::refusal(version, *refusal)),
         CloseReason::Malformed(error) if version.has_properties() => {
-            Some(connack::refusal(version, ReasonCode::from(error)))
+            Some(connack::failure(version, ReasonCode::from(error)))
         }
         CloseReason::Malformed(error) => {
-            ReasonCode::from_connack_code(error.connack_code()?).map(|code| connack::refusal(version, code))
+            ReasonCode::from_connack_code(error.connack_code()?).map(|code| connack::failure(version, code))
         }
         _ => None,
     }

@@ -102,6 +102,11 @@ fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Insta
     // [MQTT-3.1.2-24]; while we do not read, silence is no fault of the client.
     let silent = live && conn.paused.is_none() && !conn.silence_max.is_zero();
     let silence = silent.then(|| (conn.seen_at.saturating_add(conn.silence_max), CloseReason::KeepAlive));
+    // Who is asked who it is has as long for the answer as for its CONNECT.
+    let exchange = conn.phase == Phase::Exchange;
+    let silence = silence.or_else(|| {
+        exchange.then(|| (conn.seen_at.saturating_add(limits.connect_timeout), CloseReason::ConnectTimeout))
+    });
     // A peer that does not take its answers has until it stalls.
     let ours = |(cause, _): &(PauseCause, Instant)| live && *cause != PauseCause::Outbox;
     let pause = conn

@@ -1,15 +1,13 @@
 //! From the handoff of a connection to its CONNACK.
 
-use alloc::boxed::Box;
-
 use hashbrown::hash_table::Entry;
 use lmq_codec::{PacketId, ReasonCode};
 use lmq_model::status::{ChannelId, EventType};
 
-use super::{Shard, ShardPhase, effects::Question, question};
+use super::{Shard, ShardPhase, effects::Question};
 use crate::{
-    AuthRequest, ClientKey, CloseReason, ConnId, Done, Failed, Handoff, InstanceIndex, Now, Output, Refusal, StoreOp,
-    StoredInflight, StoredSession, Ticket, Verdict,
+    AuthRequest, AuthStage, ClientKey, CloseReason, ConnId, Done, Failed, Handoff, InstanceIndex, Now, Refusal,
+    StoreOp, StoredInflight, StoredSession,
     conn::{Conn, PauseCause, Phase},
     connack,
     replies::Answer,
@@ -18,60 +16,34 @@ use crate::{
 };
 
 impl Shard {
-    /// Takes a connection over from a front. Do not read from it before [`Output::Resume`].
+    /// Takes a connection over from a front. Do not read from it before [`Output::Resume`](crate::Output::Resume).
     pub fn adopt(&mut self, now: Now, handoff: Handoff) -> ConnId {
         self.advance_clock(now);
         let Handoff { peer, mut request, leftover, .. } = handoff;
-        let addr = peer.addr;
         let auth = AuthRequest {
             client: request.client.clone(),
+            stage: AuthStage::Connect,
             username: request.username.take(),
             password: request.password.take(),
-            peer: *peer,
+            method: request.method.clone(),
+            data: request.data.take(),
+            peer: (*peer).clone(),
         };
         let channel = ChannelId::new(u128::from_be_bytes(self.random.bytes16()));
         let limits = &self.settings.limits;
         let full = self.conns.len() >= limits.connections_max as usize;
-        let state = Conn::new(request, addr, leftover, channel, limits.topic_alias_out_max, self.now.monotonic);
+        let state = Conn::new(request, *peer, leftover, channel, limits.topic_alias_out_max, self.now.monotonic);
         let conn = self.conns.insert(state);
         if full || self.phase != ShardPhase::Serving {
             self.refuse(conn, Refusal::Unavailable);
         } else {
-            let ticket = self.ask(Question::Verdict { conn });
-            self.outputs.push_back(Output::Authenticate { ticket, request: Box::new(auth) });
+            self.ask_who(conn, auth);
         }
         ConnId(conn)
     }
 
-    /// The answer to [`Output::Authenticate`].
-    pub fn handle_verdict(&mut self, now: Now, ticket: Ticket, verdict: Verdict) {
-        self.advance_clock(now);
-        let key = question(ticket);
-        let Some(Question::Verdict { conn }) = self.questions.get(key) else {
-            return;
-        };
-        let conn = *conn;
-        self.questions.remove(key);
-        if self.conns.get(conn).is_none_or(|state| state.phase != Phase::Verdict) {
-            return;
-        }
-        match verdict {
-            Verdict::Deny(refusal) => self.refuse(conn, refusal),
-            Verdict::Allow(grant) => {
-                if let Some(state) = self.conns.get_mut(conn) {
-                    state.permissions = Some(grant.permissions);
-                }
-                if self.may_leave_will(conn) {
-                    self.enter(conn);
-                } else {
-                    self.refuse(conn, Refusal::NotAuthorized);
-                }
-            }
-        }
-    }
-
     /// Binds a connection to its session; a clean one of a client without stored session needs no effect.
-    fn enter(&mut self, conn: Key) {
+    pub(super) fn enter(&mut self, conn: Key) {
         let Some(state) = self.conns.get_mut(conn) else {
             return;
         };
@@ -212,8 +184,7 @@ impl Shard {
             (session.will, session.will_at, session.ends_at) = (request.will.clone(), None, None);
             (session.had_will, session.expiry) = (request.will.is_some(), request.session_expiry);
         }
-        let connack = connack::welcome(&request, present, &self.settings, &[]);
-        self.write(conn, &connack);
+        self.write_welcome(conn, &request, present);
         self.report(conn, EventType::Connect);
         self.watch(conn);
         self.resumable.push_back(conn);
@@ -242,7 +213,7 @@ impl Shard {
         let Some(state) = self.conns.get(conn).filter(|state| state.phase != Phase::Closing) else {
             return;
         };
-        let connack = connack::refusal(state.version, refusal.reason_code());
+        let connack = connack::refusal(state.version, refusal);
         self.stats.connects_refused[usize::from(refusal.return_code()) - 1] += 1;
         self.write(conn, &connack);
         self.close(conn, CloseReason::Refused(refusal));

@@ -178,7 +178,7 @@ impl Shard {
             self.stats.effects_failed += 1;
         }
         match asked {
-            Question::Verdict { conn } => self.refuse(conn, crate::Refusal::Unavailable),
+            Question::Verdict { conn } => self.judged(conn, crate::Verdict::Deny(crate::Refusal::Unavailable)),
             Question::Open { conn, session } => self.opened(conn, session, result),
             Question::Op(op) => self.settle(op, result.is_ok()),
             Question::Append(op) => {

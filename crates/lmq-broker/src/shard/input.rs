@@ -7,7 +7,7 @@ use lmq_codec::{Frame, Packet, PacketType, Split, split};
 use super::Shard;
 use crate::{
     CloseReason, ConnId, Flow, Now, Output,
-    conn::{PauseCause, Phase},
+    conn::{Conn, PauseCause, Phase},
     slab::Key,
 };
 
@@ -120,7 +120,7 @@ impl Shard {
         let Some(state) = self.conns.get(conn) else {
             return true;
         };
-        let version = state.version;
+        let (version, exchange) = (state.version, state.phase == Phase::Exchange);
         let (replies, outbox) = (state.replies.len(), state.outbox.len());
         if replies >= self.settings.limits.replies_max as usize {
             return self.pause(conn, PauseCause::Replies);
@@ -142,6 +142,7 @@ impl Shard {
             }
         }
         let served = match Packet::decode(frame, version) {
+            Ok(packet) if exchange => self.on_exchange(conn, packet),
             Ok(packet) => self.on_packet(conn, packet),
             Err(error) => Err(CloseReason::Malformed(error)),
         };
@@ -163,6 +164,7 @@ impl Shard {
             // [MQTT-3.12.4-1]
             Packet::PingReq => self.write(conn, &[0xd0, 0]),
             Packet::Disconnect(disconnect) => return Err(self.on_disconnect(conn, &disconnect)),
+            Packet::Auth(auth) => return self.on_auth(conn, &auth),
             // [MQTT-3.1.0-2]
             Packet::Connect(_) => return Err(CloseReason::Unexpected("CONNECT")),
             _ => return Err(CloseReason::Unexpected("packet of a server")),
@@ -188,7 +190,8 @@ impl Shard {
 
     /// Serves what came during a pause, and lets the driver read on if that does not pause again.
     fn resume(&mut self, conn: Key) {
-        let Some(state) = self.conns.get_mut(conn).filter(|state| state.phase == Phase::Live) else {
+        let reads = |state: &&mut Conn| matches!(state.phase, Phase::Live | Phase::Exchange);
+        let Some(state) = self.conns.get_mut(conn).filter(reads) else {
             return;
         };
         if state.paused.take().is_none() {

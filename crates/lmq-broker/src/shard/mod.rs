@@ -6,6 +6,7 @@
 
 mod absent;
 mod acks;
+mod authenticate;
 mod bridge;
 mod clock;
 mod connect;

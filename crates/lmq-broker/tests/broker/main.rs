@@ -4,6 +4,7 @@
 mod common;
 
 mod acknowledgements;
+mod authentication;
 mod back_pressure;
 mod bridge;
 mod connect;

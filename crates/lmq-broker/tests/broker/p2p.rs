@@ -146,7 +146,7 @@ fn the_sender_needs_the_right_to_send_below_the_parent() {
         world.authenticate_by(|_| {
             let mut permissions = Permissions::nothing();
             permissions.grant(Access::Write, "room/#").unwrap();
-            Verdict::Allow(Grant { permissions })
+            Verdict::Allow(Grant::new(permissions))
         });
         world.connect(P);
         world.send(P, publish("room/p2p/GID_Test@@@s", "x", 0, 0));

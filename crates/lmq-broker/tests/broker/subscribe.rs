@@ -238,7 +238,7 @@ fn only(access: Access, resource: &'static str) -> impl Fn(&lmq_broker::AuthRequ
     move |_| {
         let mut permissions = Permissions::nothing();
         permissions.grant(access, resource).unwrap();
-        Verdict::Allow(Grant { permissions })
+        Verdict::Allow(Grant::new(permissions))
     }
 }
 

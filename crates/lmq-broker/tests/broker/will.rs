@@ -141,7 +141,7 @@ fn a_will_without_the_right_to_its_topic_keeps_the_client_out() {
     world.authenticate_by(|_| {
         let mut permissions = Permissions::nothing();
         permissions.grant(Access::Write, "other/#").unwrap();
-        Verdict::Allow(Grant { permissions })
+        Verdict::Allow(Grant::new(permissions))
     });
     world.connect_with("c", &Connect::new("c").will(will()));
     world.expect(["c: CONNACK 5", "c: closed refused"]);

@@ -103,7 +103,7 @@ pub(crate) fn peer() -> Peer {
 }
 
 pub(crate) fn allow() -> Verdict {
-    Verdict::Allow(Grant { permissions: Permissions::everything() })
+    Verdict::Allow(Grant::new(Permissions::everything()))
 }
 
 /// One instance with the parent topics `T` and `room`, profile lmq.

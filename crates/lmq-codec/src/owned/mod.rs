@@ -70,6 +70,7 @@ pub(crate) struct Detached(Parts);
 
 impl Detached {
     /// Of a packet that borrows from `whole`.
+    #[inline(always)]
     pub(crate) fn new(packet: &Packet<'_>, whole: &[u8]) -> Option<Self> {
         Parts::of(packet, whole).map(Self)
     }

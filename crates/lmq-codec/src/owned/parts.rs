@@ -175,7 +175,7 @@ impl Parts {
         }
     }
 
-    /// The packet again, borrowed from the buffer.
+    /// The packet again, borrowed from the buffer; what most packets are is put together where the caller stands.
     #[inline]
     pub(super) fn view<'a>(&self, whole: &'a [u8]) -> Packet<'a> {
         let block = |span: &Span, on| Properties::from_checked(span.bytes(whole), on);
@@ -196,6 +196,16 @@ impl Parts {
                     AckKind::Comp => Packet::PubComp(ack),
                 }
             }
+            Self::PingReq => Packet::PingReq,
+            Self::PingResp => Packet::PingResp,
+            _ => self.view_other(whole),
+        }
+    }
+
+    #[inline(never)]
+    fn view_other<'a>(&self, whole: &'a [u8]) -> Packet<'a> {
+        let block = |span: &Span, on| Properties::from_checked(span.bytes(whole), on);
+        match self {
             Self::Connect(parts) => Packet::Connect(parts.view(whole)),
             Self::ConnAck { session_present, reason, properties } => Packet::ConnAck(ConnAck {
                 session_present: *session_present,
@@ -222,14 +232,14 @@ impl Parts {
                 properties: block(properties, On::Ack),
                 reasons: ReasonCodes::from_checked(reasons.bytes(whole)),
             }),
-            Self::PingReq => Packet::PingReq,
-            Self::PingResp => Packet::PingResp,
             Self::Disconnect { reason, properties } => {
                 Packet::Disconnect(Disconnect { reason: *reason, properties: block(properties, On::Disconnect) })
             }
             Self::Auth { reason, properties } => {
                 Packet::Auth(Auth { reason: *reason, properties: block(properties, On::Auth) })
             }
+            // Those that are most packets, see `view`.
+            Self::Publish { .. } | Self::Ack { .. } | Self::PingReq | Self::PingResp => self.view(whole),
         }
     }
 }

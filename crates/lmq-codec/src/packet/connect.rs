@@ -196,17 +196,20 @@ impl<'a> Connect<'a> {
 
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
         sink.header(0x10, sizes.remaining);
-        let (level, flags, [high, low]) = (version.level(), self.flags(), self.keep_alive.to_be_bytes());
+        let (flags, [high, low]) = (self.flags(), self.keep_alive.to_be_bytes());
+        let [id_high, id_low] = (self.client_id.len() as u16).to_be_bytes();
         match version {
-            Version::V3_1 => sink.bytes(&[0, 6, b'M', b'Q', b'I', b's', b'd', b'p', level, flags, high, low]),
-            Version::V3_1_1 | Version::V5_0 => {
-                sink.bytes(&[0, 4, b'M', b'Q', b'T', b'T', level, flags, high, low]);
+            Version::V3_1 => {
+                sink.bytes(&[0, 6, b'M', b'Q', b'I', b's', b'd', b'p', 3, flags, high, low, id_high, id_low]);
+            }
+            Version::V3_1_1 => sink.bytes(&[0, 4, b'M', b'Q', b'T', b'T', 4, flags, high, low, id_high, id_low]),
+            Version::V5_0 => {
+                sink.bytes(&[0, 4, b'M', b'Q', b'T', b'T', 5, flags, high, low]);
+                self.properties.write(sizes.properties, sink);
+                sink.bytes(&[id_high, id_low]);
             }
         }
-        if version.has_properties() {
-            self.properties.write(sizes.properties, sink);
-        }
-        sink.field(self.client_id.as_bytes());
+        sink.bytes(self.client_id.as_bytes());
         if let Some(will) = &self.will {
             if version.has_properties() {
                 will.properties.write(sizes.will_properties, sink);

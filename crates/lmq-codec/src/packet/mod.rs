@@ -166,7 +166,7 @@ impl<'a> Packet<'a> {
     /// # Panics
     /// As [`Encoder::write`] does, for a `dst` that has no room and does not grow.
     #[cfg(feature = "alloc")]
-    #[inline]
+    #[inline(always)]
     pub fn encode(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
         // The shortest packets, which are most of them, need no measuring.
         let short = match self {

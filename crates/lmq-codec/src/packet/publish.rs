@@ -3,7 +3,7 @@ use nom::Err;
 use crate::encode::{EncodeError, EncodeErrorKind, Encoder, Form, Sink, Sizes, properties_exist};
 use crate::property::On;
 use crate::wire::{self, Fail, fail};
-use crate::{DecodeError, Delivery, Properties, TopicName, Version, Violation};
+use crate::{DecodeError, Delivery, Properties, QoS, TopicName, Version, Violation};
 #[cfg(feature = "alloc")]
 use crate::{Frame, encode::BufSink};
 
@@ -80,7 +80,7 @@ impl<'a> Publish<'a> {
         Ok(Encoder::new(Form::Publish(self), version, self.sizes(version)?))
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn sizes(&self, version: Version) -> Result<Sizes, EncodeError> {
         let properties = if version.has_properties() {
             Some(if self.properties.is_empty() { 0 } else { self.properties.measure(On::Publish)? })
@@ -95,7 +95,7 @@ impl<'a> Publish<'a> {
                 return Err(EncodeError::new(EncodeErrorKind::Packet(Violation::TopicMissing)));
             }
         };
-        let id = if self.delivery.packet_id().is_some() { 2 } else { 0 };
+        let id = if self.delivery.qos() == QoS::AtMostOnce { 0 } else { 2 };
         Sizes::new((2 + topic + id).saturating_add(self.payload.len()), properties)
     }
 
@@ -106,12 +106,20 @@ impl<'a> Publish<'a> {
 
     /// Checks the packet and appends it to `dst`.
     #[cfg(feature = "alloc")]
-    #[inline(never)]
+    #[inline(always)]
     pub(super) fn encode(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
-        let sizes = self.sizes(version)?;
+        // An error is looked for once more where there is one, so that no result of its size is moved where there is none.
+        if self.write_checked(version, dst) { Ok(()) } else { self.sizes(version).map(|_| ()) }
+    }
+
+    /// Whether the packet could be written.
+    #[cfg(feature = "alloc")]
+    #[inline(never)]
+    fn write_checked(&self, version: Version, dst: &mut impl bytes::BufMut) -> bool {
+        let Ok(sizes) = self.sizes(version) else { return false };
         self.write_head(version, &sizes, &mut BufSink(dst));
         dst.put_slice(self.payload);
-        Ok(())
+        true
     }
 
     /// Everything but the payload.

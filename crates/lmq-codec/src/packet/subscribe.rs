@@ -275,3 +275,32 @@ impl PartialEq for SubscribeFilters<'_> {
 }
 
 impl Eq for SubscribeFilters<'_> {}
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use crate::{Packet, Split, Version, split};
+    use std::string::{String, ToString};
+    use std::vec::Vec;
+
+    fn rewritten(bytes: &[u8], from: Version, to: Version) -> Result<Vec<u8>, String> {
+        let Ok(Split::Frame { frame, .. }) = split(bytes, 1000) else { panic!("a whole packet") };
+        let packet = Packet::decode(frame, from).expect("right in its own edition");
+        let mut out = Vec::new();
+        packet.encode(to, &mut out).map_err(|error| error.to_string()).map(|()| out)
+    }
+
+    #[test]
+    fn entries_of_another_edition_are_looked_at_again() {
+        let (v3, v5) = (Version::V3_1_1, Version::V5_0);
+        let plain = b"\x82\x08\0\x09\0\x03a/+\x01";
+        assert_eq!(rewritten(plain, v3, v3).as_deref(), Ok(&plain[..]));
+        assert_eq!(rewritten(plain, v3, Version::V3_1).as_deref(), Ok(&plain[..]));
+        assert_eq!(rewritten(plain, v3, v5).as_deref(), Ok(&b"\x82\x09\0\x09\0\0\x03a/+\x01"[..]));
+        let half_shared = b"\x82\x0d\0\x09\0\x08$share/a\x01";
+        assert_eq!(rewritten(half_shared, v3, v3).as_deref(), Ok(&half_shared[..]));
+        assert!(rewritten(half_shared, v3, v5).is_err());
+        let options = b"\x82\x09\0\x09\0\0\x03a/+\x2d";
+        assert_eq!(rewritten(options, v5, v5).as_deref(), Ok(&options[..]));
+        assert!(rewritten(options, v5, v3).is_err());
+    }
+}

@@ -402,3 +402,49 @@ impl<'a> Iterator for PropertyIter<'a> {
         }
     }
 }
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+    use crate::{Delivery, Packet, Publish, Version};
+    use bytes::Bytes;
+    use std::vec::Vec;
+
+    #[test]
+    fn a_block_is_trusted_only_where_it_was_checked() {
+        // A session expiry interval, which no PUBLISH has.
+        let bytes = Bytes::from_static(b"\x05\x11\0\0\0\x3c");
+        let (_, of_connect) = Properties::read(&bytes, On::Connect).ok().expect("right in CONNECT");
+        assert_eq!(of_connect.measure(On::Connect), Ok(5));
+        assert_eq!(of_connect.measure(On::Disconnect), Ok(5));
+        assert!(of_connect.measure(On::Publish).is_err());
+        let topic = TopicName::new("a").ok();
+        let publish =
+            Publish { delivery: Delivery::AtMostOnce, retain: false, topic, properties: of_connect, payload: b"" };
+        let packet = Packet::Publish(publish);
+        let mut out = Vec::new();
+        assert!(packet.encode(Version::V5_0, &mut out).is_err());
+        assert!(packet.encode(Version::V3_1_1, &mut out).is_err());
+        assert!(out.is_empty());
+        assert!(packet.upgrade(&bytes).is_none());
+    }
+
+    #[test]
+    fn values_are_skipped_as_they_are_read() {
+        let texts: [&[u8]; 6] = [b"", b"text/plain", b"\xc3\xa4+#", b"\xff", b"a\0b", b"\xed\xa0\x80 sixteen and more"];
+        for text in texts {
+            let field = [&(text.len() as u16).to_be_bytes()[..], text].concat();
+            for len in 0..=field.len() {
+                for id in 0..=0x30 {
+                    let value = [&field[..len], b"\0\x01v"].concat();
+                    for value in [&value[..], &field[..len]] {
+                        let read = Property::read_value(id, value).map(|(rest, _)| rest);
+                        let skipped = Property::skip_value(id, value).map(|(rest, ())| rest);
+                        assert_eq!(read.is_ok(), skipped.is_ok(), "{id:#x} {value:?}");
+                        assert_eq!(read.ok(), skipped.ok(), "{id:#x} {value:?}");
+                    }
+                }
+            }
+        }
+    }
+}

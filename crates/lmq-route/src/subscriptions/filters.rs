@@ -97,7 +97,7 @@ impl<K, V> Filters<K, V> {
     pub(crate) fn fetch(&self, ids: &[u32]) {
         let mut read = 0;
         for id in ids {
-            read ^= self.text(*id).first().copied().unwrap_or(0);
+            read ^= usize::from(self.filter(*id).is_some());
         }
         core::hint::black_box(read);
     }

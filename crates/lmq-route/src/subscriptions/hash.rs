@@ -58,6 +58,13 @@ impl Hasher {
         self.narrow(hasher.finish())
     }
 
+    /// A level that is the nth, counted from 0, from the hash of its text. Such hashes may be added up.
+    #[inline]
+    pub(crate) const fn level(&self, nth: usize, text: u64) -> u64 {
+        let other = (nth as u64 + 1).wrapping_mul(ODD);
+        self.narrow(fold(text ^ self.seed.wrapping_mul(other | 1), self.factor))
+    }
+
     /// The path without a level.
     #[inline]
     pub(crate) fn root(&self) -> Path {
@@ -117,8 +124,11 @@ const fn fold(a: u64, b: u64) -> u64 {
     (product as u64) ^ ((product >> 64) as u64)
 }
 
+/// Odd, with bits in no order: multiples differ in their upper bits.
+const ODD: u64 = 0x9e37_79b9_7f4a_7c15;
+
 const fn derive(seed: u64, n: u64) -> u64 {
     // The odd constants of SplitMix64.
-    let mixed = fold(seed ^ n.wrapping_mul(0x9e37_79b9_7f4a_7c15), 0xbf58_476d_1ce4_e5b9);
+    let mixed = fold(seed ^ n.wrapping_mul(ODD), 0xbf58_476d_1ce4_e5b9);
     fold(mixed ^ n, 0x94d0_49bb_1331_11eb)
 }

@@ -1,9 +1,11 @@
-//! The filters, and the two ways to find them.
+//! The filters, and the ways to find them.
 
 use super::filters::{Filter, Filters};
 use super::hash::Hasher;
 use super::keys::Keys;
+use super::levels::Levels;
 use super::prefixes::Prefixes;
+use super::shapes::Shapes;
 use super::table::Table;
 use super::{text, walk};
 
@@ -12,42 +14,57 @@ pub(crate) struct Index<K, V> {
     pub(crate) filters: Filters<K, V>,
     /// The filters without a wildcard, by the hash of their text.
     exact: Table<u32>,
-    wildcard: Prefixes,
+    /// The filters with a wildcard, as far as their shapes are common.
+    pub(crate) common: Shapes,
+    /// All others.
+    odd: Prefixes,
 }
+
+/// Filters that are read together.
+const FOUND_MAX: usize = 64;
 
 impl<K: Copy + Ord, V: Copy> Index<K, V> {
     pub(crate) const fn new(seed: u64) -> Self {
-        Self { hasher: Hasher::new(seed), filters: Filters::new(), exact: Table::new(), wildcard: Prefixes::new() }
+        Self {
+            hasher: Hasher::new(seed),
+            filters: Filters::new(),
+            exact: Table::new(),
+            common: Shapes::new(),
+            odd: Prefixes::new(),
+        }
     }
 
     /// Adds a filter that is not here yet, with its first key.
     pub(crate) fn insert(&mut self, text: &[u8], key: K, value: V) {
         let id = self.filters.insert(Filter::new(text, Keys::One((key, value))));
-        if text::has_wildcard(text) {
-            self.wildcard.insert(&self.hasher, id, |id| self.filters.text(id));
-        } else {
+        if !text::has_wildcard(text) {
             self.exact.insert(self.hasher.text(text), id);
+        } else if !self.common.insert(&self.hasher, id, text) {
+            self.odd.insert(&self.hasher, id, |id| self.filters.text(id));
         }
     }
 
     /// Removes a filter that is here.
     pub(crate) fn remove(&mut self, id: u32) {
         let text = self.filters.text(id);
-        if text::has_wildcard(text) {
-            self.wildcard.remove(&self.hasher, id, |id| self.filters.text(id));
-        } else if let Some(at) = self.exact.find(self.hasher.text(text), |other| *other == id) {
-            self.exact.remove(at);
+        if !text::has_wildcard(text) {
+            if let Some(at) = self.exact.find(self.hasher.text(text), |other| *other == id) {
+                self.exact.remove(at);
+            }
+        } else if !self.common.remove(&self.hasher, id, text) {
+            self.odd.remove(&self.hasher, id, |id| self.filters.text(id));
         }
         self.filters.remove(id);
     }
 
     /// The number of the filter with this very text.
     pub(crate) fn id(&self, text: &[u8]) -> Option<u32> {
-        if text::has_wildcard(text) {
-            self.wildcard.id(&self.hasher, text, |id| self.filters.text(id))
-        } else {
-            self.exact_id(self.hasher.text(text), text)
+        if !text::has_wildcard(text) {
+            return self.exact_id(self.hasher.text(text), text);
         }
+        // A shape may have become common since.
+        let text_of = |id| self.filters.text(id);
+        self.common.id(&self.hasher, text, text_of).or_else(|| self.odd.id(&self.hasher, text, text_of))
     }
 
     /// The number of the filter without a wildcard that matches the topic.
@@ -59,12 +76,12 @@ impl<K: Copy + Ord, V: Copy> Index<K, V> {
 
     #[inline]
     pub(crate) const fn has_wildcards(&self) -> bool {
-        !self.wildcard.is_empty()
+        !self.common.is_empty() || !self.odd.is_empty()
     }
 
     #[cfg(test)]
     pub(crate) fn is_vacant(&self) -> bool {
-        self.filters.len() == 0 && self.exact.is_empty() && self.wildcard.is_empty()
+        self.filters.len() == 0 && self.exact.is_empty() && !self.has_wildcards()
     }
 
     /// Calls back with every filter that matches the topic.
@@ -76,7 +93,7 @@ impl<K: Copy + Ord, V: Copy> Index<K, V> {
             }
             return;
         }
-        walk::candidates(&self.hasher, (&self.exact, hash), &self.wildcard, topic, |ids| {
+        let check = |ids: &[u32]| {
             self.filters.fetch(ids);
             for id in ids {
                 if let Some(filter) = self.filters.filter(*id) {
@@ -85,6 +102,43 @@ impl<K: Copy + Ord, V: Copy> Index<K, V> {
                     }
                 }
             }
+        };
+        let mut found = Found { ids: [0; FOUND_MAX], len: 0, each: check };
+        self.exact.fetch([hash].into_iter());
+        let levels = Levels::new(&self.hasher, topic);
+        let places = self.common.places(&self.hasher, &levels);
+        self.exact.find(hash, |id| {
+            found.push(*id);
+            false
         });
+        self.common.candidates(&places, |id| found.push(id));
+        if !self.odd.is_empty() {
+            walk::candidates(&self.hasher, &self.odd, &levels, |id| found.push(id));
+        }
+        found.flush();
+    }
+}
+
+/// Filters that may match, named [`FOUND_MAX`] at a time.
+struct Found<F> {
+    ids: [u32; FOUND_MAX],
+    len: usize,
+    each: F,
+}
+
+impl<F: FnMut(&[u32])> Found<F> {
+    #[inline]
+    fn push(&mut self, id: u32) {
+        if self.len == FOUND_MAX {
+            self.flush();
+        }
+        self.ids[self.len] = id;
+        self.len += 1;
+    }
+
+    #[inline]
+    fn flush(&mut self) {
+        (self.each)(&self.ids[..self.len]);
+        self.len = 0;
     }
 }

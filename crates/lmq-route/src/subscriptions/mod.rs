@@ -5,8 +5,10 @@ mod filters;
 pub(crate) mod hash;
 mod index;
 pub(crate) mod keys;
+mod levels;
 mod prefixes;
 mod recent;
+mod shapes;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;

@@ -157,6 +157,39 @@ fn the_longest_and_deepest_filters_are_found() {
     assert_eq!(keys(&format!("{slashes}/")), [1]);
 }
 
+/// Shapes that somebody takes cost others time only, and come back when they are left.
+#[test]
+fn a_filter_whose_shape_is_not_common_is_found_too() {
+    let mut index = Subscriptions::new(1);
+    // 4 times 2^5 shapes, twice as many as are common.
+    let shapes: Vec<_> = (0..1 << 7)
+        .map(|nth| {
+            let level = |at: u8| if nth >> at & 1 == 1 { "+" } else { "a" };
+            let levels: Vec<_> = (0..5).map(level).collect();
+            format!("{}{}", levels.join("/"), ["/+", "/+/+", "/#", "/a/#"][nth >> 5])
+        })
+        .collect();
+    for (key, text) in (0_u8..).zip(&shapes) {
+        index.insert(filter(text), key, 0);
+    }
+    for topic in ["a/a/a/a/a/b", "a/a/a/a/a/a", "a/a/a/a/a/a/b", "b/a/b/a/b/a/a/b"] {
+        let mut keys: Vec<_> = found(&index, topic).iter().map(|found| found.0).collect();
+        keys.sort_unstable();
+        let matching = |key: &u8| filter(&shapes[usize::from(*key)]).matches(TopicName::new(topic).unwrap());
+        assert_eq!(keys, (0..1 << 7).filter(matching).collect::<Vec<_>>(), "{topic}");
+    }
+    // The shape of the last becomes common after the others left: a second filter of it is kept elsewhere than the first.
+    let (last, others) = shapes.split_last().unwrap();
+    for (key, text) in (0_u8..).zip(others) {
+        assert_eq!(index.remove(filter(text), key), Some(0));
+    }
+    let other = last.replace("/a/#", "/b/#");
+    assert_eq!((index.insert(filter(&other), 1, 1), index.insert(filter(last), 127, 2)), (None, Some(0)));
+    assert_eq!((found(&index, "a/b/a/a/a/a").len(), found(&index, "c/c/c/c/c/b")), (1, Vec::from([(1, 1)])));
+    assert_eq!((index.remove(filter(last), 127), index.remove(filter(&other), 1)), (Some(2), Some(1)));
+    assert!(index.index.is_vacant());
+}
+
 /// Hostile filters: all ways to put `+` into the first levels, and a topic that takes all of those ways.
 #[test]
 fn a_search_takes_each_way_once() {
@@ -186,6 +219,7 @@ fn paths_of_equal_hash_are_not_taken_twice() {
     let filters = ["#", "/#", "a/#", "a/a/#", "a/b/#", "a/+", "+/a", "+/+", "+/#", "a/+/#"];
     let mut index = Subscriptions::new(1);
     index.index.hasher.mask = 0;
+    index.index.common.shapes_max = 0;
     for (key, text) in (0_u8..).zip(filters) {
         index.insert(filter(text), key, 0);
     }
@@ -213,6 +247,11 @@ fn any_level() -> impl Strategy<Value = &'static str> {
         1 => Just("$x"),
         1 => Just("a level of more than thirty-eight bytes and so on"),
     ]
+}
+
+/// As many as there are, few enough that filters of one shape are kept in two ways, or none.
+fn any_shapes_max() -> impl Strategy<Value = usize> {
+    prop_oneof![2 => Just(63), 3 => 1..6_usize, 1 => Just(0)]
 }
 
 fn any_topic(levels_max: usize) -> impl Strategy<Value = String> {
@@ -309,8 +348,11 @@ proptest! {
         changes in prop::collection::vec(any_change(4), 0..120),
         topics in prop::collection::vec(any_topic(5), 1..12),
         seed: u64,
+        shapes_max in any_shapes_max(),
     ) {
-        check(Subscriptions::new(seed), &changes, &topics);
+        let mut index = Subscriptions::new(seed);
+        index.index.common.shapes_max = shapes_max;
+        check(index, &changes, &topics);
     }
 
     /// Hashes of a few bits: levels, paths and topics collide all the time, and nothing is found wrongly or missed.
@@ -319,10 +361,12 @@ proptest! {
         changes in prop::collection::vec(any_change(5), 0..80),
         topics in prop::collection::vec(any_topic(6), 1..12),
         seed: u64,
+        shapes_max in any_shapes_max(),
         mask in prop::sample::select(&[0, 1, 1 << 63, 3 << 62, 0xf000_0000_0180_0000][..]),
     ) {
         let mut index = Subscriptions::new(seed);
         index.index.hasher.mask = mask;
+        index.index.common.shapes_max = shapes_max;
         check(index, &changes, &topics);
     }
 
@@ -351,7 +395,10 @@ proptest! {
         changes in prop::collection::vec(any_change(6), 300..900),
         topics in prop::collection::vec(any_topic(7), 20..40),
         seed: u64,
+        shapes_max in any_shapes_max(),
     ) {
-        check(Subscriptions::new(seed), &changes, &topics);
+        let mut index = Subscriptions::new(seed);
+        index.index.common.shapes_max = shapes_max;
+        check(index, &changes, &topics);
     }
 }

@@ -4,42 +4,25 @@
 //! time, so that the processor waits for their memory at once and not for one after another.
 
 use super::hash::{DEPTH_MAX, Hasher, Path, Step};
+use super::levels::Levels;
 use super::prefixes::{Prefixes, Ways};
-use super::table::Table;
-use super::text::split_level;
 
 /// Nodes that are visited together. Each leaves at most two for the next depth.
 const BATCH: usize = 12;
-
-/// Filters that are named together.
-const FOUND_MAX: usize = 64;
 
 /// Names every filter that may match, each once: all that do, and those that agree with the topic as far as nodes tell.
 ///
 /// Visits no more nodes than the filters that agree so far have levels, and no more than 3 for each way to replace
 /// levels of the topic by `+`.
 #[inline]
-pub(crate) fn candidates(
-    hasher: &Hasher,
-    (exact, topic_hash): (&Table<u32>, u64),
-    prefixes: &Prefixes,
-    topic: &[u8],
-    each: impl FnMut(&[u32]),
-) {
-    exact.fetch([topic_hash].into_iter());
-    let levels = Levels::new(hasher, topic);
+pub(crate) fn candidates(hasher: &Hasher, prefixes: &Prefixes, levels: &Levels, mut each: impl FnMut(u32)) {
     prefixes.fetch_literal(hasher, levels.hashes());
-    let mut found = Found { ids: [0; FOUND_MAX], len: 0, each };
-    exact.find(topic_hash, |id| {
-        found.push(*id);
-        false
-    });
     let mut todo = Todo::new(hasher.root());
     while let Some((depth, batch)) = todo.pop() {
         let level = levels.hashes().get(depth).copied();
         let mut ends = Batch { paths: [Path::default(); 2 * BATCH], len: 0 };
         for path in batch.paths() {
-            let Some(ways) = prefixes.visit(*path, |id| found.push(id)) else {
+            let Some(ways) = prefixes.visit(*path, &mut each) else {
                 continue;
             };
             if ways.has(Ways::MULTI) {
@@ -60,10 +43,9 @@ pub(crate) fn candidates(
         }
         prefixes.fetch(todo.deepest());
         for path in ends.paths() {
-            visit_end(prefixes, hasher, *path, |id| found.push(id));
+            visit_end(prefixes, hasher, *path, &mut each);
         }
     }
-    found.flush();
 }
 
 /// Names the filters whose path is complete. It has a node of its own unless hashes collide.
@@ -71,30 +53,6 @@ pub(crate) fn candidates(
 fn visit_end(prefixes: &Prefixes, hasher: &Hasher, mut path: Path, mut listed: impl FnMut(u32)) {
     while prefixes.visit(path, &mut listed).is_some_and(|ways| ways.has(Ways::END)) {
         path = hasher.path(path, Step::End);
-    }
-}
-
-/// The hashes of the first levels of a topic.
-struct Levels {
-    hashes: [u64; DEPTH_MAX],
-    len: usize,
-}
-
-impl Levels {
-    #[inline]
-    fn new(hasher: &Hasher, topic: &[u8]) -> Self {
-        let (mut hashes, mut len, mut rest) = ([0; DEPTH_MAX], 0, Some(topic));
-        while let (Some(text), Some(hash)) = (rest, hashes.get_mut(len)) {
-            let (level, after) = split_level(text);
-            *hash = hasher.text(level);
-            len += 1;
-            rest = after;
-        }
-        Self { hashes, len }
-    }
-
-    fn hashes(&self) -> &[u64] {
-        &self.hashes[..self.len]
     }
 }
 
@@ -161,29 +119,5 @@ impl<const N: usize> Batch<N> {
     #[inline]
     fn paths(&self) -> &[Path] {
         &self.paths[..self.len]
-    }
-}
-
-/// Filters that may match, named [`FOUND_MAX`] at a time.
-struct Found<F> {
-    ids: [u32; FOUND_MAX],
-    len: usize,
-    each: F,
-}
-
-impl<F: FnMut(&[u32])> Found<F> {
-    #[inline]
-    fn push(&mut self, id: u32) {
-        if self.len == FOUND_MAX {
-            self.flush();
-        }
-        self.ids[self.len] = id;
-        self.len += 1;
-    }
-
-    #[inline]
-    fn flush(&mut self) {
-        (self.each)(&self.ids[..self.len]);
-        self.len = 0;
     }
 }
