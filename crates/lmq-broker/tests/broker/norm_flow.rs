@@ -1,6 +1,6 @@
 //! How much may be under way: receive maximum, maximum packet size. Ids without further words are those of MQTT 5.0.
 
-use crate::common::{Connect, Level, PINGREQ, World, hex, mqtt, puback, pubcomp, publish, publish5, pubrec, pubrel};
+use crate::common::{Connect, Level, PINGREQ, World, mqtt, puback, pubcomp, publish, publish5, pubrec, pubrel};
 
 /// A publisher `p` of 3.1.1 and a subscriber `s` of 5.0 with these properties.
 fn pair(qos: u8, properties: &[u8]) -> World {
@@ -64,6 +64,19 @@ fn a_receive_maximum_of_one_is_one_message_at_a_time() {
 }
 
 #[test]
+fn without_a_receive_maximum_only_our_own_limit_counts() {
+    for properties in [&[][..], &[0x21, 0xff, 0xff]] {
+        let mut settings = mqtt(1);
+        settings.limits.inflight_max = 300;
+        let mut world = World::new(settings);
+        world.connect("p");
+        world.connect5("s", properties);
+        world.subscribe_in(Level::V5, "s", "t", 1);
+        // [MQTT-4.9.0-1]
+        assert_eq!(flood(&mut world, 1, 310).len(), 300);
+    }
+}
+
 #[test]
 fn an_acknowledged_message_makes_room_for_the_next_of_the_publisher() {
     let mut settings = mqtt(1);

@@ -127,7 +127,7 @@ fn a_refused_message_is_acknowledged_and_forgotten() {
         let mut permissions = Permissions::nothing();
         permissions.grant(Access::Write, "t").unwrap();
         permissions.grant(Access::Read, "#").unwrap();
-        Verdict::Allow(Grant { permissions })
+        Verdict::Allow(Grant::new(permissions))
     };
     for level in Level::BOTH {
         let mut world = World::new(mqtt(1));

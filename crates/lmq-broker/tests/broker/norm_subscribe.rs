@@ -17,7 +17,7 @@ fn every_filter_gets_its_code_under_the_id_of_its_packet() {
         world.authenticate_by(|_| {
             let mut permissions = Permissions::nothing();
             permissions.grant(Access::Read, "a/#").unwrap();
-            Verdict::Allow(Grant { permissions })
+            Verdict::Allow(Grant::new(permissions))
         });
         world.join("s", level);
         // [MQTT-2.2.1-6] [MQTT-3.8.4-1] [MQTT-3.8.4-2] [MQTT-3.8.4-6] [MQTT-3.8.4-7] [MQTT-3.9.3-1] [MQTT-3.9.3-2];
