@@ -21,6 +21,7 @@ use crate::{
     ConnectRequest, Peer,
     aliases::{InboundAliases, OutboundAliases},
     outbox::Outbox,
+    rate::Rate,
     replies::Replies,
     slab::Key,
     time::Instant,
@@ -54,6 +55,8 @@ pub(crate) enum PauseCause {
     Work,
     /// The peer sends and does not take the answers.
     Outbox,
+    /// It published more than it may in a second.
+    Rate,
 }
 
 #[derive(Debug)]
@@ -82,6 +85,10 @@ pub(crate) struct Conn {
     pub(crate) announced: bool,
     pub(crate) replies: Replies,
     pub(crate) permissions: Option<Permissions>,
+    /// How often it publishes.
+    pub(crate) rate: Rate,
+    /// It counts for the quota of its instance.
+    pub(crate) counted: bool,
     pub(crate) channel: ChannelId,
     pub(crate) addr: SocketAddr,
     /// The CONNECT, until the connection is live.
@@ -164,6 +171,8 @@ impl Conn {
             announced: false,
             replies: Replies::default(),
             permissions: None,
+            rate: Rate::default(),
+            counted: false,
             channel,
             request: Some(request),
         }

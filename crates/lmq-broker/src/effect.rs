@@ -6,7 +6,10 @@ use lmq_auth::Permissions;
 use lmq_codec::ReasonCode;
 use lmq_model::status::StatusEvent;
 
-use crate::{ClientKey, ConnId, Message, Peer, ShardId, SourceId, StoreOp, close::CloseReason, route::RouteMessage};
+use crate::{
+    ClientKey, ConnId, InstanceIndex, InstanceQuota, Message, Peer, Resource, ShardId, SourceId, StoreOp,
+    close::CloseReason, route::RouteMessage,
+};
 
 /// Names one question of a shard to the world outside; the answer carries it back. Never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -83,6 +86,17 @@ pub enum Output {
         source: SourceId,
         /// The position.
         position: u64,
+    },
+    /// An instance uses more of something than its quota. Said once, and again after it had come down.
+    Exceeded {
+        /// Which instance.
+        instance: InstanceIndex,
+        /// What it uses too much of.
+        resource: Resource,
+        /// How much, with what was asked for last.
+        used: u32,
+        /// How much it may.
+        max: u32,
     },
     /// Messages were given up. At most one per session and drain.
     Dropped {
@@ -230,6 +244,8 @@ pub enum Refusal {
     QuotaExceeded,
     /// Connections come too fast; return code 3 before MQTT 5.0.
     ConnectionRate,
+    /// The client takes no packet as large as the CONNACK it would get; MQTT 5.0 only.
+    PacketTooLarge,
     /// A will with RETAIN, which is not kept here; MQTT 5.0 only.
     RetainNotSupported,
 }
@@ -240,7 +256,8 @@ impl Refusal {
         match self {
             Self::ProtocolVersion => 1,
             Self::Identifier => 2,
-            Self::Unavailable | Self::QuotaExceeded | Self::ConnectionRate | Self::RetainNotSupported => 3,
+            Self::Unavailable | Self::QuotaExceeded | Self::ConnectionRate => 3,
+            Self::PacketTooLarge | Self::RetainNotSupported => 3,
             Self::Credentials => 4,
             Self::NotAuthorized | Self::Banned | Self::AuthenticationMethod => 5,
         }
@@ -258,6 +275,7 @@ impl Refusal {
             Self::AuthenticationMethod => ReasonCode::BadAuthenticationMethod,
             Self::QuotaExceeded => ReasonCode::QuotaExceeded,
             Self::ConnectionRate => ReasonCode::ConnectionRateExceeded,
+            Self::PacketTooLarge => ReasonCode::PacketTooLarge,
             Self::RetainNotSupported => ReasonCode::RetainNotSupported,
         }
     }
@@ -269,6 +287,13 @@ impl Refusal {
 pub enum Command {
     /// Close the connection of a client, if it has one.
     Kick(ClientKey),
+    /// Give an instance another quota, from now on.
+    SetQuota {
+        /// Which instance.
+        instance: InstanceIndex,
+        /// What it may use.
+        quota: InstanceQuota,
+    },
     /// Take no new connection and close all that are there, [`Limits::work_per_call_max`](crate::Limits::work_per_call_max) a call.
     Drain,
 }

@@ -1,4 +1,4 @@
-use core::time::Duration;
+use core::{num::NonZeroU32, time::Duration};
 
 /// Bounds on everything a peer can make the broker hold or do. All are per shard unless they say otherwise.
 ///
@@ -16,6 +16,8 @@ use core::time::Duration;
 /// | `queue_messages_max` | 10,000 | with the next | a subscriber slower than its publishers |
 /// | `queue_bytes_max` | 8 MiB | per session | the same |
 /// | `outbox_bytes_max` | 256 KiB | twice that per connection, plus one message | a peer that does not read |
+/// | `connects_per_sec_max` | none | - | storms of connections |
+/// | `publishes_per_sec_max` | none | - | a client that floods |
 /// | `receive_max` | 1,024 | 8 bytes each, per connection of MQTT 5.0 | a publisher that waits for nothing |
 /// | `topic_alias_max` | 30 | a topic each, per connection of MQTT 5.0 | aliases as a store of texts |
 /// | `topic_alias_out_max` | 16 | a topic each, per connection of MQTT 5.0 | the same, by the topics of others |
@@ -54,6 +56,10 @@ pub struct Limits {
     /// Bytes that wait for one socket before further messages wait in the queue instead. At twice as many, answers included, no more
     /// of the peer's packets are served until it reads.
     pub outbox_bytes_max: u32,
+    /// CONNECT packets a second, in bursts of as many; one more is refused with 0x9f, return code 3 before MQTT 5.0.
+    pub connects_per_sec_max: Option<NonZeroU32>,
+    /// PUBLISH packets of one client a second, in bursts of as many; one more makes it wait, as a pause.
+    pub publishes_per_sec_max: Option<NonZeroU32>,
     /// QoS 1 and 2 messages that a client of MQTT 5.0 may send before they are acknowledged, announced as receive maximum; 1 to 65,535. One more
     /// closes the connection. Older clients are paused at `replies_max`.
     pub receive_max: u16,
@@ -99,6 +105,8 @@ impl Default for Limits {
             queue_messages_max: 10_000,
             queue_bytes_max: 8 * 1024 * 1024,
             outbox_bytes_max: 256 * 1024,
+            connects_per_sec_max: None,
+            publishes_per_sec_max: None,
             receive_max: 1024,
             topic_alias_max: 30,
             topic_alias_out_max: 16,

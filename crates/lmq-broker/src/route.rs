@@ -42,6 +42,15 @@ pub enum RouteMessage {
     },
     /// You know every filter of the sessions that I had when I started.
     Restored,
+    /// So much of an instance is used here. Takes the place of what was said before.
+    Usage {
+        /// Which instance.
+        instance: InstanceIndex,
+        /// Connections with a CONNECT.
+        connections: u32,
+        /// Subscriptions of all sessions.
+        subscriptions: u32,
+    },
     /// Messages without ticket were taken.
     Credit {
         /// How many.

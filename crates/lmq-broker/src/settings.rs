@@ -1,6 +1,6 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use crate::{Limits, Profile};
+use crate::{InstanceQuota, Limits, Profile};
 
 /// Everything a [`Front`](crate::Front) and a [`Shard`](crate::Shard) are built with. All fronts and shards of a broker get the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Instance {
     /// Every message that a client publishes here also goes to the MQ side, as [`Output::Uplink`](crate::Output::Uplink), and is
     /// acknowledged only when that is answered. Off by default.
     pub uplink: bool,
+    /// What it may use; without limits by default.
+    pub quota: InstanceQuota,
 }
 
 /// An instance by its place in [`Settings::instances`].

@@ -93,7 +93,7 @@ violations! {
     /// Reserved bits of the subscription options are set.
     ReservedSubscriptionBits, "reserved bits of the subscription options are set", "MQTT-3.8.3-4", "MQTT-3.8.3-5", MalformedPacket;
     /// Both QoS bits of the subscription options are set.
-    SubscriptionQoS3, "QoS 3 in subscription options", "MQTT-3.8.3-4", "section 3.8.3.1", MalformedPacket;
+    SubscriptionQoS3, "QoS 3 in subscription options", "MQTT-3.8.3-4", "section 3.8.3.1", ProtocolError;
     /// Retain handling 3.
     RetainHandling3, "retain handling 3", "", "section 3.8.3.1", ProtocolError;
     /// No Local on a shared subscription.

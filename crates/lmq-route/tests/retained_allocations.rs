@@ -1,4 +1,5 @@
-//! What retained topics and shared groups allocate, counted. One test in this binary, so that nobody else allocates meanwhile.
+//! What retained topics and shared groups allocate, counted. One test in this binary, so that nobody else allocates
+//! meanwhile.
 
 use std::alloc::System;
 

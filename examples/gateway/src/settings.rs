@@ -26,7 +26,7 @@ pub(crate) fn of(config: &Config) -> Settings {
 fn instance(instance: &config::Instance) -> Instance {
     let mut parent_topics: Vec<Box<str>> = instance.topics.iter().map(|topic| topic.as_str().into()).collect();
     parent_topics.sort_unstable();
-    Instance { name: instance.id.as_str().into(), parent_topics, uplink: false }
+    Instance { name: instance.id.as_str().into(), parent_topics, ..Instance::default() }
 }
 
 fn limits(config: &Config) -> Limits {

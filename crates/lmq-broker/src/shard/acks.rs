@@ -108,7 +108,7 @@ impl Shard {
     }
 
     /// The client takes one more message [MQTT-3.3.4-9].
-    fn one_finished(&mut self, conn: Key) {
+    pub(super) fn one_finished(&mut self, conn: Key) {
         if let Some(state) = self.conns.get_mut(conn) {
             state.sent_open = state.sent_open.saturating_sub(1);
         }

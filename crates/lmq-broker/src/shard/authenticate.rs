@@ -175,7 +175,7 @@ impl Shard {
     }
 
     /// CONNACK, with what the authenticator has to say.
-    pub(super) fn write_welcome(&mut self, conn: Key, request: &ConnectRequest, present: bool) {
+    pub(super) fn welcome(&mut self, conn: Key, request: &ConnectRequest, present: bool) -> Vec<u8> {
         let v5 = self.conns.get_mut(conn).and_then(|state| state.v5.as_mut());
         let welcome = v5.and_then(|v5| v5.welcome.take()).unwrap_or_default();
         let mut more = Vec::new();
@@ -186,8 +186,7 @@ impl Shard {
         if request.response_information {
             more.extend(welcome.response_information.as_ref().map(|text| Property::ResponseInformation(text)));
         }
-        let connack = connack::welcome(request, present, &self.settings, &more);
-        self.write(conn, &connack);
+        connack::welcome(request, present, &self.settings, &more)
     }
 }
 

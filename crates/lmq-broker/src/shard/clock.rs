@@ -18,6 +18,7 @@ impl Shard {
         self.advance_clock(now);
         self.expire_questions();
         self.retry_restore();
+        self.serve_rates();
         self.deliveries = 0;
         if self.phase != ShardPhase::Restoring {
             self.serve_absent();
@@ -45,7 +46,8 @@ impl Shard {
             return Some(self.now.monotonic);
         }
         let absent = self.session_timers.next().filter(|_| self.phase != ShardPhase::Restoring);
-        let deadlines = [self.timers.next(), absent, self.next_question_deadline(), self.restore_deadline()];
+        let rate = self.next_rate_deadline();
+        let deadlines = [self.timers.next(), absent, rate, self.next_question_deadline(), self.restore_deadline()];
         deadlines.into_iter().flatten().min()
     }
 

@@ -7,7 +7,7 @@ use lmq_model::status::{ChannelId, EventType};
 use super::{Shard, ShardPhase, effects::Question};
 use crate::{
     AuthRequest, AuthStage, ClientKey, CloseReason, ConnId, Done, Failed, Handoff, InstanceIndex, Now, Refusal,
-    StoreOp, StoredInflight, StoredSession,
+    Resource, StoreOp, StoredInflight, StoredSession,
     conn::{Conn, PauseCause, Phase},
     connack,
     replies::Answer,
@@ -34,8 +34,11 @@ impl Shard {
         let full = self.conns.len() >= limits.connections_max as usize;
         let state = Conn::new(request, *peer, leftover, channel, limits.topic_alias_out_max, self.now.monotonic);
         let conn = self.conns.insert(state);
+        let rate = self.settings.limits.connects_per_sec_max;
         if full || self.phase != ShardPhase::Serving {
             self.refuse(conn, Refusal::Unavailable);
+        } else if rate.is_some_and(|rate| !self.connect_rate.take(self.now.monotonic, rate)) {
+            self.refuse(conn, Refusal::ConnectionRate);
         } else {
             self.ask_who(conn, auth);
         }
@@ -57,6 +60,9 @@ impl Shard {
         if let Some(old) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|session| session.conn) {
             self.stats.takeovers += 1;
             self.close(old, CloseReason::TakenOver);
+        }
+        if !self.count_connection(conn, client.instance) {
+            return self.refuse(conn, Refusal::QuotaExceeded);
         }
         let existing = self.find(&client);
         if existing.is_none() && self.sessions.len() >= self.settings.limits.sessions_max as usize {
@@ -86,6 +92,18 @@ impl Shard {
             }
             None => self.go_live(conn, session, false),
         }
+    }
+
+    /// Counts a connection for the quota of its instance, if there is room.
+    fn count_connection(&mut self, conn: Key, instance: InstanceIndex) -> bool {
+        let room = self.has_quota(instance, Resource::Connections, 1);
+        if let (true, Some(state)) = (room, self.conns.get_mut(conn)) {
+            state.counted = true;
+            if let Some(usage) = self.usage(instance) {
+                usage.own.connections += 1;
+            }
+        }
+        room
     }
 
     fn bind(&mut self, conn: Key, session: Key) {
@@ -168,13 +186,16 @@ impl Shard {
     }
 
     fn go_live(&mut self, conn: Key, session: Key, present: bool) {
-        let Some(state) = self.conns.get_mut(conn) else {
+        let Some(request) = self.conns.get_mut(conn).and_then(|state| state.request.take()) else {
             return;
         };
+        let connack = self.welcome(conn, &request, present);
+        // [MQTT-3.1.2-24]
+        if connack.len() > request.packet_bytes_max as usize {
+            return self.refuse(conn, Refusal::PacketTooLarge);
+        }
+        let Some(state) = self.conns.get_mut(conn) else { return };
         state.phase = Phase::Live;
-        let Some(request) = state.request.take() else {
-            return;
-        };
         state.seen_at = self.now.monotonic;
         // The pause of the handshake ends with this drain, however long the answers took.
         state.paused = Some((PauseCause::Handshake, self.now.monotonic));
@@ -184,7 +205,7 @@ impl Shard {
             (session.will, session.will_at, session.ends_at) = (request.will.clone(), None, None);
             (session.had_will, session.expiry) = (request.will.is_some(), request.session_expiry);
         }
-        self.write_welcome(conn, &request, present);
+        self.write(conn, &connack);
         self.report(conn, EventType::Connect);
         self.watch(conn);
         self.resumable.push_back(conn);
@@ -203,6 +224,10 @@ impl Shard {
         if let Some(queue) = &mut session.stored {
             queue.attach(&session.window);
         }
+        // Open until PUBCOMP, and not before that does the client take another [MQTT-3.3.4-9].
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.sent_open = u16::try_from(released.len()).unwrap_or(u16::MAX);
+        }
         for id in released {
             self.write_pubrel(conn, id, ReasonCode::Success);
         }
@@ -214,8 +239,11 @@ impl Shard {
             return;
         };
         let connack = connack::refusal(state.version, refusal);
+        let fits = connack.len() <= state.packet_bytes_max();
         self.stats.connects_refused[usize::from(refusal.return_code()) - 1] += 1;
-        self.write(conn, &connack);
+        if fits {
+            self.write(conn, &connack);
+        }
         self.close(conn, CloseReason::Refused(refusal));
     }
 

@@ -219,6 +219,13 @@ impl Shard {
         fan.never(&mut scratch.frames, conn, terms, now.wall)
     }
 
+    /// Whether the client of a session takes no packet as large as this.
+    pub(super) fn is_too_large_for(&mut self, key: Key, terms: Terms<'_>, fan: &mut Fan<'_>) -> bool {
+        let Self { sessions, conns, scratch, .. } = self;
+        let conn = sessions.get(key).and_then(|session| conns.get(session.conn?));
+        conn.is_some_and(|conn| fan.is_too_large(&mut scratch.frames, conn, terms))
+    }
+
     pub(super) fn write_message(&mut self, key: Key, message: &Arc<Message>, delivery: Delivery, terms: Terms<'_>) {
         let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min) else {
             return;
@@ -226,7 +233,7 @@ impl Shard {
         self.write_to(key, &mut fan, delivery, terms);
     }
 
-    fn write_to(&mut self, key: Key, fan: &mut Fan<'_>, delivery: Delivery, terms: Terms<'_>) {
+    pub(super) fn write_to(&mut self, key: Key, fan: &mut Fan<'_>, delivery: Delivery, terms: Terms<'_>) {
         let Self { sessions, conns, scratch, pool, outputs, stats, now, .. } = self;
         let Some(conn_key) = sessions.get(key).and_then(|session| session.conn) else {
             return;

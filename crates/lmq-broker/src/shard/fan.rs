@@ -102,12 +102,14 @@ impl<'a> Fan<'a> {
         if self.expires_at.is_some_and(|at| at <= wall) {
             return Some(DropReason::Expired);
         }
+        self.is_too_large(frames, conn, terms).then_some(DropReason::TooLarge)
+    }
+
+    /// Whether the packet is larger than this client takes [MQTT-3.1.2-24].
+    #[inline]
+    pub(super) fn is_too_large(&mut self, frames: &mut Frames, conn: &Conn, terms: Terms<'_>) -> bool {
         let max = conn.packet_bytes_max();
-        if max == usize::MAX || self.len_for(frames, conn, terms) <= max {
-            return None;
-        }
-        // [MQTT-3.1.2-24]
-        Some(DropReason::TooLarge)
+        max != usize::MAX && self.len_for(frames, conn, terms) > max
     }
 
     /// The length of the packet that tells the topic by its name.

@@ -140,6 +140,9 @@ impl Shard {
                 self.paused_by_work.push(conn);
                 return self.pause(conn, PauseCause::Work);
             }
+            if frame.packet_type() == Some(PacketType::Publish) && !self.may_publish_now(conn) {
+                return self.pause(conn, PauseCause::Rate);
+            }
         }
         let served = match Packet::decode(frame, version) {
             Ok(packet) if exchange => self.on_exchange(conn, packet),
@@ -222,6 +225,7 @@ impl Shard {
             }
         }
         self.give_credit();
+        self.tell_usage();
         for key in core::mem::take(&mut self.lossy) {
             let Some(session) = self.sessions.get_mut(key) else {
                 continue;

@@ -4,7 +4,7 @@ use lmq_codec::{Disconnect, Packet, Properties, Property, ReasonCode};
 use lmq_model::status::{EventType, StatusEvent};
 
 use super::{Shard, effects::Question};
-use crate::{ClientIds, CloseReason, ConnId, Now, Output, conn::Phase, slab::Key};
+use crate::{ClientIds, ClientKey, CloseReason, ConnId, Now, Output, conn::Phase, slab::Key};
 
 impl Shard {
     /// The driver is done with a connection: the peer left, or a [`Output::Close`] was carried out. Only now is its id free.
@@ -13,6 +13,21 @@ impl Shard {
         self.end(conn.0, &CloseReason::PeerClosed);
         if let Some(mut state) = self.conns.remove(conn.0) {
             state.outbox.clear(&mut self.pool);
+        }
+    }
+
+    /// Another node has opened the session of this client since: it is not ours any more.
+    ///
+    /// Its connection is closed as taken over, and it is forgotten without a word to the store, which is another's now. Say it when the
+    /// store finds a newer epoch than that of the last [`StoreOp::OpenSession`](crate::StoreOp::OpenSession).
+    pub fn handle_superseded(&mut self, now: Now, client: &ClientKey) {
+        self.advance_clock(now);
+        let Some(key) = self.find(client) else { return };
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        (session.will, session.recorded, session.expiry) = (None, false, 0);
+        match session.conn {
+            Some(conn) => self.close(conn, CloseReason::TakenOver),
+            None => self.remove_session(key),
         }
     }
 
@@ -80,7 +95,18 @@ impl Shard {
         state.assembly = alloc::vec::Vec::new();
         state.replies = Default::default();
         state.permissions = None;
-        state.request = None;
+        let request = state.request.take();
+        if core::mem::take(&mut state.counted) {
+            let session = state.session.and_then(|key| self.sessions.get(key));
+            let instance = request.map(|request| request.client.instance);
+            let instance = instance.or_else(|| session.map(|session| session.client.instance));
+            if let Some(usage) = instance.and_then(|instance| self.usage(instance)) {
+                usage.own.connections = usage.own.connections.saturating_sub(1);
+            }
+        }
+        let Some(state) = self.conns.get_mut(conn) else {
+            return false;
+        };
         if let Some(session) = state.session.take() {
             self.part(session, conn, reason);
         }

@@ -16,6 +16,8 @@ mod fan;
 mod input;
 mod leave;
 mod publish;
+mod query;
+mod quota;
 mod restore;
 mod siblings;
 mod stored;
@@ -28,17 +30,19 @@ use core::fmt;
 use foldhash::{SharedSeed, fast::SeedableRandomState};
 use hashbrown::HashTable;
 
+pub use self::query::SessionView;
 use self::{
     effects::{Op, Question},
     publish::Scratch,
     siblings::{Interests, Link},
 };
 use crate::{
-    ClientKey, Command, ConnId, InstanceIndex, Instant, MessageId, Now, Output, Settings, ShardId, Stats, Subscription,
-    Ticket,
+    Command, ConnId, Instance, InstanceIndex, InstanceQuota, Instant, MessageId, Now, Output, Settings, ShardId, Stats,
+    Subscription, Ticket,
     conn::Conn,
     outbox::{BlockPool, Outgoing},
     random::Random,
+    rate::Rate,
     session::Session,
     slab::{Key, Slab},
     timers::Timers,
@@ -48,10 +52,10 @@ use crate::{
 ///
 /// - **Inputs**: [`adopt`](Self::adopt), [`handle_bytes`](Self::handle_bytes), [`handle_sent`](Self::handle_sent), [`handle_closed`](Self::handle_closed),
 ///   [`handle_timeout`](Self::handle_timeout), [`handle_verdict`](Self::handle_verdict), [`handle_done`](Self::handle_done),
-///   [`handle_route`](Self::handle_route), [`handle_downlink`](Self::handle_downlink), [`handle_evicted`](Self::handle_evicted), [`handle_command`](Self::handle_command).
+///   [`handle_route`](Self::handle_route), [`handle_downlink`](Self::handle_downlink), [`handle_evicted`](Self::handle_evicted), [`handle_superseded`](Self::handle_superseded), [`handle_command`](Self::handle_command).
 /// - **Outputs**: [`poll_output`](Self::poll_output) until it says `None`, then [`poll_timeout`](Self::poll_timeout); the bytes of a
 ///   connection with [`outgoing`](Self::outgoing).
-/// - **Views**: [`stats`](Self::stats), [`session`](Self::session), [`is_ready`](Self::is_ready), [`is_drained`](Self::is_drained).
+/// - **Views**: [`stats`](Self::stats), [`session`](Self::session), [`sessions`](Self::sessions), [`subscribers`](Self::subscribers), [`is_ready`](Self::is_ready), [`is_drained`](Self::is_drained).
 ///
 /// Any number of inputs may come before the outputs are drained. The [crate's front page](crate) has the contract.
 pub struct Shard {
@@ -78,6 +82,8 @@ pub struct Shard {
     pool: BlockPool,
     timers: Timers,
     session_timers: Timers,
+    rate_timers: Timers,
+    connect_rate: Rate,
     scratch: Scratch,
     /// Connections whose outbox has room again for what waits in a queue.
     room: Vec<Key>,
@@ -104,23 +110,7 @@ enum ShardPhase {
 struct Tenant {
     index: lmq_route::Subscriptions<u32, Subscription>,
     interests: Interests,
-}
-
-/// A read-only view of one session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SessionView {
-    /// The connection that serves it now.
-    pub conn: Option<ConnId>,
-    /// It outlives its connection.
-    pub persistent: bool,
-    /// Its subscriptions.
-    pub subscriptions: usize,
-    /// QoS 1 and 2 messages sent and not acknowledged.
-    pub inflight: usize,
-    /// Messages that wait in memory.
-    pub queued: usize,
-    /// Positions of its queue in the store that were not sent yet.
-    pub stored: u64,
+    usage: quota::Usage,
 }
 
 impl Shard {
@@ -138,7 +128,8 @@ impl Shard {
         assert!(id.0 < settings.shards, "shard {} of {}", id.0, settings.shards);
         assert!(!settings.instances.is_empty(), "a broker has at least one instance");
         let mut random = Random::new(seed);
-        let tenants = settings.instances.iter().map(|_| Tenant::new(&mut random)).collect();
+        let new = |instance: &Instance| Tenant::new(&mut random, instance.quota, settings.shards);
+        let tenants = settings.instances.iter().map(new).collect();
         let mut shard = Self {
             id,
             now: Now::default(),
@@ -160,6 +151,8 @@ impl Shard {
             pool: BlockPool::default(),
             timers: Timers::default(),
             session_timers: Timers::default(),
+            rate_timers: Timers::default(),
+            connect_rate: Rate::default(),
             scratch: Scratch::default(),
             room: Vec::new(),
             resumable: VecDeque::new(),
@@ -186,6 +179,7 @@ impl Shard {
                 }
             }
             Command::Drain => self.phase = ShardPhase::Draining,
+            Command::SetQuota { instance, quota } => self.set_quota(instance, quota),
         }
     }
 
@@ -253,19 +247,6 @@ impl Shard {
         }
     }
 
-    /// The session of a client, if it has one.
-    pub fn session(&self, client: &ClientKey) -> Option<SessionView> {
-        let session = self.sessions.get(self.find(client)?)?;
-        Some(SessionView {
-            conn: session.conn.map(ConnId),
-            persistent: session.stored.is_some(),
-            subscriptions: session.subscriptions.len(),
-            inflight: session.window.len(),
-            queued: session.queue.len(),
-            stored: session.stored.as_ref().map_or(0, |stored| stored.waiting()),
-        })
-    }
-
     fn advance_clock(&mut self, now: Now) {
         self.now = Now { monotonic: self.now.monotonic.max(now.monotonic), wall: now.wall };
     }
@@ -288,8 +269,12 @@ impl fmt::Debug for Shard {
 }
 
 impl Tenant {
-    fn new(random: &mut Random) -> Self {
-        Self { index: lmq_route::Subscriptions::new(random.next_u64()), interests: Interests::new(random.next_u64()) }
+    fn new(random: &mut Random, quota: InstanceQuota, shards: u16) -> Self {
+        Self {
+            index: lmq_route::Subscriptions::new(random.next_u64()),
+            interests: Interests::new(random.next_u64()),
+            usage: quota::Usage::new(quota, shards),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use super::{
     effects::{Question, Waiter},
     fan::Fan,
     publish::Origin,
+    quota::Used,
 };
 use crate::{
     InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, Subscription, conn::PauseCause, slab::Key,
@@ -48,7 +49,10 @@ impl Load {
         let bytes = match message {
             RouteMessage::Publish { message, .. } | RouteMessage::PointToPoint { message, .. } => message.weight(),
             RouteMessage::Interest { filter, .. } => filter.len(),
-            RouteMessage::Restored | RouteMessage::Done { .. } | RouteMessage::Credit { .. } => 0,
+            RouteMessage::Restored
+            | RouteMessage::Done { .. }
+            | RouteMessage::Usage { .. }
+            | RouteMessage::Credit { .. } => 0,
         };
         Self { messages: 1, bytes: bytes as u64 }
     }
@@ -114,6 +118,9 @@ impl Shard {
                 self.handle_done(now, crate::Ticket(ticket.0), result);
             }
             RouteMessage::Restored => self.sibling_restored(from),
+            RouteMessage::Usage { instance, connections, subscriptions } => {
+                self.note_usage(from, instance, Used { connections, subscriptions });
+            }
             RouteMessage::Credit { messages, bytes } => self.credit(from, Load { messages, bytes }),
         }
     }

@@ -7,7 +7,7 @@ use lmq_codec::{Delivery, PacketId, QoS, ReasonCode};
 
 use super::{Shard, deliver::delivery, effects::Question, fan::Fan};
 use crate::{
-    Done, Failed, StoreOp, StoredInflight, StoredMessage, Ticket,
+    Done, DropReason, Failed, StoreOp, StoredInflight, StoredMessage, Ticket,
     conn::Conn,
     session::{Inflight, Stage, StoredQueue},
     slab::Key,
@@ -132,23 +132,59 @@ impl Shard {
         let Some(mut fan) = Fan::of_message(&stored.message, shared_bytes_min) else { return true };
         let Some(reason) = self.never_for(key, stored.options.terms(), &mut fan) else { return false };
         self.give_up_message(key, reason);
-        if let Some(session) = self.sessions.get(key) {
-            let op = StoreOp::Remove { client: session.client.clone(), seqs: alloc::vec![stored.seq] };
-            self.ask_store(op, Question::Unattended);
-        }
+        self.remove_stored(key, stored.seq);
         true
     }
 
     /// Sends a message of an earlier connection again, under its packet id [MQTT-4.4.0-1] with DUP [MQTT-3.3.1-1].
     fn resend(&mut self, key: Key, id: PacketId, stage: Stage, stored: StoredMessage) {
-        let options = &stored.options;
+        let shared_bytes_min = self.settings.limits.shared_payload_bytes_min;
+        let Some(mut fan) = Fan::of_message(&stored.message, shared_bytes_min) else { return };
+        let terms = stored.options.terms();
         match stage {
-            Stage::AwaitPubAck | Stage::AwaitPubRec => {
-                self.write_message(key, &stored.message, delivery(options.qos, id, true), options.terms());
+            Stage::AwaitPubAck | Stage::AwaitPubRec if self.is_too_large_for(key, terms, &mut fan) => {
+                self.give_up_message(key, DropReason::TooLarge);
+                self.finish_unsent(key, id, stage);
             }
-            // Never left the broker: its packet id must be recorded first.
-            Stage::Saving => self.record_sent(key, id, stored),
+            Stage::AwaitPubAck | Stage::AwaitPubRec => {
+                self.write_to(key, &mut fan, delivery(terms.qos, id, true), terms);
+            }
+            // Never left the broker: its packet id must be recorded first, if it is to leave at all.
+            Stage::Saving => match self.never_for(key, terms, &mut fan) {
+                Some(reason) => {
+                    self.give_up_message(key, reason);
+                    self.finish_unsent(key, id, stage);
+                }
+                None => self.record_sent(key, id, stored),
+            },
             Stage::Releasing | Stage::AwaitPubComp => {}
+        }
+    }
+
+    /// Ends an exchange as if its message had been sent and acknowledged [MQTT-3.1.2-25].
+    fn finish_unsent(&mut self, key: Key, id: PacketId, stage: Stage) {
+        let Some(session) = self.sessions.get_mut(key) else { return };
+        // The client may have the message; PUBREL lets go of its id on both sides whether it has or not.
+        if let (Stage::AwaitPubRec, Some(conn)) = (stage, session.conn) {
+            return self.on_pubrec(conn, id, ReasonCode::Success);
+        }
+        let Some(finished) = session.window.finish(id, stage) else { return };
+        let client = session.client.clone();
+        let op = match (stage, finished.seq) {
+            (Stage::Saving, _) => StoreOp::SetInflight { client, packet_id: id, state: None },
+            (_, Some(seq)) => StoreOp::Remove { client, seqs: alloc::vec![seq] },
+            (_, None) => return,
+        };
+        self.ask_store(op, Question::Unattended);
+        if let (Stage::Saving, Some(seq)) = (stage, finished.seq) {
+            self.remove_stored(key, seq);
+        }
+    }
+
+    fn remove_stored(&mut self, key: Key, seq: u64) {
+        if let Some(session) = self.sessions.get(key) {
+            let op = StoreOp::Remove { client: session.client.clone(), seqs: alloc::vec![seq] };
+            self.ask_store(op, Question::Unattended);
         }
     }
 
@@ -160,10 +196,14 @@ impl Shard {
         }
     }
 
+    /// Takes the client's quota already, so that no more are recorded than may leave.
     fn record_sent(&mut self, key: Key, packet_id: PacketId, stored: StoredMessage) {
         let Some(session) = self.sessions.get(key) else { return };
         let Some(conn) = session.conn else { return };
         let Some(seq) = session.window.seq(packet_id) else { return };
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.sent_open = state.sent_open.saturating_add(1);
+        }
         let state = Some(StoredInflight::Sent(seq));
         let op = StoreOp::SetInflight { client: session.client.clone(), packet_id, state };
         self.ask_store(op, Question::Send { session: key, conn, packet_id, stored: Box::new(stored) });
@@ -180,6 +220,7 @@ impl Shard {
         if !ok {
             self.close(conn, crate::CloseReason::EffectFailed);
         } else if session.window.advance(id, Stage::Saving, Stage::AwaitPubRec).is_some() {
+            self.one_finished(conn);
             let delivery = Delivery::ExactlyOnce { id, dup: false };
             self.write_message(key, &stored.message, delivery, stored.options.terms());
         }

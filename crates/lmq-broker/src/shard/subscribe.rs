@@ -11,7 +11,7 @@ use super::{
     effects::{Op, Question, Waiter},
     publish::too_long,
 };
-use crate::{CloseReason, Denied, InstanceIndex, StoreOp, Subscription, replies::Answer, slab::Key};
+use crate::{CloseReason, Denied, InstanceIndex, Resource, StoreOp, Subscription, replies::Answer, slab::Key};
 
 impl Shard {
     /// Filters are taken in their order [MQTT-3.8.4-4]; each gets a code of its own [MQTT-3.8.4-5].
@@ -30,16 +30,18 @@ impl Shard {
         let id = subscribe.properties.subscription_identifier();
         let mut codes = Vec::new();
         let mut granted = BTreeMap::new();
-        let mut room = self.room_for_filters(key);
+        let (mut room, mut added) = (self.room_for_filters(key), 0);
         for ((filter, options), refused) in subscribe.filters.zip(refused) {
             let text = self.indexed(filter.as_str());
             let new = !granted.contains_key(text) && !self.is_subscribed(key, text);
-            let refused = refused.or((new && room == 0).then_some(ReasonCode::QuotaExceeded));
+            let full = new && (room == 0 || !self.has_quota(instance, Resource::Subscriptions, added + 1));
+            let refused = refused.or(full.then_some(ReasonCode::QuotaExceeded));
             if let Some(code) = refused {
                 codes.push(self.in_version(conn, code));
                 continue;
             }
             room -= usize::from(new);
+            added += u32::from(new);
             // A filter that is there twice is entered once, as it stands there last.
             granted.insert(text, Subscription { options, id });
             codes.push(ReasonCode::from(options.qos));
@@ -143,6 +145,9 @@ impl Shard {
         }
         let new = session.subscriptions.insert(filter.clone(), subscription).is_none();
         self.stats.subscriptions += u64::from(new);
+        if let Some(usage) = self.usage(instance) {
+            usage.own.subscriptions += u32::from(new);
+        }
         self.want(instance, &filter, new, op);
     }
 
@@ -176,6 +181,9 @@ impl Shard {
             tenant.index.remove(checked, key.slot);
         }
         self.stats.subscriptions -= 1;
+        if let Some(usage) = self.usage(instance) {
+            usage.own.subscriptions = usage.own.subscriptions.saturating_sub(1);
+        }
         self.unwant(instance, filter, op);
     }
 

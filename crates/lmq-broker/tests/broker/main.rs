@@ -21,6 +21,7 @@ mod operator;
 mod p2p;
 mod properties;
 mod publish;
+mod quota;
 mod resend;
 mod restart;
 mod session;

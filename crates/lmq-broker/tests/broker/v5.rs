@@ -318,3 +318,103 @@ fn a_malformed_connect_of_mqtt_5_is_answered_with_its_reason() {
     world.send("b", subscribe(1, &[("t", 0)]));
     world.expect(["b: closed not_connect"]);
 }
+
+/// A kept session with a receive maximum of 2.
+fn two_at_a_time(name: &str) -> Connect {
+    Connect { properties: [&EXPIRY_60[..], &[0x21, 0, 2]].concat(), ..kept(name, 60) }
+}
+
+fn only(log: Vec<String>, start: &str) -> Vec<String> {
+    log.into_iter().filter(|line| line.starts_with(start)).collect()
+}
+
+#[test]
+fn a_message_that_is_being_recorded_counts_for_the_receive_maximum() {
+    let mut world = World::new(mqtt(1));
+    world.connect("p");
+    world.connect_with("s", &two_at_a_time("s"));
+    world.send("s", subscribe5(1, &[], &[("t", 2)]));
+    world.expect(["s: CONNACK 0", "s: SUBACK 1 [2]"]);
+    world.hold_store();
+    for id in 1..=5 {
+        world.send("p", publish("t", "x", 2, id));
+    }
+    (1..=5).for_each(|_| world.release_one());
+    world.release_store();
+    // [MQTT-3.3.4-9]
+    assert_eq!(only(world.take_log(), "s: q2"), ["s: q2 #1 t x", "s: q2 #2 t x"]);
+    world.send("s", pubrec(1));
+    world.send("s", ack5(0x70, 1, 0));
+    assert_eq!(only(world.take_log(), "s: q2"), ["s: q2 #3 t x"]);
+    world.cut("s");
+    world.connect_with("s", &two_at_a_time("s"));
+    world.expect(["s: CONNACK 0 present", "s: q2 #2 dup t x", "s: q2 #3 dup t x"]);
+}
+
+#[test]
+fn an_exchange_released_on_an_earlier_connection_counts_until_its_pubcomp() {
+    let mut world = World::new(mqtt(1));
+    world.connect("p");
+    world.connect_with("s", &two_at_a_time("s"));
+    world.send("s", subscribe5(1, &[], &[("t", 2)]));
+    world.send("p", publish("t", "a", 2, 1));
+    world.send("s", pubrec(1));
+    world.cut("s");
+    world.take_log();
+    world.connect_with("s", &two_at_a_time("s"));
+    world.expect(["s: CONNACK 0 present", "s: PUBREL 1"]);
+    (2..=4).for_each(|id| world.send("p", publish("t", "b", 1, id)));
+    assert_eq!(only(world.take_log(), "s: "), ["s: q1 #2 t b"]);
+    world.send("s", ack5(0x70, 1, 0));
+    world.expect(["s: q1 #3 t b"]);
+}
+
+#[test]
+fn what_is_sent_again_is_measured_against_the_new_maximum() {
+    let mut world = World::new(mqtt(1));
+    world.connect("p");
+    world.connect_with("s", &kept("s", 60));
+    world.send("s", subscribe5(1, &[], &[("t", 2)]));
+    world.send("p", publish("t", "x".repeat(40), 1, 1));
+    world.send("p", publish("t", "x".repeat(40), 2, 2));
+    world.cut("s");
+    world.take_log();
+    // [MQTT-3.1.2-24] [MQTT-3.1.2-25]
+    world.connect_with("s", &Connect { properties: [&EXPIRY_60[..], &[0x27, 0, 0, 0, 30]].concat(), ..kept("s", 60) });
+    world.expect(["s: dropped 2 TooLarge", "s: CONNACK 0 present", "s: PUBREL 2"]);
+    world.send("s", ack5(0x70, 2, 0));
+    assert_eq!(world.session("s").unwrap().inflight, 0);
+}
+
+#[test]
+fn a_client_too_small_for_connack_is_turned_away() {
+    let mut world = World::new(mqtt(1));
+    world.connect_with("s", &Connect::v5("s", &[0x27, 0, 0, 0, 10]));
+    world.expect(["s: CONNACK 0x95", "s: closed refused"]);
+    world.connect_with("s", &Connect::v5("s", &[0x27, 0, 0, 0, 4]));
+    world.expect(["s: closed refused"]);
+}
+
+#[test]
+fn a_message_that_expired_while_it_was_being_recorded_never_leaves() {
+    let mut world = World::new(mqtt(1));
+    world.connect5("p", &[]);
+    world.connect_with("s", &kept("s", 60));
+    world.send("s", subscribe5(1, &[], &[("t", 2)]));
+    world.expect(["s: CONNACK 0", "s: SUBACK 1 [2]"]);
+    world.hold_store();
+    world.send("p", publish5(0x04, "t", &[0x02, 0, 0, 0, 5], "x", 1));
+    world.release_one();
+    world.cut("s");
+    world.expect(["p: PUBREC 1"]);
+    world.release_store();
+    world.advance(Duration::from_secs(20));
+    world.connect_with("s", &kept("s", 60));
+    // [MQTT-3.3.2-5]
+    world.expect(["s: dropped 1 Expired", "s: CONNACK 0 present"]);
+    assert_eq!(world.session("s").unwrap().inflight, 0);
+    world.cut("s");
+    world.restart();
+    world.connect_with("s", &kept("s", 60));
+    world.expect(["s: CONNACK 0 present"]);
+}

@@ -154,6 +154,9 @@ impl World {
             Output::Dropped { client, reason, count } => {
                 self.log.push(format!("{}: dropped {count} {reason:?}", client.client_id));
             }
+            Output::Exceeded { resource, used, max, .. } => {
+                self.log.push(format!("exceeded {resource:?} {used}/{max}"));
+            }
             other => panic!("unknown output {other:?}"),
         }
     }
@@ -285,6 +288,7 @@ fn route_line(message: &RouteMessage) -> String {
         }
         RouteMessage::Done { ok, .. } => format!("done{}", if *ok { "" } else { " failed" }),
         RouteMessage::Restored => "restored".into(),
+        RouteMessage::Usage { connections, subscriptions, .. } => format!("usage {connections} {subscriptions}"),
         RouteMessage::Credit { messages, .. } => format!("credit {messages}"),
         other => panic!("unknown route {other:?}"),
     }

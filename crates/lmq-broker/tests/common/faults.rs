@@ -105,6 +105,13 @@ impl World {
     }
 
     /// Status events are logged but not answered.
+    /// Another node opened the session of a client.
+    pub(crate) fn supersede(&mut self, client_id: &str) {
+        let (node, key) = (self.shard_of(client_id), self.key(client_id));
+        self.nodes[node].shard.handle_superseded(self.now, &key);
+        self.run();
+    }
+
     pub(crate) fn hold_status(&mut self) {
         self.status_held = true;
     }

@@ -108,8 +108,11 @@ pub(crate) fn allow() -> Verdict {
 
 /// One instance with the parent topics `T` and `room`, profile lmq.
 pub(crate) fn lmq(shards: u16) -> Settings {
-    let instance =
-        Instance { name: "mqtt-cn-test0001".into(), parent_topics: vec!["T".into(), "room".into()], uplink: false };
+    let instance = Instance {
+        name: "mqtt-cn-test0001".into(),
+        parent_topics: vec!["T".into(), "room".into()],
+        ..Instance::default()
+    };
     Settings { instances: vec![instance], ..Settings::new(Profile::lmq(), shards) }
 }
 

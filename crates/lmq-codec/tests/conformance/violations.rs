@@ -39,7 +39,7 @@ const ROWS: &[Row] = {
         (V::TopicMissing, "MQTT-4.7.3-1", "MQTT-3.3.2-1", ProtocolError),
         (V::SubscribeEmpty, "MQTT-3.8.3-3", "MQTT-3.8.3-2", ProtocolError),
         (V::ReservedSubscriptionBits, "MQTT-3.8.3-4", "MQTT-3.8.3-5", MalformedPacket),
-        (V::SubscriptionQoS3, "MQTT-3.8.3-4", "section 3.8.3.1", MalformedPacket),
+        (V::SubscriptionQoS3, "MQTT-3.8.3-4", "section 3.8.3.1", ProtocolError),
         (V::RetainHandling3, "", "section 3.8.3.1", ProtocolError),
         (V::NoLocalOnShared, "", "MQTT-3.8.3-4", ProtocolError),
         (V::UnsubscribeEmpty, "MQTT-3.10.3-2", "MQTT-3.10.3-2", ProtocolError),

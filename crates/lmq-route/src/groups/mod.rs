@@ -21,20 +21,21 @@ use crate::subscriptions::table::Table;
 /// each that picks it, besides those of its subscriptions that are not shared.
 ///
 /// # Whose turn it is
-/// The one with the next higher key after the member that was chosen last, and after the highest the lowest. Nothing but
-/// that key is remembered: who comes or leaves changes nothing in the order of the others, and of n members that are always
-/// ready each gets every nth message. The same calls give the same choices, whatever the seed.
+/// The one with the next higher key after the member that was chosen last, and after the highest the lowest. Nothing
+/// but that key is remembered: who comes or leaves changes nothing in the order of the others, and of n members that
+/// are always ready each gets every nth message. The same calls give the same choices, whatever the seed.
 ///
 /// # Left to the caller
-/// A choice binds: once a QoS 2 message is on its way to a session it is completed there or dies with it \[MQTT-4.8.2-4\],
-/// \[MQTT-4.8.2-5\], and one refused with a reason code of 0x80 or more is discarded \[MQTT-4.8.2-6\]. For a QoS 1 message of a
-/// session that ended, choose again. The member's granted QoS holds \[MQTT-4.8.2-3\]: it belongs into the value.
+/// A choice binds: once a QoS 2 message is on its way to a session it is completed there or dies with it
+/// \[MQTT-4.8.2-4\], \[MQTT-4.8.2-5\], and one refused with a reason code of 0x80 or more is discarded
+/// \[MQTT-4.8.2-6\]. For a QoS 1 message of a session that ended, choose again. The member's granted QoS holds
+/// \[MQTT-4.8.2-3\]: it belongs into the value.
 ///
 /// # Limits
 /// At most 2^32 - 1 groups. How many a peer may found is for the caller to bound: a group costs what its filter does in
-/// [`Subscriptions`] unless another group has it too, and 150 bytes on average with keys and values of 8 bytes together;
-/// the share name and filter are kept apart if they are longer than 37 bytes together. A further member costs at most
-/// twice the size of its key and value.
+/// [`Subscriptions`] unless another group has it too, and 150 bytes on average with keys and values of 8 bytes
+/// together; the share name and filter are kept apart if they are longer than 37 bytes together. A further member costs
+/// at most twice the size of its key and value.
 pub struct SharedGroups<K, V> {
     /// Which groups have a filter: keys are numbers of groups.
     index: Subscriptions<u32, ()>,
@@ -104,7 +105,8 @@ impl<K: Copy + Ord, V: Copy> SharedGroups<K, V> {
         replaced
     }
 
-    /// Takes the key out of the group and returns its value; `None` if it is not a member. A group ends with its last member.
+    /// Takes the key out of the group and returns its value; `None` if it is not a member. A group ends with its last
+    /// member.
     pub fn remove(&mut self, share: &str, filter: TopicFilter<'_>, key: K) -> Option<V> {
         let group = self.group(share, filter)?;
         let members = self.members_mut(group)?;
@@ -119,12 +121,12 @@ impl<K: Copy + Ord, V: Copy> SharedGroups<K, V> {
 
     /// Picks the member that gets a message, and makes it the last one chosen.
     ///
-    /// Asks members in turn how they fit, `asks_max` of them or all if there are fewer: the first that is [`Fit::Ready`] is
-    /// chosen; without one, the first that said [`Fit::Later`]. `None` if there is no such either, or no such group; the next
-    /// turn then begins after those that were asked.
+    /// Asks members in turn how they fit, `asks_max` of them or all if there are fewer: the first that is
+    /// [`Fit::Ready`] is chosen; without one, the first that said [`Fit::Later`]. `None` if there is no such either, or
+    /// no such group; the next turn then begins after those that were asked.
     ///
-    /// Allocates nothing. If the first member asked is ready it costs the same for every size of a group up to 512; above that,
-    /// it grows with the logarithm. `asks_max` bounds what a group of members costs that are all offline.
+    /// Allocates nothing. If the first member asked is ready it costs the same for every size of a group up to 512;
+    /// above that, it grows with the logarithm. `asks_max` bounds what a group of members costs that are all offline.
     pub fn choose(&mut self, group: Group, asks_max: usize, mut fit: impl FnMut(K, V) -> Fit) -> Option<(K, V)> {
         let members = self.members_mut(group)?;
         let (mut later, mut asked) = (None, None);
@@ -152,7 +154,8 @@ impl<K: Copy + Ord, V: Copy> SharedGroups<K, V> {
 
     /// Calls back with each group whose filter matches the topic. Allocates nothing.
     ///
-    /// The order is that of [`Subscriptions::for_each`], for groups of one filter that of their founding if none has ended.
+    /// The order is that of [`Subscriptions::for_each`], for groups of one filter that of their founding if none has
+    /// ended.
     #[inline]
     pub fn for_each(&self, topic: TopicName<'_>, mut each: impl FnMut(Group)) {
         self.index.for_each(topic, |group, ()| each(Group(group)));

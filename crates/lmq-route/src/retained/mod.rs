@@ -26,8 +26,9 @@ use seek::Verdict;
 ///
 /// # Limits
 /// How many topics there are, and how long, is for the caller to bound, who may go by [`len`](Self::len) and
-/// [`bytes`](Self::bytes). A topic costs 40 bytes and the size of a value, and its text if that is longer than 38 bytes;
-/// the nodes that keep them are half full at worst, so twice as much: 130 bytes for a short topic with a value of 8 bytes.
+/// [`bytes`](Self::bytes). A topic costs 40 bytes and the size of a value, and its text if that is longer than 38
+/// bytes; the nodes that keep them are half full at worst, so twice as much: 130 bytes for a short topic with a value
+/// of 8 bytes.
 pub struct Retained<V> {
     topics: BTreeMap<Text, V>,
     bytes: usize,
@@ -35,7 +36,8 @@ pub struct Retained<V> {
 
 /// Where [`Retained::matching`] goes on. It holds text of at most 65,535 bytes.
 ///
-/// It belongs to the filter it was returned for. With another filter it is valid too, and leaves out the topics before it.
+/// It belongs to the filter it was returned for. With another filter it is valid too, and leaves out the topics before
+/// it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Cursor {
     /// No topic below this one is left.
@@ -85,16 +87,17 @@ impl<V> Retained<V> {
         self.topics.get(topic.as_bytes())
     }
 
-    /// Calls back for topics that the filter matches, in ascending order, and returns where to go on; `None` at the end.
+    /// Calls back for topics that the filter matches, in ascending order, and returns where to go on; `None` at the
+    /// end.
     ///
     /// Begins at the first topic without a cursor. Topics may come and go between the calls: one that is there from the
     /// first call to the last comes exactly once, one that is not comes once or not at all.
     ///
     /// # Work
-    /// A call looks at `work_max` topics or at one more than is left, and always gets on; long text counts more, one for each
-    /// whole 1,024 bytes of topic and filter. What cannot match is passed over: `a/+/c` looks at no more than 10 topics for
-    /// each second level there is, however many topics lie below that. No filter makes it look at a topic twice. So 1,000
-    /// is a step of 0.1 ms or so, and the worst filter costs as many steps as `#`.
+    /// A call looks at `work_max` topics or at one more than is left, and always gets on; long text counts more, one
+    /// for each whole 1,024 bytes of topic and filter. What cannot match is passed over: `a/+/c` looks at no more than
+    /// 10 topics for each second level there is, however many topics lie below that. No filter makes it look at a topic
+    /// twice. So 1,000 is a step of 0.1 ms or so, and the worst filter costs as many steps as `#`.
     ///
     /// Allocates nothing but the cursor, once. Does not recurse. A filter that starts with `$share/` is not unfolded.
     pub fn matching<'a>(

@@ -1,8 +1,8 @@
 //! Where the next topic that matches can be, in topics that are in ascending order of bytes.
 //!
 //! A filter is plain text with some `+` in it, and perhaps `#` at the end. While a topic follows it up to some `+`, all
-//! topics that do so with the same levels lie together: they begin with the same text up to the `/` after that level. So a
-//! topic that does not match tells where in this run the next match can be, or that it is after the run.
+//! topics that do so with the same levels lie together: they begin with the same text up to the `/` after that level.
+//! So a topic that does not match tells where in this run the next match can be, or that it is after the run.
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;

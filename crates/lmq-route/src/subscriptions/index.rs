@@ -5,7 +5,7 @@ use super::hash::Hasher;
 use super::keys::Keys;
 use super::levels::Levels;
 use super::prefixes::Prefixes;
-use super::shapes::Shapes;
+use super::shapes::{Places, Shapes};
 use super::table::Table;
 use super::{text, walk};
 
@@ -75,7 +75,7 @@ impl<K: Copy + Ord, V: Copy> Index<K, V> {
     }
 
     #[inline]
-    pub(crate) const fn has_wildcards(&self) -> bool {
+    pub(crate) fn has_wildcards(&self) -> bool {
         !self.common.is_empty() || !self.odd.is_empty()
     }
 
@@ -106,7 +106,8 @@ impl<K: Copy + Ord, V: Copy> Index<K, V> {
         let mut found = Found { ids: [0; FOUND_MAX], len: 0, each: check };
         self.exact.fetch([hash].into_iter());
         let levels = Levels::new(&self.hasher, topic);
-        let places = self.common.places(&self.hasher, &levels);
+        let mut places = Places::new();
+        self.common.locate(&self.hasher, &levels, &mut places);
         self.exact.find(hash, |id| {
             found.push(*id);
             false

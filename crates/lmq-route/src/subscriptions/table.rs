@@ -8,6 +8,9 @@ use alloc::vec::Vec;
 
 const HOMES_MIN: usize = 8;
 
+/// Slots that a search looks at, on average when the table is full.
+const SEARCH_LEN: usize = 3;
+
 /// Slots past the last home, for runs that begin near the end. More are added when they are used up.
 const SPILL: usize = 8;
 
@@ -97,16 +100,19 @@ impl<T: Copy + Default> Table<T> {
         None
     }
 
-    /// Reads the homes of all hashes, so that the processor waits for all of them at once and not for one after another.
+    /// Reads where the searches for all hashes begin, and where most end, so that the processor waits for all of that
+    /// memory at once and not for one after another.
     #[inline]
     pub(crate) fn fetch(&self, hashes: impl Iterator<Item = u64>) {
-        let mut read = 0;
-        for hash in hashes {
-            let home = home(tag(hash), self.homes);
-            read ^=
-                self.slots.get(home).map_or(0, |slot| slot.tag) ^ self.slots.get(home + 3).map_or(0, |slot| slot.tag);
-        }
-        core::hint::black_box(read);
+        core::hint::black_box(hashes.fold(0, |read, hash| read ^ self.peek(hash)));
+    }
+
+    /// What [`Table::fetch`] reads for one hash, for callers that read from several tables.
+    #[inline]
+    pub(crate) fn peek(&self, hash: u64) -> u32 {
+        let home = home(tag(hash), self.homes);
+        let tag_at = |at: usize| self.slots.get(at).map_or(0, |slot: &Slot<T>| slot.tag);
+        tag_at(home) ^ tag_at(home + SEARCH_LEN)
     }
 
     #[inline]
