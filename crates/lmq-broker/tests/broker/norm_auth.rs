@@ -47,3 +47,26 @@ fn a_client_without_method_sees_no_auth() {
     world.send("c", auth5(0x18, "M", None));
     world.expect(["c: DISCONNECT 0x82", "c: closed protocol_error"]);
 }
+
+#[test]
+fn an_auth_that_only_a_server_may_send_or_that_names_no_method_is_an_error() {
+    let cases = [
+        // [MQTT-4.12.0-3]: success is the server's to tell, in both of its forms.
+        (auth5(0x00, "M", None), 0x82),
+        (hex("f0 00"), 0x82),
+        // Without method.
+        (hex("f0 02 18 00"), 0x82),
+        // [MQTT-3.15.2-1]: a reason that does not exist.
+        (auth5(0x17, "M", None), 0x81),
+    ];
+    for (bytes, code) in cases {
+        let mut world = asking();
+        world.connect_with("c", &Connect::v5("c", &[0x15, 0, 1, b'M']));
+        world.send("c", auth5(0x18, "M", None));
+        world.take_log();
+        world.send("c", bytes);
+        let log = world.take_log();
+        assert_eq!(log[0], format!("c: DISCONNECT {code:#x}"));
+        assert!(log[1].starts_with("c: closed ") && log.len() == 2, "{log:?}");
+    }
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lmq_broker::{Refusal, Verdict};
 
-use crate::common::{Connect, Level, PINGREQ, Will, World, hex, mqtt, puback, publish5, subscribe5};
+use crate::common::{Connect, Level, PINGREQ, Will, World, allow, hex, mqtt, puback, publish5, subscribe5};
 
 /// MQTT 5.0 without client id, with a session of a minute.
 fn nameless(clean: bool) -> Connect {
@@ -306,4 +306,31 @@ fn every_qos_is_available_and_so_not_announced() {
         world.expect([format!("a: SUBACK 1 [{qos}]")]);
         world.disconnect("a");
     }
+}
+
+#[test]
+fn a_password_needs_no_user_name_in_mqtt_5() {
+    let mut world = World::new(mqtt(1));
+    world.authenticate_by(|request| {
+        assert_eq!(request.username, None);
+        assert_eq!(request.password.as_ref().map(|password| password.as_bytes()), Some(&b"secret"[..]));
+        allow()
+    });
+    // [MQTT-3.1.2-16] [MQTT-3.1.2-19]; in 3.1.1 it is malformed.
+    world.connect_with("a", &Connect { password: Some("secret".into()), ..Connect::v5("a", &[]) });
+    world.expect(["a: CONNACK 0"]);
+    world.connect_with("b", &Connect { password: Some("secret".into()), ..Connect::new("b") });
+    world.expect(["b: closed malformed"]);
+}
+
+#[test]
+fn mqtt_3_1_has_no_session_present() {
+    let mut world = World::new(mqtt(1));
+    for _ in 0..2 {
+        world.connect_with("a", &Connect::kept("a").level(3));
+        assert_eq!(world.transcript("a"), hex("20 02 00 00"));
+        world.expect(["a: CONNACK 0"]);
+        world.cut("a");
+    }
+    world.rejoin("a", Level::V3, []);
 }

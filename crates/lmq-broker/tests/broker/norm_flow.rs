@@ -133,3 +133,23 @@ fn a_message_too_large_for_its_client_counts_as_sent() {
     world.rejoin("s", Level::V5, []);
     assert_eq!(world.session("s").unwrap().inflight, 0);
 }
+
+#[test]
+fn more_released_exchanges_than_the_client_takes_go_on_before_anything_else() {
+    let mut world = World::new(mqtt(1));
+    world.connect("p");
+    world.join_kept("s", Level::V5);
+    world.subscribe_in(Level::V5, "s", "t", 2);
+    flood(&mut world, 2, 4);
+    (1..=3).for_each(|id| world.send("s", pubrec(id)));
+    world.expect(["s: PUBREL 1", "s: PUBREL 2", "s: PUBREL 3"]);
+    world.cut("s");
+    let kept = Level::V5.kept("s");
+    world.connect_with("s", &Connect { properties: [&kept.properties[..], &[0x21, 0, 2]].concat(), ..kept });
+    // [MQTT-3.3.4-10]: a PUBREL waits for no room. [MQTT-3.3.4-9]: a PUBLISH does.
+    world.expect(["s: CONNACK 0 present", "s: PUBREL 1", "s: PUBREL 2", "s: PUBREL 3"]);
+    world.send("s", pubcomp(1));
+    world.expect_nothing();
+    world.send("s", pubcomp(2));
+    world.expect(["s: q2 #4 dup t 4"]);
+}

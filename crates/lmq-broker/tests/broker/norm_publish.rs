@@ -301,6 +301,53 @@ fn an_alias_of_ours_stays_within_what_the_client_takes_and_on_its_connection() {
 }
 
 #[test]
+fn an_alias_is_told_only_where_it_has_room() {
+    let mut world = World::new(mqtt(1));
+    world.connect("p");
+    world.connect5("s", &[0x27, 0, 0, 0, 30, 0x22, 0, 5]);
+    world.subscribe_in(Level::V5, "s", "t", 0);
+    // Without alias 25 bytes are 31: the alias needs three, and saves one once it is known.
+    let topic =
+        [(24, "t", ""), (22, "t", ""), (21, "t", " {TopicAlias(1)}"), (1, "-", " {TopicAlias(1)}"), (24, "t", "")];
+    for (size, topic, alias) in topic {
+        let payload = "x".repeat(size);
+        world.send("p", publish("t", &payload, 0, 0));
+        // [MQTT-3.1.2-24]
+        world.expect([format!("s: q0 {topic} {payload}{alias}")]);
+    }
+}
+
+#[test]
+fn what_a_message_has_does_not_depend_on_where_its_subscriber_is_or_how_large_it_is() {
+    for shards in [1, 3] {
+        let mut world = World::new(mqtt(shards));
+        world.connect5("p", &[]);
+        let names = ["a", "b", "c", "d"];
+        for name in names {
+            world.connect5(name, &[]);
+            world.send(name, subscribe5(1, &[0x0b, 9], &[("t", 0x08 | 1)]));
+            world.expect([format!("{name}: SUBACK 1 [1]")]);
+        }
+        for (id, size) in [(1, 10), (2, 5_000), (3, 70_000)] {
+            let properties = [&[0x02, 0, 0, 0, 9][..], &[0x01, 1, 0x26, 0, 1, b'n', 0, 1, b'v']].concat();
+            world.send("p", publish5(0x03, "t", &properties, &"x".repeat(size), id));
+            let mut log = world.take_log();
+            log.retain(|line| line != &format!("p: PUBACK {id}"));
+            let payload = if size > 32 { format!("{size} bytes") } else { "x".repeat(size) };
+            let kept = "UserProperty(UserProperty { name: \"n\", value: \"v\" })";
+            for (line, name) in log.iter().zip(names) {
+                // [MQTT-3.3.1-13] [MQTT-3.3.2-4] [MQTT-3.3.2-6] [MQTT-3.3.2-17] [MQTT-3.3.4-3]
+                assert!(line.starts_with(&format!("{name}: q1 #{id} retain t {payload} {{")), "{line}");
+                for property in ["SubscriptionIdentifier(SubscriptionId(9))", "MessageExpiryInterval(9)", kept] {
+                    assert!(line.contains(property), "{line}");
+                }
+            }
+            assert_eq!(log.len(), names.len());
+        }
+    }
+}
+
+#[test]
 fn a_message_nobody_may_have_is_no_secret_to_its_publisher() {
     let mut world = World::new(mqtt(1));
     world.connect5("p", &[]);
