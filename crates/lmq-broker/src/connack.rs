@@ -43,7 +43,7 @@ fn announce<'a>(request: &'a ConnectRequest, settings: &Settings, list: &mut Vec
     if !profile.retained_messages {
         list.push(Property::RetainAvailable(false));
     }
-    list.extend(NonZeroU32::new(limits.packet_bytes_max).map(Property::MaximumPacketSize));
+    list.extend(NonZeroU32::new(settings.packet_bytes_max(request.version)).map(Property::MaximumPacketSize));
     if request.changed.client_id {
         list.push(Property::AssignedClientIdentifier(&request.client.client_id));
     }

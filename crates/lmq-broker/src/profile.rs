@@ -30,6 +30,13 @@ pub struct Profile {
     pub denied: Denied,
     /// Upper bound of the keep-alive; a client that asks for more, or for none, gets this.
     pub keep_alive_max: Option<Duration>,
+    /// Lower bound of the keep-alive for clients of MQTT 5.0, which are told so; a client that asks for less gets this.
+    pub keep_alive_min: Option<Duration>,
+    /// The largest packet a client of MQTT 5.0 may send, in bytes with its header, where that is less than
+    /// [`Limits::packet_bytes_max`](crate::Limits::packet_bytes_max); it is told so, and closed if it sends a larger one.
+    pub v5_packet_bytes_max: Option<NonZeroU32>,
+    /// Bytes of all names and values of the user properties of one PUBLISH; a message with more is answered with 0x97 and discarded.
+    pub user_properties_bytes_max: Option<NonZeroU32>,
     /// The third part of a user name such as `Signature|<AccessKeyId>|<InstanceId>` chooses the instance; an unknown one is
     /// refused with return code 5. Without it, and where this is off, the first instance serves.
     pub instance_in_username: bool,
@@ -73,7 +80,8 @@ pub enum Denied {
 
 impl Profile {
     /// The product's rules: group and device in the client id, 64-character topics under known parents, 30
-    /// subscriptions, 64 KiB payloads, P2P, control topics, no stored QoS 2, keep-alive of at most 8 minutes.
+    /// subscriptions, 64 KiB payloads, P2P, control topics, no stored QoS 2, keep-alive of at most 8 minutes. In MQTT 5.0 also: keep-alive of
+    /// at least 1 minute, packets of at most 128 KiB, user properties of at most 8 KiB, sessions of none or at least 10 minutes.
     pub fn lmq() -> Self {
         Self {
             client_ids: ClientIds::GroupAndDevice,
@@ -87,6 +95,9 @@ impl Profile {
             stored_qos_max: QoS::AtLeastOnce,
             denied: Denied::Close,
             keep_alive_max: Some(Duration::from_secs(480)),
+            keep_alive_min: Some(Duration::from_secs(60)),
+            v5_packet_bytes_max: NonZeroU32::new(128 * 1024),
+            user_properties_bytes_max: NonZeroU32::new(8 * 1024),
             instance_in_username: true,
             session_expiry_max: None,
             session_expiry_min: Duration::from_secs(600),
@@ -112,6 +123,9 @@ impl Profile {
             stored_qos_max: QoS::ExactlyOnce,
             denied: Denied::Refuse,
             keep_alive_max: None,
+            keep_alive_min: None,
+            v5_packet_bytes_max: None,
+            user_properties_bytes_max: None,
             instance_in_username: false,
             session_expiry_max: None,
             session_expiry_min: Duration::ZERO,

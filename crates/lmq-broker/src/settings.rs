@@ -1,5 +1,7 @@
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
+use lmq_codec::Version;
+
 use crate::{InstanceQuota, Limits, Profile};
 
 /// Everything a [`Front`](crate::Front) and a [`Shard`](crate::Shard) are built with. All fronts and shards of a broker get the same.
@@ -54,6 +56,13 @@ impl Settings {
     /// One default instance without a name, default limits, `shards` shards.
     pub fn new(profile: Profile, shards: u16) -> Self {
         Self { profile, limits: Limits::default(), instances: alloc::vec![Instance::default()], shards }
+    }
+
+    /// The largest packet that a client of this version may send after its CONNECT, in bytes with its header.
+    pub fn packet_bytes_max(&self, version: Version) -> u32 {
+        let max = self.limits.packet_bytes_max;
+        let v5 = self.profile.v5_packet_bytes_max.filter(|_| version.has_properties());
+        v5.map_or(max, |v5| v5.get().min(max))
     }
 
     /// The instance called `name`.

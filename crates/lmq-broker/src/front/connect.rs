@@ -9,7 +9,7 @@ use lmq_codec::{Connect, Frame, MessageProperties, Packet, Version};
 
 pub(super) use crate::handoff::ConnectRequest as Request;
 use crate::{
-    ClientIds, ClientKey, CloseReason, InstanceIndex, Password, Refusal, Settings, Will, handoff::Changed,
+    ClientIds, ClientKey, CloseReason, InstanceIndex, Password, Profile, Refusal, Settings, Will, handoff::Changed,
     random::Random,
 };
 
@@ -34,7 +34,7 @@ fn accept(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Re
     }
     let instance = instance(connect, settings)?;
     let client_id = client_id(connect, settings, random)?;
-    let keep_alive_secs = keep_alive_secs(connect.keep_alive, settings);
+    let keep_alive_secs = keep_alive_secs(connect, &settings.profile);
     let session_expiry = session_expiry(connect, settings);
     let asked = connect.properties.session_expiry_interval().unwrap_or(0);
     let v5 = connect.version.has_properties();
@@ -88,13 +88,18 @@ fn client_id(connect: &Connect<'_>, settings: &Settings, random: &mut Random) ->
     }
 }
 
-/// A client that asks for more than the profile's bound, or for none, gets the bound.
-fn keep_alive_secs(asked: u16, settings: &Settings) -> u16 {
-    let Some(max) = settings.profile.keep_alive_max else {
-        return asked;
+/// A client that asks for more than the profile's bound, or for none, gets the bound; one of MQTT 5.0 that asks for too little also.
+fn keep_alive_secs(connect: &Connect<'_>, profile: &Profile) -> u16 {
+    let secs = |span: Duration| u16::try_from(span.as_secs()).unwrap_or(u16::MAX).max(1);
+    let asked = match (connect.keep_alive, profile.keep_alive_max) {
+        (0, Some(max)) => secs(max),
+        (asked, Some(max)) => asked.min(secs(max)),
+        (asked, None) => asked,
     };
-    let max = u16::try_from(max.as_secs()).unwrap_or(u16::MAX).max(1);
-    if asked == 0 { max } else { asked.min(max) }
+    match profile.keep_alive_min {
+        Some(min) if connect.version.has_properties() && asked > 0 => asked.max(secs(min)),
+        _ => asked,
+    }
 }
 
 fn session_expiry(connect: &Connect<'_>, settings: &Settings) -> u32 {
@@ -106,7 +111,7 @@ fn session_expiry(connect: &Connect<'_>, settings: &Settings) -> u32 {
     settings.profile.session_expiry(asked)
 }
 
-impl crate::Profile {
+impl Profile {
     /// The time a session outlives its connection, in seconds, for the time a client asks for.
     pub(crate) fn session_expiry(&self, asked: u32) -> u32 {
         let secs = |span: Duration| u32::try_from(span.as_secs()).unwrap_or(u32::MAX);
@@ -137,7 +142,6 @@ fn will(connect: &Connect<'_>, settings: &Settings) -> Result<Option<Arc<Will>>,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Profile;
 
     #[test]
     fn a_session_stays_as_long_as_asked_within_the_bounds() {

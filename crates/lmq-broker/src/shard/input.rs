@@ -49,7 +49,7 @@ impl Shard {
 
     /// Processes whole packets where they lie and keeps the rest.
     fn take(&mut self, conn: Key, mut input: &[u8]) {
-        let max = self.settings.limits.packet_bytes_max;
+        let max = self.packet_bytes_max(conn);
         while !input.is_empty() && self.may_read(conn) {
             match split(input, max) {
                 Ok(Split::Frame { frame, rest }) => {
@@ -67,7 +67,7 @@ impl Shard {
 
     /// The same when a packet was cut: only as much as completes it is copied behind its beginning.
     fn assemble(&mut self, conn: Key, mut input: &[u8]) {
-        let max = self.settings.limits.packet_bytes_max;
+        let max = self.packet_bytes_max(conn);
         let Some(state) = self.conns.get_mut(conn) else {
             return;
         };
@@ -102,6 +102,13 @@ impl Shard {
             buffer.extend_from_slice(input);
             *assembly = buffer;
         });
+    }
+
+    fn packet_bytes_max(&self, conn: Key) -> u32 {
+        match self.conns.get(conn) {
+            Some(state) if state.v5.is_some() => self.settings.packet_bytes_max(state.version),
+            _ => self.settings.limits.packet_bytes_max,
+        }
     }
 
     fn may_read(&self, conn: Key) -> bool {

@@ -2,7 +2,7 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use lmq_codec::{Delivery, PacketId, Properties, Publish, QoS, ReasonCode, TopicName};
+use lmq_codec::{Delivery, PacketId, Properties, Property, Publish, QoS, ReasonCode, TopicName};
 use lmq_id::{P2pTopic, ParentTopic};
 use lmq_model::control;
 
@@ -251,6 +251,9 @@ impl Shard {
         if profile.payload_bytes_max.is_some_and(|max| arrival.payload.len() > max.get() as usize) {
             return Ok(Judgement::Discard(ReasonCode::QuotaExceeded));
         }
+        if profile.user_properties_bytes_max.is_some_and(|max| user_bytes(arrival.properties) > max.get() as usize) {
+            return Ok(Judgement::Discard(ReasonCode::QuotaExceeded));
+        }
         if !point_to_point {
             return Ok(Judgement::Forward);
         }
@@ -465,6 +468,15 @@ impl Shard {
         self.route_to(shards, message, Some(op));
         Some(op)
     }
+}
+
+/// Bytes of the names and values of all user properties.
+fn user_bytes(properties: Properties<'_>) -> usize {
+    let bytes = |property: Property<'_>| match property {
+        Property::UserProperty(user) => user.name.len() + user.value.len(),
+        _ => 0,
+    };
+    properties.iter().map(bytes).sum()
 }
 
 /// Whether a topic name or filter is longer than the profile allows.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::common::{
-    Connect, World, ack5, disconnect5, hex, mqtt, puback, publish, publish5, pubrec, pubrel, subscribe, subscribe5,
-    unsubscribe5,
+    Connect, World, ack5, disconnect5, hex, lmq, mqtt, puback, publish, publish5, publish5_long, pubrec, pubrel,
+    subscribe, subscribe5, text, unsubscribe5,
 };
 
 const EXPIRY_60: [u8; 5] = [0x11, 0, 0, 0, 60];
@@ -417,4 +417,37 @@ fn a_message_that_expired_while_it_was_being_recorded_never_leaves() {
     world.restart();
     world.connect_with("s", &kept("s", 60));
     world.expect(["s: CONNACK 0 present"]);
+}
+
+#[test]
+fn the_product_announces_its_own_numbers() {
+    let mut world = World::new(lmq(1));
+    let client = |keep_alive, properties: &[u8]| Connect::v5("GID_Test@@@c", properties).keep_alive(keep_alive);
+    world.connect_with("c", &client(10, &[0x11, 0, 0, 0, 5]));
+    world.expect([
+        "status connect GID_Test@@@c",
+        "c: CONNACK 0 {SessionExpiryInterval(600), RetainAvailable(false), SharedSubscriptionAvailable(false), \
+         ServerKeepAlive(60)}",
+    ]);
+    // Maximum packet size 131,072, topic alias maximum 30.
+    assert!(world.transcript("c").windows(5).any(|bytes| bytes == hex("27 00020000")));
+    world.send("c", publish5(0x03, "T/x", &[], "x", 1));
+    let closed = |code: &str| {
+        ["status tcpclean GID_Test@@@c".to_owned(), format!("c: DISCONNECT {code}"), "c: closed protocol_error".into()]
+    };
+    let mut log = world.take_log();
+    log.sort_by_key(|line| !line.starts_with("status"));
+    assert_eq!(log, closed("0x9a"));
+    world.connect_with("c", &client(0, &[]));
+    world.expect([
+        "status connect GID_Test@@@c",
+        "c: CONNACK 0 {RetainAvailable(false), SharedSubscriptionAvailable(false), ServerKeepAlive(480)}",
+    ]);
+    world.send("c", subscribe5(1, &[], &[("$share/g/T/x", 1), ("T/x", 1)]));
+    world.expect(["c: SUBACK 1 [0x9e, 1]"]);
+    let many: Vec<u8> = [&[0x26, 0, 0][..], &text(&"v".repeat(8193))].concat();
+    world.send("c", publish5_long(0x02, "T/x", &many, "x", 2));
+    world.expect(["c: PUBACK 2 0x97"]);
+    world.send("c", hex("30 80 80 08"));
+    world.expect(["status tcpclean GID_Test@@@c", "c: DISCONNECT 0x95", "c: closed malformed"]);
 }

@@ -15,6 +15,13 @@ pub(crate) fn publish5(flags: u8, topic: &str, properties: &[u8], payload: &str,
     packet(0x30 | flags, &body)
 }
 
+/// The same with a property block of 128 to 16,383 bytes.
+pub(crate) fn publish5_long(flags: u8, topic: &str, properties: &[u8], payload: &str, id: u16) -> Vec<u8> {
+    let length = [properties.len() as u8 | 0x80, (properties.len() >> 7) as u8];
+    let body = [&text(topic)[..], &id.to_be_bytes(), &length, properties, payload.as_bytes()].concat();
+    packet(0x30 | flags, &body)
+}
+
 /// SUBSCRIBE with a property block; the numbers are option bytes.
 pub(crate) fn subscribe5(id: u16, properties: &[u8], filters: &[(&str, u8)]) -> Vec<u8> {
     let mut body = id.to_be_bytes().to_vec();
