@@ -65,6 +65,11 @@ impl Settings {
         v5.map_or(max, |v5| v5.get().min(max))
     }
 
+    pub(crate) fn has_publish_rates(&self) -> bool {
+        let limited = |instance: &Instance| instance.quota.publishes_per_sec.max.is_some();
+        self.limits.publishes_per_sec_max.is_some() || self.instances.iter().any(limited)
+    }
+
     /// The instance called `name`.
     pub fn instance(&self, name: &str) -> Option<InstanceIndex> {
         let at = self.instances.iter().position(|instance| &*instance.name == name)?;

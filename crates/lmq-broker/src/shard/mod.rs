@@ -83,6 +83,8 @@ pub struct Shard {
     timers: Timers,
     session_timers: Timers,
     rate_timers: Timers,
+    /// Somebody's publishes are counted by the second.
+    has_rates: bool,
     connect_rate: Rate,
     scratch: Scratch,
     /// Connections whose outbox has room again for what waits in a queue.
@@ -152,6 +154,7 @@ impl Shard {
             timers: Timers::default(),
             session_timers: Timers::default(),
             rate_timers: Timers::default(),
+            has_rates: settings.has_publish_rates(),
             connect_rate: Rate::default(),
             scratch: Scratch::default(),
             room: Vec::new(),

@@ -91,7 +91,12 @@ impl Shard {
     }
 
     /// Whether a connection may publish now. If not it is to be paused, and is woken when it may.
+    #[inline]
     pub(super) fn may_publish_now(&mut self, conn: Key) -> bool {
+        !self.has_rates || self.has_its_turn(conn)
+    }
+
+    fn has_its_turn(&mut self, conn: Key) -> bool {
         let own = self.settings.limits.publishes_per_sec_max;
         let Some(instance) = self.instance_of(conn) else { return true };
         let shards = u32::from(self.settings.shards.max(1));
@@ -99,9 +104,6 @@ impl Shard {
             return true;
         };
         let quota = usage.quota.publishes_per_sec;
-        if own.is_none() && quota.max.is_none() {
-            return true;
-        }
         let now = self.now.monotonic;
         let share = quota.max.map(|max| NonZeroU32::new(max.get().div_ceil(shards)).unwrap_or(NonZeroU32::MIN));
         if usage.rate.is_idle(now) {
@@ -146,6 +148,7 @@ impl Shard {
             usage.quota = quota;
             usage.alarmed.clear();
         }
+        self.has_rates |= quota.publishes_per_sec.max.is_some();
     }
 
     pub(super) fn usage(&mut self, instance: InstanceIndex) -> Option<&mut Usage> {

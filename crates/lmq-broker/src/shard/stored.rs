@@ -65,8 +65,7 @@ impl Shard {
             session.window.iter().filter(gone).map(|open| (open.id, open.stage)).collect();
         for (id, stage) in ids {
             match stage {
-                // The client may have the message; PUBREL lets go of its id on both sides whether it has or not.
-                Stage::AwaitPubRec => self.on_pubrec(conn, id, ReasonCode::Success),
+                Stage::AwaitPubRec => self.release_unsent(conn, id),
                 _ => {
                     if let Some(session) = self.sessions.get_mut(key) {
                         session.window.finish(id, Stage::AwaitPubAck);
@@ -164,9 +163,8 @@ impl Shard {
     /// Ends an exchange as if its message had been sent and acknowledged [MQTT-3.1.2-25].
     fn finish_unsent(&mut self, key: Key, id: PacketId, stage: Stage) {
         let Some(session) = self.sessions.get_mut(key) else { return };
-        // The client may have the message; PUBREL lets go of its id on both sides whether it has or not.
         if let (Stage::AwaitPubRec, Some(conn)) = (stage, session.conn) {
-            return self.on_pubrec(conn, id, ReasonCode::Success);
+            return self.release_unsent(conn, id);
         }
         let Some(finished) = session.window.finish(id, stage) else { return };
         let client = session.client.clone();
@@ -179,6 +177,16 @@ impl Shard {
         if let (Stage::Saving, Some(seq)) = (stage, finished.seq) {
             self.remove_stored(key, seq);
         }
+    }
+
+    /// Ends a QoS 2 exchange of an earlier connection whose message is not sent again. The client may have it; PUBREL lets go of its id
+    /// on both sides whether it has or not.
+    fn release_unsent(&mut self, conn: Key, id: PacketId) {
+        // Open until PUBCOMP, like every message that leaves [MQTT-3.3.4-9].
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.sent_open = state.sent_open.saturating_add(1);
+        }
+        self.on_pubrec(conn, id, ReasonCode::Success);
     }
 
     fn remove_stored(&mut self, key: Key, seq: u64) {

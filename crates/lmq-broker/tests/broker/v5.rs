@@ -451,3 +451,22 @@ fn the_product_announces_its_own_numbers() {
     world.send("c", hex("30 80 80 08"));
     world.expect(["status tcpclean GID_Test@@@c", "c: DISCONNECT 0x95", "c: closed malformed"]);
 }
+
+#[test]
+fn an_exchange_that_is_given_up_counts_until_its_pubcomp() {
+    let mut world = World::new(mqtt(1));
+    world.connect("p");
+    world.connect_with("s", &kept("s", 60));
+    world.send("s", subscribe5(1, &[], &[("t", 2)]));
+    world.send("p", publish("t", "x".repeat(40), 2, 2));
+    world.cut("s");
+    world.take_log();
+    // Maximum packet size 30, receive maximum 2. [MQTT-3.3.4-9]
+    let small = [&EXPIRY_60[..], &[0x27, 0, 0, 0, 30, 0x21, 0, 2]].concat();
+    world.connect_with("s", &Connect { properties: small, ..kept("s", 60) });
+    world.expect(["s: dropped 1 TooLarge", "s: CONNACK 0 present", "s: PUBREL 1"]);
+    (3..=5).for_each(|id| world.send("p", publish("t", "b", 1, id)));
+    assert_eq!(only(world.take_log(), "s: "), ["s: q1 #2 t b"]);
+    world.send("s", ack5(0x70, 1, 0));
+    world.expect(["s: q1 #3 t b"]);
+}
