@@ -10,6 +10,7 @@ mod bridge;
 mod connect;
 mod keep_alive;
 mod norm_auth;
+mod norm_client;
 mod norm_connect;
 mod norm_disconnect;
 mod norm_flow;
