@@ -46,7 +46,7 @@ pub use outbox::Outgoing;
 pub use peer::{ConnId, Peer, TlsInfo, Transport};
 pub use profile::{ClientIds, Denied, Profile};
 pub use quota::{Allowance, InstanceQuota, QuotaMode, Resource};
-pub use route::{RouteMessage, RouteTicket};
+pub use route::{MemberState, RouteMessage, RouteTicket};
 pub use settings::{ClientKey, Instance, InstanceIndex, Settings, ShardId, SourceId};
 pub use shard::{SessionView, Shard};
 pub use stats::Stats;

@@ -14,7 +14,7 @@ use core::{num::NonZeroU32, time::Duration};
 /// | `filters_per_packet_max` | 1,024 | 100 bytes each and sibling, while they are confirmed | a SUBSCRIBE of a million filters |
 /// | `inflight_max` | 128 | 32 bytes each, per session | a peer that never acknowledges |
 /// | `queue_messages_max` | 10,000 | with the next | a subscriber slower than its publishers |
-/// | `queue_bytes_max` | 8 MiB | per session | the same |
+/// | `queue_bytes_max` | 8 MiB | twice, per session | the same |
 /// | `outbox_bytes_max` | 256 KiB | twice that per connection, plus one message | a peer that does not read |
 /// | `connects_per_sec_max` | none | - | storms of connections |
 /// | `publishes_per_sec_max` | none | - | a client that floods |
@@ -28,6 +28,7 @@ use core::{num::NonZeroU32, time::Duration};
 /// | `pause_max` | 30 s | - | effects that never finish |
 /// | `effect_timeout` | 30 s | - | a store that never answers |
 /// | `work_per_call_max` | 1,024 | - | calls that take long |
+/// | `shared_asks_max` | 64 | - | shared subscriptions with many members that take nothing |
 /// | `deliveries_per_call_max` | 65,536 | - | floods of messages to many subscribers |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -51,7 +52,8 @@ pub struct Limits {
     pub inflight_max: u16,
     /// Messages that wait in memory for one session: QoS 0 drops the oldest, QoS 1 and 2 the newest, both counted.
     pub queue_messages_max: u32,
-    /// Bytes (topics and payloads) that wait in memory for one session.
+    /// Bytes (topics and payloads) that wait in memory for one session. As many of shared subscriptions are kept while the client has them and has
+    /// not acknowledged them.
     pub queue_bytes_max: u32,
     /// Bytes that wait for one socket before further messages wait in the queue instead. At twice as many, answers included, no more
     /// of the peer's packets are served until it reads.
@@ -86,6 +88,9 @@ pub struct Limits {
     /// Deliveries (message and subscriber) that one call makes before it leaves further packets for the next; a message that was begun is
     /// sent to all its subscribers.
     pub deliveries_per_call_max: u32,
+    /// Members of a shared subscription that are looked at for one message. If none of them takes it, it is dropped; the next message begins
+    /// with those behind them.
+    pub shared_asks_max: u32,
     /// Payloads of at least so many bytes are shared between receivers instead of copied to each.
     pub shared_payload_bytes_min: u32,
 }
@@ -119,6 +124,7 @@ impl Default for Limits {
             linger: Duration::from_secs(5),
             work_per_call_max: 1024,
             deliveries_per_call_max: 65_536,
+            shared_asks_max: 64,
             shared_payload_bytes_min: 4096,
         }
     }

@@ -33,6 +33,53 @@ pub enum RouteMessage {
         /// Whether I have subscribers for it.
         wanted: bool,
     },
+    /// A client of mine joins or leaves a shared subscription that is yours. Answered by `Done`, once all shards know what you want.
+    Share {
+        /// For the answer.
+        ticket: RouteTicket,
+        /// The instance of the client.
+        instance: InstanceIndex,
+        /// The shared subscription: `$share/<share name>/<filter>`.
+        share: Arc<str>,
+        /// The client id of the member.
+        client: Arc<str>,
+        /// What it can take if it joins; `None` if it leaves.
+        joins: Option<MemberState>,
+    },
+    /// What a client of mine can take has changed. Answered by `Credit`.
+    MemberState {
+        /// The instance of the client.
+        instance: InstanceIndex,
+        /// The client id of the member, in any number of your shared subscriptions.
+        client: Arc<str>,
+        /// What it can take now.
+        state: MemberState,
+    },
+    /// Deliver to this client, which was chosen from a shared subscription. Answered like `Publish`, or by `SharedReturn` as well.
+    SharedDelivery {
+        /// For the answer; `None` for QoS 0.
+        ticket: Option<RouteTicket>,
+        /// The client id of the member.
+        client: Arc<str>,
+        /// The shared subscription it was chosen from.
+        share: Arc<str>,
+        /// How many members did not take it.
+        tries: u32,
+        /// What to deliver.
+        message: Arc<Message>,
+    },
+    /// My client does not take a message of your shared subscription, or is gone without acknowledging it: choose another one. Answered by
+    /// `Credit`.
+    SharedReturn {
+        /// The question this answers in place of `Done`, if there is one.
+        ticket: Option<RouteTicket>,
+        /// The shared subscription.
+        share: Arc<str>,
+        /// How many members did not take it before.
+        tries: u32,
+        /// What to deliver.
+        message: Arc<Message>,
+    },
     /// Answers a ticket: everything the message caused here is done, or failed.
     Done {
         /// The ticket of the question.
@@ -58,6 +105,18 @@ pub enum RouteMessage {
         /// How many bytes of topics and payloads.
         bytes: u64,
     },
+}
+
+/// What a member of a shared subscription can take.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MemberState {
+    /// Nothing now; a session that stays keeps messages for later.
+    #[default]
+    Away,
+    /// It is connected, and messages wait already.
+    Busy,
+    /// Messages, at once.
+    Ready,
 }
 
 /// A question of one shard to another.

@@ -79,8 +79,18 @@ impl Settings {
     /// The shard that owns `client_id`: FNV-1a (64 bit) over the instance name, the byte 0xff and the client id, modulo the number of
     /// shards. The function is part of the contract: every thread and every later version computes the same.
     pub fn shard_of(&self, instance: InstanceIndex, client_id: &str) -> ShardId {
+        self.owner(instance, client_id.bytes())
+    }
+
+    /// The shard that owns the shared subscription `$share/<share>/<filter>`: the function of [`shard_of`](Self::shard_of) over the share
+    /// name, the byte `/` and the filter instead of the client id.
+    pub fn owner_of_group(&self, instance: InstanceIndex, share: &str, filter: &str) -> ShardId {
+        self.owner(instance, share.bytes().chain([b'/']).chain(filter.bytes()))
+    }
+
+    fn owner(&self, instance: InstanceIndex, key: impl Iterator<Item = u8>) -> ShardId {
         let name = self.instances.get(usize::from(instance.0)).map_or("", |instance| &instance.name);
-        let bytes = name.bytes().chain([0xff]).chain(client_id.bytes());
+        let bytes = name.bytes().chain([0xff]).chain(key);
         let hash = bytes
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         ShardId((hash % u64::from(self.shards.max(1))) as u16)
@@ -97,5 +107,14 @@ mod tests {
         settings.instances[0].name = "mqtt-cn-test0001".into();
         let owner = |id| settings.shard_of(InstanceIndex(0), id).0;
         assert_eq!(["GID_Test@@@0001", "GID_Test@@@0002", "GID_Test@@@0003", ""].map(owner), [2, 3, 0, 2]);
+    }
+
+    #[test]
+    fn the_owner_of_a_group_is_fixed() {
+        let mut settings = Settings::new(Profile::mqtt(), 4);
+        settings.instances[0].name = "mqtt-cn-test0001".into();
+        let owner = |share, filter| settings.owner_of_group(InstanceIndex(0), share, filter);
+        assert_eq!([owner("g", "t/+"), owner("h", "t/+"), owner("g", "u")].map(|shard| shard.0), [2, 3, 3]);
+        assert_eq!(owner("g", "t/+"), settings.shard_of(InstanceIndex(0), "g/t/+"));
     }
 }

@@ -44,6 +44,8 @@ pub struct Stats {
     pub dropped_expired: u64,
     /// Messages larger than their client takes.
     pub dropped_too_large: u64,
+    /// Messages that no member of a shared subscription took; counted once per subscription.
+    pub dropped_shared: u64,
     /// P2P messages for a client without session.
     pub p2p_without_target: u64,
     /// Times a connection was paused.
@@ -76,6 +78,7 @@ impl Stats {
             (&mut self.dropped_store_failed, other.dropped_store_failed),
             (&mut self.dropped_expired, other.dropped_expired),
             (&mut self.dropped_too_large, other.dropped_too_large),
+            (&mut self.dropped_shared, other.dropped_shared),
             (&mut self.p2p_without_target, other.p2p_without_target),
             (&mut self.pauses, other.pauses),
             (&mut self.effects_pending, other.effects_pending),

@@ -16,6 +16,7 @@ static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 fn main() {
     one_to_one_at_qos_0();
     one_to_one_at_qos_1();
+    one_of_a_group_at_qos_0();
     fan_out_to_a_thousand();
     pings_and_cut_packets();
     everything_is_given_back();
@@ -162,6 +163,17 @@ fn one_to_one_at_qos_1() {
     // Through the wrap of the packet ids, too.
     assert_no_allocation(&mut broker, |broker| (0..40).for_each(|_| step(broker)));
     assert_eq!(broker.shard.stats().sent[1], 3000 * 41);
+}
+
+fn one_of_a_group_at_qos_0() {
+    let mut broker = Broker::new();
+    let publisher = broker.connect("p");
+    for name in ["s1", "s2"] {
+        let member = broker.connect(name);
+        broker.send(member, b"\x82\x0f\0\x01\0\x0a$share/g/t\0");
+    }
+    assert_no_allocation(&mut broker, |broker| broker.send(publisher, &SMALL));
+    assert_eq!(broker.shard.stats().sent[0], 3000);
 }
 
 fn fan_out_to_a_thousand() {

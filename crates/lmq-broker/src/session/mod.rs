@@ -1,19 +1,21 @@
 //! What the broker remembers of a client between, or during, its connections.
 
 mod inbound;
+mod lent;
 mod queue;
 mod stored;
 mod window;
 
-use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 
 pub(crate) use inbound::{Inbound, InboundStage};
+pub(crate) use lent::{Lent, SharedMessage};
 use lmq_codec::QoS;
 pub(crate) use queue::{MemoryQueue, Waiting};
 pub(crate) use stored::StoredQueue;
 pub(crate) use window::{Inflight, Stage, Window};
 
-use crate::{ClientKey, DropReason, Instant, Subscription, Will, slab::Key};
+use crate::{ClientKey, DropReason, Instant, MemberState, Subscription, Will, slab::Key};
 
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -37,6 +39,9 @@ pub(crate) struct Session {
     pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
     pub(crate) window: Window,
     pub(crate) queue: MemoryQueue,
+    pub(crate) lent: Lent,
+    /// What other shards were told of it, as a member of their shared subscriptions.
+    pub(crate) told: MemberState,
     pub(crate) inbound: Inbound,
     /// Made from the store at start-up and not opened since: the store knows its exchanges, we do not.
     pub(crate) unopened: bool,
@@ -61,6 +66,8 @@ impl Session {
             subscriptions: BTreeMap::new(),
             window: Window::default(),
             queue: MemoryQueue::default(),
+            lent: Lent::default(),
+            told: MemberState::Away,
             inbound: Inbound::default(),
             unopened: false,
             inbound_unknown: false,
@@ -86,10 +93,20 @@ impl Session {
         self.queue.len() > 0 || self.stored.as_ref().is_some_and(|stored| stored.has_more())
     }
 
+    /// The messages of shared subscriptions that nobody but this connection has and that may go to others, oldest first: those sent with
+    /// QoS 1, and those with QoS 1 or 2 that wait. To be asked for before [`detach`](Self::detach).
+    pub(crate) fn take_shared(&mut self) -> Vec<SharedMessage> {
+        let Self { window, lent, queue, .. } = self;
+        let sent = window.iter().filter_map(|open| lent.release(open.id));
+        let waiting = core::iter::from_fn(|| queue.pop_confirmed());
+        sent.chain(waiting.filter_map(|waiting| Some((waiting.message, waiting.share?)))).collect()
+    }
+
     /// The connection is gone; what only it needed is forgotten.
     pub(crate) fn detach(&mut self) {
         self.conn = None;
         self.queue = MemoryQueue::default();
+        self.lent = Lent::default();
         self.window.keep_stored();
         if let Some(stored) = &mut self.stored {
             stored.detach();

@@ -4,8 +4,14 @@ use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
 
 use crate::{DeliveryOptions, Limits, Message};
 
-/// A message, and how its session gets it.
-pub(crate) type Waiting = (Arc<Message>, DeliveryOptions);
+/// A message that waits, and how its session gets it.
+#[derive(Debug)]
+pub(crate) struct Waiting {
+    pub(crate) message: Arc<Message>,
+    pub(crate) options: DeliveryOptions,
+    /// The shared subscription it comes by.
+    pub(crate) share: Option<Arc<str>>,
+}
 
 /// Two lines: QoS 0, where the oldest gives way, and QoS 1 and 2, where the newest does. Both share the session's limits.
 ///
@@ -24,12 +30,12 @@ impl MemoryQueue {
     /// Puts a QoS 0 message in; says how many older ones had to go.
     pub(crate) fn push_at_most_once(&mut self, waiting: Waiting, limits: &Limits) -> u32 {
         let lines = self.0.get_or_insert_default();
-        lines.bytes += waiting.0.weight();
+        lines.bytes += waiting.message.weight();
         lines.at_most_once.push_back(waiting);
         let mut dropped = 0;
         while lines.over(limits) {
-            let Some((oldest, _)) = lines.at_most_once.pop_front() else { break };
-            lines.bytes -= oldest.weight();
+            let Some(oldest) = lines.at_most_once.pop_front() else { break };
+            lines.bytes -= oldest.message.weight();
             dropped += 1;
         }
         dropped
@@ -38,14 +44,14 @@ impl MemoryQueue {
     /// Puts a QoS 1 or 2 message in, if there is room once QoS 0 has given way; says how many messages were lost.
     pub(crate) fn push_confirmed(&mut self, waiting: Waiting, limits: &Limits) -> u32 {
         let lines = self.0.get_or_insert_default();
-        lines.bytes += waiting.0.weight();
+        lines.bytes += waiting.message.weight();
         lines.confirmed.push_back(waiting);
         let mut dropped = 0;
         while lines.over(limits) {
             let oldest = lines.at_most_once.pop_front();
             let given_up = oldest.or_else(|| lines.confirmed.pop_back());
-            let Some((message, _)) = given_up else { break };
-            lines.bytes -= message.weight();
+            let Some(given_up) = given_up else { break };
+            lines.bytes -= given_up.message.weight();
             dropped += 1;
         }
         dropped
@@ -54,14 +60,14 @@ impl MemoryQueue {
     pub(crate) fn pop_at_most_once(&mut self) -> Option<Waiting> {
         let lines = self.0.as_mut()?;
         let waiting = lines.at_most_once.pop_front()?;
-        lines.bytes -= waiting.0.weight();
+        lines.bytes -= waiting.message.weight();
         Some(waiting)
     }
 
     pub(crate) fn pop_confirmed(&mut self) -> Option<Waiting> {
         let lines = self.0.as_mut()?;
         let waiting = lines.confirmed.pop_front()?;
-        lines.bytes -= waiting.0.weight();
+        lines.bytes -= waiting.message.weight();
         Some(waiting)
     }
 
@@ -104,7 +110,7 @@ mod tests {
 
     fn message(payload: &'static str) -> Waiting {
         let message = Message::new(MessageId(0), "t", Bytes::from_static(payload.as_bytes()));
-        (Arc::new(message), DeliveryOptions::default())
+        Waiting { message: Arc::new(message), options: DeliveryOptions::default(), share: None }
     }
 
     #[test]
@@ -116,7 +122,7 @@ mod tests {
         assert_eq!(queue.push_confirmed(message("e"), &limits), 1);
         assert_eq!(queue.push_confirmed(message("f"), &limits), 1);
         assert!(queue.pop_at_most_once().is_none());
-        let left = core::iter::from_fn(|| queue.pop_confirmed()).map(|(m, _)| m.payload.clone());
+        let left = core::iter::from_fn(|| queue.pop_confirmed()).map(|waiting| waiting.message.payload.clone());
         assert_eq!(left.collect::<alloc::vec::Vec<_>>(), ["d", "e"]);
         assert_eq!(queue.bytes(), 0);
     }

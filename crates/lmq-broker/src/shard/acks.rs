@@ -10,7 +10,7 @@ use super::{
     effects::{Op, Question, Waiter},
 };
 use crate::{
-    CloseReason, StoreOp, StoredInflight,
+    CloseReason, MemberState, StoreOp, StoredInflight,
     conn::PauseCause,
     replies::{Answer, ReplyId},
     session::{InboundStage, Stage},
@@ -32,6 +32,8 @@ impl Shard {
         if let Some(seq) = finished.seq {
             let op = StoreOp::Remove { client: session.client.clone(), seqs: alloc::vec![seq] };
             self.ask_store(op, Question::Unattended);
+        } else {
+            session.lent.release(id);
         }
         self.one_finished(conn);
         self.pump_if_waiting(key);
@@ -148,7 +150,7 @@ impl Shard {
 
     #[inline]
     fn pump_if_waiting(&mut self, key: Key) {
-        if self.sessions.get(key).is_some_and(|session| session.waits()) {
+        if self.sessions.get(key).is_some_and(|session| session.waits() || session.told == MemberState::Busy) {
             self.pump(key);
         }
     }

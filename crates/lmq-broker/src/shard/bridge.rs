@@ -57,7 +57,8 @@ impl Shard {
             self.match_client(&origin, target.as_str(), message.qos);
             return self.fan_out(&origin, &mut fan, 0, None);
         }
-        let shards = self.match_topic(message.instance, TopicName::new(&message.topic).ok()?, None);
+        let topic = TopicName::new(&message.topic).ok()?;
+        let shards = self.match_topic(message.instance, topic, message.qos, None);
         self.fan_out(&origin, &mut fan, shards, None)
     }
 

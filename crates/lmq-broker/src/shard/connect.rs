@@ -210,6 +210,7 @@ impl Shard {
         self.watch(conn);
         self.resumable.push_back(conn);
         self.resume_session(session);
+        self.tell_member_state(session);
     }
 
     /// Sends again what was not finished on an earlier connection [MQTT-4.4.0-1], then what waits.

@@ -18,18 +18,21 @@ pub(super) struct Terms<'a> {
     pub(super) qos: QoS,
     pub(super) retain: bool,
     pub(super) subscription_ids: &'a [SubscriptionId],
+    /// The shared subscription it comes by, unless the message is stored for the session.
+    pub(super) share: Option<&'a Arc<str>>,
 }
 
 impl Terms<'_> {
     pub(super) fn to_options(self) -> DeliveryOptions {
-        let Self { qos, retain, subscription_ids } = self;
+        let Self { qos, retain, subscription_ids, .. } = self;
         DeliveryOptions { qos, retain, subscription_ids: subscription_ids.into() }
     }
 }
 
 impl DeliveryOptions {
     pub(super) fn terms(&self) -> Terms<'_> {
-        Terms { qos: self.qos, retain: self.retain, subscription_ids: self.subscription_ids.as_slice() }
+        let subscription_ids = self.subscription_ids.as_slice();
+        Terms { qos: self.qos, retain: self.retain, subscription_ids, share: None }
     }
 }
 
@@ -38,6 +41,8 @@ impl DeliveryOptions {
 enum Sent {
     /// It is in the outbox, or the session is gone.
     Done,
+    /// The same with QoS 1, for a member of a shared subscription.
+    Lent(PacketId),
     /// There is no room, or something waits already.
     Later,
     /// The client will never take it.
@@ -58,25 +63,33 @@ impl Shard {
     pub(super) fn deliver(&mut self, slot: u32, terms: Terms<'_>, fan: &mut Fan<'_>, origin: &Origin) {
         match self.send_now(slot, terms, fan) {
             Sent::Done => {}
+            Sent::Lent(id) => {
+                let message = self.message(origin, fan);
+                self.lend(slot, id, message, terms.share);
+            }
             Sent::Later => {
                 let message = self.message(origin, fan);
-                self.enqueue(slot, (message, terms.to_options()));
+                self.enqueue(slot, Waiting { message, options: terms.to_options(), share: terms.share.cloned() });
             }
             Sent::Never(reason) => self.never(slot, reason),
         }
     }
 
     /// The same for a message that is already in its long-lived form.
-    pub(super) fn deliver_message(&mut self, session: Key, options: DeliveryOptions, message: &Arc<Message>) {
+    pub(super) fn deliver_message(&mut self, session: Key, terms: Terms<'_>, message: &Arc<Message>) {
         if self.sessions.get(session).is_none() {
             return;
         }
         let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min) else {
             return;
         };
-        match self.send_now(session.slot, options.terms(), &mut fan) {
+        match self.send_now(session.slot, terms, &mut fan) {
             Sent::Done => {}
-            Sent::Later => self.enqueue(session.slot, (message.clone(), options)),
+            Sent::Lent(id) => self.lend(session.slot, id, message.clone(), terms.share),
+            Sent::Later => {
+                let (message, share) = (message.clone(), terms.share.cloned());
+                self.enqueue(session.slot, Waiting { message, options: terms.to_options(), share });
+            }
             Sent::Never(reason) => self.never(session.slot, reason),
         }
     }
@@ -120,7 +133,18 @@ impl Shard {
             stats.sent[usize::from(u8::from(terms.qos))] += 1;
             announce(conn_key, conn, outputs);
         }
-        Sent::Done
+        match delivery {
+            Delivery::AtLeastOnce { id, .. } if terms.share.is_some() => Sent::Lent(id),
+            _ => Sent::Done,
+        }
+    }
+
+    /// A message of a shared subscription is with the client, and with nobody else.
+    fn lend(&mut self, slot: u32, id: PacketId, message: Arc<Message>, share: Option<&Arc<str>>) {
+        let bytes_max = self.settings.limits.queue_bytes_max;
+        if let (Some(session), Some(share)) = (self.sessions.at_mut(slot), share) {
+            session.lent.keep(id, (message, share.clone()), bytes_max);
+        }
     }
 
     fn never(&mut self, slot: u32, reason: DropReason) {
@@ -148,7 +172,7 @@ impl Shard {
             self.stats.dropped_away += 1;
             (DropReason::Away, 1)
         } else {
-            let dropped = match waiting.1.qos {
+            let dropped = match waiting.options.qos {
                 QoS::AtMostOnce => session.queue.push_at_most_once(waiting, limits),
                 _ => session.queue.push_confirmed(waiting, limits),
             };
@@ -169,14 +193,16 @@ impl Shard {
             self.send_stored(key, stored, again);
         }
         self.fetch(key);
+        self.tell_if_ready(key);
     }
 
     fn pump_memory(&mut self, key: Key) {
-        while let Some((message, options)) = self.next_queued(key) {
+        while let Some(Waiting { message, options, share }) = self.next_queued(key) {
             let Some(mut fan) = Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min) else {
                 continue;
             };
-            self.write_queued(key, options.terms(), &mut fan);
+            let terms = Terms { share: share.as_ref(), ..options.terms() };
+            self.write_queued(key, terms, &mut fan, &message);
         }
     }
 
@@ -197,7 +223,7 @@ impl Shard {
         session.queue.pop_confirmed()
     }
 
-    fn write_queued(&mut self, key: Key, terms: Terms<'_>, fan: &mut Fan<'_>) {
+    fn write_queued(&mut self, key: Key, terms: Terms<'_>, fan: &mut Fan<'_>, message: &Arc<Message>) {
         if let Some(reason) = self.never_for(key, terms, fan) {
             return self.give_up_message(key, reason);
         }
@@ -210,6 +236,9 @@ impl Shard {
             QoS::ExactlyOnce => delivery(terms.qos, session.window.open(Stage::AwaitPubRec, None), false),
         };
         self.write_to(key, fan, delivery, terms);
+        if let Delivery::AtLeastOnce { id, .. } = delivery {
+            self.lend(key.slot, id, message.clone(), terms.share);
+        }
     }
 
     /// Why the client of a session will never take the message, if so.

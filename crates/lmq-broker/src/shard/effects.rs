@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use lmq_codec::PacketId;
 
-use super::{Shard, question, siblings::Load, ticket};
+use super::{Shard, deliver::Terms, question, siblings::Load, targets::RemoteMember, ticket};
 use crate::{
     ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output,
     RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId,
@@ -70,11 +70,15 @@ pub(super) enum Waiter {
         to: ShardId,
         ticket: RouteTicket,
     },
+    /// Another operation, which counts this one in.
+    Part(Key),
     /// A message of the MQ side.
     Source {
         source: SourceId,
         position: u64,
     },
+    /// The restoration of sessions, which goes on with the next page.
+    Restored,
 }
 
 /// A session that gets a forwarded message.
@@ -84,6 +88,8 @@ pub(super) struct Receiver {
     pub(super) options: DeliveryOptions,
     /// The position in its queue in the store; `None` if it is served from memory.
     pub(super) seq: Option<u64>,
+    /// The shared subscription that chose it.
+    pub(super) share: Option<Arc<str>>,
 }
 
 /// A message that is forwarded only after its effects are done.
@@ -93,6 +99,8 @@ pub(super) struct Forward {
     pub(super) receivers: Vec<Receiver>,
     /// Siblings with subscribers, one bit each.
     pub(super) shards: u64,
+    /// Members of shared subscriptions in other shards.
+    pub(super) remote: Vec<RemoteMember>,
 }
 
 impl Op {
@@ -213,17 +221,18 @@ impl Shard {
     }
 
     /// One effect of an operation ended.
-    pub(super) fn settle(&mut self, key: Key, ok: bool) {
-        let Some(op) = self.ops.get_mut(key) else {
-            return;
-        };
-        op.waiting -= 1;
-        op.failed |= !ok;
-        if op.waiting > 0 {
-            return;
-        }
-        if let Some(op) = self.ops.remove(key) {
-            self.tell(op.waiter, !op.failed);
+    pub(super) fn settle(&mut self, mut key: Key, mut ok: bool) {
+        while let Some(op) = self.ops.get_mut(key) {
+            op.waiting -= 1;
+            op.failed |= !ok;
+            if op.waiting > 0 {
+                return;
+            }
+            let Some(op) = self.ops.remove(key) else { return };
+            let Waiter::Part(whole) = op.waiter else {
+                return self.tell(op.waiter, !op.failed);
+            };
+            (key, ok) = (whole, !op.failed);
         }
     }
 
@@ -240,19 +249,32 @@ impl Shard {
     }
 
     fn forward(&mut self, op: Key, forward: Forward) {
-        let Forward { message, receivers, shards } = forward;
-        for Receiver { session, options, seq } in receivers {
+        let Forward { message, receivers, shards, remote } = forward;
+        for Receiver { session, options, seq, share } in receivers {
+            if let Some(share) = share.as_ref().filter(|_| !self.takes_forwarded(session, seq)) {
+                self.pass_on(share, &message, Some(op));
+                continue;
+            }
             match seq {
                 Some(seq) => self.deliver_stored(session, StoredMessage { seq, options, message: message.clone() }),
-                None => self.deliver_message(session, options, &message),
+                None => {
+                    let terms = Terms { share: share.as_ref(), ..options.terms() };
+                    self.deliver_message(session, terms, &message);
+                }
+            }
+            if share.is_some() {
+                self.tell_member_state(session);
             }
         }
         self.route_to(shards, &message, Some(op));
+        self.send_to_members(remote, &message, Some(op));
     }
 
     fn tell(&mut self, waiter: Waiter, ok: bool) {
         match waiter {
-            Waiter::Nobody => {}
+            // A part is counted out by `settle`.
+            Waiter::Nobody | Waiter::Part(_) => {}
+            Waiter::Restored => self.page_known(ok),
             Waiter::Sibling { to, ticket } => {
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
             }

@@ -108,7 +108,9 @@ impl Shard {
             return false;
         };
         if let Some(session) = state.session.take() {
+            let shared = self.take_shared(session, conn);
             self.part(session, conn, reason);
+            self.member_left(session, shared);
         }
         true
     }

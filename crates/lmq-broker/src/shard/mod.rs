@@ -2,7 +2,9 @@
 //!
 //! One idea per file: [`restore`] is the start, [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets apart, [`publish`]
 //! finds out where a message goes, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`]
-//! are the other packets, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines.
+//! are the other packets, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards,
+//! [`bridge`] to the MQ side, [`clock`] serves deadlines. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a
+//! session of ours can take, [`shared`] lets one of them have a message.
 
 mod absent;
 mod acks;
@@ -13,12 +15,15 @@ mod connect;
 mod deliver;
 mod effects;
 mod fan;
+mod groups;
 mod input;
 mod leave;
+mod members;
 mod publish;
 mod query;
 mod quota;
 mod restore;
+mod shared;
 mod siblings;
 mod stored;
 mod subscribe;
@@ -111,6 +116,8 @@ enum ShardPhase {
 /// What belongs to one instance inside a shard.
 struct Tenant {
     index: lmq_route::Subscriptions<u32, Subscription>,
+    /// The shared subscriptions that this shard owns.
+    shares: groups::Shares,
     interests: Interests,
     usage: quota::Usage,
 }
@@ -276,6 +283,7 @@ impl Tenant {
         Self {
             index: lmq_route::Subscriptions::new(random.next_u64()),
             interests: Interests::new(random.next_u64()),
+            shares: groups::Shares::new(random.next_u64()),
             usage: quota::Usage::new(quota, shards),
         }
     }

@@ -11,7 +11,7 @@ use super::{
     effects::{Forward, Op, Question, Receiver, Waiter},
     fan::Fan,
     siblings::{SIBLING, shard_bit},
-    targets::Targets,
+    targets::{RemoteMember, Targets},
 };
 use crate::{
     ClientKey, CloseReason, Denied, InstanceIndex, Message, Profile, QueueSlot, StoreOp, Subscription, replies::Answer,
@@ -22,6 +22,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(super) struct Scratch {
     pub(super) targets: Targets,
+    /// Groups that match.
+    pub(super) groups: Vec<lmq_route::Group>,
     pub(super) frames: super::fan::Frames,
 }
 
@@ -291,7 +293,7 @@ impl Shard {
         arrival: Arrival<'_>,
         dedup: Option<(ClientKey, PacketId)>,
     ) -> Accepted {
-        let shards = self.match_topic(origin.instance, arrival.topic, origin.session);
+        let shards = self.match_topic(origin.instance, arrival.topic, arrival.qos, origin.session);
         let heard = shards != 0 || !self.scratch.targets.is_empty();
         let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min, self.now.wall);
         let op = self.fan_out(origin, &mut fan, shards, dedup);
@@ -343,7 +345,8 @@ impl Shard {
         shards: u64,
         dedup: Option<(ClientKey, PacketId)>,
     ) -> Option<Key> {
-        let targets = core::mem::take(&mut self.scratch.targets);
+        let mut targets = core::mem::take(&mut self.scratch.targets);
+        let remote = core::mem::take(&mut targets.remote);
         let stored_qos_max = self.settings.profile.stored_qos_max;
         let deferred = dedup.is_some();
         let mut receivers = Vec::new();
@@ -358,18 +361,20 @@ impl Shard {
             }
             let seq = session.stored.as_mut().filter(|_| stored).map(|stored| stored.assign());
             if let Some(session) = self.sessions.key(slot) {
-                receivers.push(Receiver { session, options: terms.to_options(), seq });
+                receivers.push(Receiver { session, options: terms.to_options(), seq, share: terms.share.cloned() });
             }
         }
         self.scratch.targets = targets;
         if receivers.is_empty() && !deferred {
-            if shards == 0 {
+            if shards == 0 && remote.is_empty() {
                 return None;
             }
             let message = self.message(origin, fan);
-            return self.route(shards, &message);
+            let op = self.route(shards, &message);
+            self.send_to_members(remote, &message, op);
+            return op;
         }
-        Some(self.store_then_forward(origin, fan, receivers, shards, dedup))
+        Some(self.store_then_forward(origin, fan, receivers, (shards, remote), dedup))
     }
 
     fn store_then_forward(
@@ -377,7 +382,7 @@ impl Shard {
         origin: &Origin,
         fan: &mut Fan<'_>,
         receivers: Vec<Receiver>,
-        shards: u64,
+        elsewhere: (u64, Vec<RemoteMember>),
         dedup: Option<(ClientKey, PacketId)>,
     ) -> Key {
         let message = self.message(origin, fan);
@@ -388,18 +393,27 @@ impl Shard {
         let queues = receivers.iter().filter_map(slot).collect();
         // What is recorded against a second try leaves for the siblings behind that; the rest need not wait for our store, and must not,
         // lest a later message that needs no store overtakes it [MQTT-4.6.0-6].
-        let (later, at_once) = if dedup.is_some() { (shards, 0) } else { (0, shards) };
-        let forward = Forward { message: message.clone(), receivers, shards: later };
+        let nowhere = (0, Vec::new());
+        let (later, at_once) = if dedup.is_some() { (elsewhere, nowhere) } else { (nowhere, elsewhere) };
+        let forward = Forward { message: message.clone(), receivers, shards: later.0, remote: later.1 };
         let op = self.ops.insert(Op { forward: Some(Box::new(forward)), ..Op::waited_by(Waiter::Nobody) });
         self.ask_store(StoreOp::Append { message: message.clone(), queues, dedup }, Question::Append(op));
-        self.route_to(at_once, &message, Some(op));
+        self.route_to(at_once.0, &message, Some(op));
+        self.send_to_members(at_once.1, &message, Some(op));
         op
     }
 
-    /// Collects the local sessions that match into the scratch list; returns the siblings that have subscribers.
+    /// Collects the local sessions that match into the scratch list, and one member of each shared subscription that is ours; returns
+    /// the siblings that have subscribers.
     ///
     /// `publisher` is left out where it subscribed with no-local [MQTT-3.8.3-3].
-    pub(super) fn match_topic(&mut self, instance: InstanceIndex, topic: TopicName<'_>, publisher: Option<Key>) -> u64 {
+    pub(super) fn match_topic(
+        &mut self,
+        instance: InstanceIndex,
+        topic: TopicName<'_>,
+        qos: QoS,
+        publisher: Option<Key>,
+    ) -> u64 {
         let ignore_slash = self.settings.profile.trailing_slash_ignored;
         let topic = if ignore_slash { without_trailing_slash(topic) } else { topic };
         let Self { tenants, scratch, deliveries, .. } = self;
@@ -418,6 +432,9 @@ impl Shard {
             }
         });
         scratch.targets.merge();
+        if !tenant.shares.is_empty() {
+            self.choose_members(instance, topic, qos);
+        }
         shards
     }
 

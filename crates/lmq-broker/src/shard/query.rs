@@ -48,7 +48,7 @@ impl Shard {
         (found.collect(), (end < self.sessions.slots()).then_some(end))
     }
 
-    /// Who of this shard subscribed to a topic, and with what: at most `count_max` subscriptions.
+    /// Who of this shard subscribed to a topic, and with what: at most `count_max` subscriptions. Shared ones are not among them.
     pub fn subscribers(
         &self,
         instance: InstanceIndex,

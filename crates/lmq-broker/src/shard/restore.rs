@@ -5,8 +5,14 @@
 
 use core::time::Duration;
 
-use super::{Shard, ShardPhase, effects::Question};
-use crate::{ClientKey, Done, Failed, Instant, Output, RouteMessage, ShardId, StoreOp, StoredSession, UnixMillis};
+use super::{
+    Shard, ShardPhase,
+    effects::{Op, Question, Waiter},
+    groups::SHARE,
+};
+use crate::{
+    ClientKey, Done, Failed, Instant, Output, RouteMessage, ShardId, StoreOp, StoredSession, UnixMillis, slab::Key,
+};
 
 /// A store that failed is asked again after so long.
 const RETRY: Duration = Duration::from_secs(1);
@@ -20,12 +26,22 @@ pub(super) struct Restoring {
     siblings: u64,
     /// When to ask for the page behind this client once more.
     again: Option<(Instant, Option<ClientKey>)>,
+    /// The page whose shared subscriptions are being told to their owners.
+    page: Page,
+}
+
+#[derive(Debug, Default)]
+struct Page {
+    /// The page is the one behind this client.
+    after: Option<ClientKey>,
+    /// The last client of the page, if another page follows.
+    next: Option<ClientKey>,
 }
 
 impl Restoring {
     pub(super) fn new(id: ShardId, shards: u16) -> Self {
         let all = if shards >= 64 { u64::MAX } else { (1 << shards) - 1 };
-        Self { own_done: false, siblings: all & !(1 << id.0), again: None }
+        Self { own_done: false, siblings: all & !(1 << id.0), again: None, page: Page::default() }
     }
 }
 
@@ -37,25 +53,44 @@ impl Shard {
     /// A page of sessions, or none because the store failed: serving without them would lose messages.
     pub(super) fn restored(&mut self, after: Option<ClientKey>, result: Result<Done, Failed>) {
         let Ok(Done::Restored { sessions, more }) = result else {
-            if self.phase == ShardPhase::Restoring {
-                self.restoring.again = Some((self.now.monotonic.saturating_add(RETRY), after));
-            }
-            return;
+            return self.ask_again(after);
         };
-        let last = sessions.last().map(|(client, _)| client.clone());
+        let next = sessions.last().map(|(client, _)| client.clone()).filter(|_| more);
+        self.restoring.page = Page { after, next };
+        let op = self.ops.insert(Op::waited_by(Waiter::Restored));
         for (client, stored) in sessions {
-            self.take_back(client, stored);
+            self.take_back(client, stored, op);
         }
-        if more && last.is_some() {
-            self.ask_for_sessions(last);
-            return;
+        if self.ops.get(op).is_some_and(|op| op.waiting == 0) {
+            self.ops.remove(op);
+            self.page_known(true);
+        }
+    }
+
+    fn ask_again(&mut self, after: Option<ClientKey>) {
+        if self.phase == ShardPhase::Restoring {
+            self.restoring.again = Some((self.now.monotonic.saturating_add(RETRY), after));
+        }
+    }
+
+    /// Every shard knows what the sessions of a page want, or a sibling did not say so.
+    ///
+    /// Of ordinary filters our own word that they are known comes behind them on each link. A shared subscription is told to its owner
+    /// alone, and only the owner can say that the others know of it.
+    pub(super) fn page_known(&mut self, ok: bool) {
+        let Page { after, next } = core::mem::take(&mut self.restoring.page);
+        if !ok {
+            return self.ask_again(after);
+        }
+        if next.is_some() {
+            return self.ask_for_sessions(next);
         }
         self.restoring.own_done = true;
         self.tell_siblings_restored();
         self.serve_if_restored();
     }
 
-    fn take_back(&mut self, client: ClientKey, stored: StoredSession) {
+    fn take_back(&mut self, client: ClientKey, stored: StoredSession, op: Key) {
         let key = self.find(&client).unwrap_or_else(|| self.add_session(client, true));
         if let Some(session) = self.sessions.get_mut(key) {
             session.unopened = true;
@@ -78,7 +113,8 @@ impl Shard {
             }
         }
         for (filter, granted) in stored.subscriptions {
-            self.add_subscription(key, filter, granted, None);
+            let op = filter.starts_with(SHARE).then_some(op);
+            self.add_subscription(key, filter, granted, op);
         }
         self.watch_session(key);
     }

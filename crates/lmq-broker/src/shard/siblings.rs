@@ -45,9 +45,14 @@ pub(super) struct Load {
 }
 
 impl Load {
-    fn of(message: &RouteMessage) -> Self {
+    pub(super) fn of(message: &RouteMessage) -> Self {
         let bytes = match message {
-            RouteMessage::Publish { message, .. } | RouteMessage::PointToPoint { message, .. } => message.weight(),
+            RouteMessage::Publish { message, .. }
+            | RouteMessage::PointToPoint { message, .. }
+            | RouteMessage::SharedDelivery { message, .. }
+            | RouteMessage::SharedReturn { message, .. } => message.weight(),
+            RouteMessage::Share { share, .. } => share.len(),
+            RouteMessage::MemberState { client, .. } => client.len(),
             RouteMessage::Interest { filter, .. } => filter.len(),
             RouteMessage::Restored
             | RouteMessage::Done { .. }
@@ -101,7 +106,7 @@ impl Shard {
                 let Ok(topic) = TopicName::new(&message.topic) else {
                     return self.done(from, ticket, load);
                 };
-                self.match_topic(message.instance, topic, None);
+                self.match_topic(message.instance, topic, message.qos, None);
                 self.take_from(from, ticket, load, &message, true);
             }
             RouteMessage::PointToPoint { ticket, target, message } => {
@@ -112,6 +117,22 @@ impl Shard {
             RouteMessage::Interest { ticket, instance, filter, wanted } => {
                 self.set_interest(from, instance, &filter, wanted);
                 self.done(from, Some(ticket), load);
+            }
+            RouteMessage::Share { ticket, instance, share, client, joins } => {
+                self.on_share((from, ticket), instance, &share, &client, joins);
+            }
+            RouteMessage::MemberState { instance, client, state } => {
+                if let Some(tenant) = self.tenant(instance) {
+                    tenant.shares.set_state(&client, state);
+                }
+                self.done(from, None, load);
+            }
+            RouteMessage::SharedDelivery { ticket, client, share, tries, message } => {
+                self.on_shared_delivery((from, ticket), &client, share, tries, &message);
+            }
+            RouteMessage::SharedReturn { ticket, share, tries, message } => {
+                self.done(from, None, load);
+                self.on_shared_return(ticket, &share, tries, &message);
             }
             RouteMessage::Done { ticket, ok } => {
                 let result = if ok { Ok(crate::Done::Stored) } else { Err(crate::Failed::Unavailable) };
@@ -126,7 +147,7 @@ impl Shard {
     }
 
     /// Delivers a message of a sibling to the sessions in the scratch list, and answers it.
-    fn take_from(
+    pub(super) fn take_from(
         &mut self,
         from: ShardId,
         ticket: Option<RouteTicket>,
@@ -144,7 +165,7 @@ impl Shard {
         }
     }
 
-    fn done(&mut self, to: ShardId, ticket: Option<RouteTicket>, load: Load) {
+    pub(super) fn done(&mut self, to: ShardId, ticket: Option<RouteTicket>, load: Load) {
         match ticket {
             Some(ticket) => {
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok: true } })
@@ -176,7 +197,7 @@ impl Shard {
         op
     }
 
-    fn send(&mut self, to: ShardId, message: RouteMessage) {
+    pub(super) fn send(&mut self, to: ShardId, message: RouteMessage) {
         if let Some(link) = self.links.get_mut(usize::from(to.0)) {
             link.unanswered.add(Load::of(&message));
         }
@@ -192,7 +213,7 @@ impl Shard {
     }
 
     /// A ticket for a message whose answer an operation waits for.
-    fn ask_sibling(&mut self, to: ShardId, op: Option<Key>, bytes: usize) -> Option<RouteTicket> {
+    pub(super) fn ask_sibling(&mut self, to: ShardId, op: Option<Key>, bytes: usize) -> Option<RouteTicket> {
         let load = Load { messages: 1, bytes: bytes as u64 };
         op.map(|op| RouteTicket(self.ask(Question::Route { op: Some(op), to, load }).0))
     }

@@ -9,6 +9,7 @@ use lmq_codec::{
 use super::{
     Shard,
     effects::{Op, Question, Waiter},
+    groups::SHARE,
     publish::too_long,
 };
 use crate::{CloseReason, Denied, InstanceIndex, Resource, StoreOp, Subscription, replies::Answer, slab::Key};
@@ -32,7 +33,7 @@ impl Shard {
         let mut granted = BTreeMap::new();
         let (mut room, mut added) = (self.room_for_filters(key), 0);
         for ((filter, options), refused) in subscribe.filters.zip(refused) {
-            let text = self.indexed(filter.as_str());
+            let text = self.indexed(filter);
             let new = !granted.contains_key(text) && !self.is_subscribed(key, text);
             let full = new && (room == 0 || !self.has_quota(instance, Resource::Subscriptions, added + 1));
             let refused = refused.or(full.then_some(ReasonCode::QuotaExceeded));
@@ -64,7 +65,7 @@ impl Shard {
         let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
         let (mut removed, mut codes) = (Vec::new(), Vec::new());
         for filter in unsubscribe.filters {
-            let text = self.indexed(filter.as_str());
+            let text = self.indexed(filter);
             let known = self.drop_subscription(key, text, Some(op));
             codes.push(if known { ReasonCode::Success } else { ReasonCode::NoSubscriptionExisted });
             if known {
@@ -84,9 +85,13 @@ impl Shard {
         filter: TopicFilter<'_>,
     ) -> Result<Option<ReasonCode>, CloseReason> {
         let profile = &self.settings.profile;
-        if filter.share().is_some() {
-            return Ok(Some(ReasonCode::SharedSubscriptionsNotSupported));
-        }
+        let filter = match filter.share() {
+            Some(_) if !profile.shared_subscriptions => return Ok(Some(ReasonCode::SharedSubscriptionsNotSupported)),
+            Some((_, inner)) => inner,
+            // [MQTT-4.8.2-1] [MQTT-4.8.2-2]
+            None if filter.as_str().starts_with(SHARE) => return Ok(Some(ReasonCode::TopicFilterInvalid)),
+            None => filter,
+        };
         if too_long(filter.as_str(), profile) {
             return Ok(Some(ReasonCode::TopicFilterInvalid));
         }
@@ -124,10 +129,11 @@ impl Shard {
     }
 
     /// The text of a filter as the index has it.
-    fn indexed<'a>(&self, filter: &'a str) -> &'a str {
-        match filter.strip_suffix('/') {
-            Some(shorter) if self.settings.profile.trailing_slash_ignored && !shorter.is_empty() => shorter,
-            _ => filter,
+    fn indexed<'a>(&self, filter: TopicFilter<'a>) -> &'a str {
+        let (text, inner) = (filter.as_str(), filter.share().map_or(filter, |(_, inner)| inner));
+        match text.strip_suffix('/') {
+            Some(shorter) if self.settings.profile.trailing_slash_ignored && inner.as_str() != "/" => shorter,
+            _ => text,
         }
     }
 
@@ -140,13 +146,20 @@ impl Shard {
             return;
         };
         let instance = session.client.instance;
-        if let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) {
-            tenant.index.insert(checked, key.slot, subscription);
-        }
         let new = session.subscriptions.insert(filter.clone(), subscription).is_none();
         self.stats.subscriptions += u64::from(new);
         if let Some(usage) = self.usage(instance) {
             usage.own.subscriptions += u32::from(new);
+        }
+        if checked.share().is_some() {
+            // Told again, like an ordinary filter that is not confirmed, where somebody waits.
+            if new || op.is_some() {
+                self.join(key, &filter, op);
+            }
+            return;
+        }
+        if let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) {
+            tenant.index.insert(checked, key.slot, subscription);
         }
         self.want(instance, &filter, new, op);
     }
@@ -177,12 +190,15 @@ impl Shard {
         let Ok(checked) = TopicFilter::new(filter) else {
             return;
         };
-        if let Some(tenant) = self.tenant(instance) {
-            tenant.index.remove(checked, key.slot);
-        }
         self.stats.subscriptions -= 1;
         if let Some(usage) = self.usage(instance) {
             usage.own.subscriptions = usage.own.subscriptions.saturating_sub(1);
+        }
+        if checked.share().is_some() {
+            return self.leave(key, filter, op);
+        }
+        if let Some(tenant) = self.tenant(instance) {
+            tenant.index.remove(checked, key.slot);
         }
         self.unwant(instance, filter, op);
     }

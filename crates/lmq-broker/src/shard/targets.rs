@@ -1,13 +1,13 @@
 //! The sessions that one message goes to.
 
-use alloc::vec::Vec;
+use alloc::{sync::Arc, vec::Vec};
 
 use lmq_codec::{QoS, SubscriptionId};
 
 use super::deliver::Terms;
-use crate::Subscription;
+use crate::{ShardId, Subscription};
 
-/// Each session once, however many of its subscriptions match.
+/// Each session once, however many of its subscriptions match, and once more for each shared subscription that chose it.
 #[derive(Debug, Default)]
 pub(super) struct Targets {
     sessions: Vec<Target>,
@@ -15,6 +15,18 @@ pub(super) struct Targets {
     ids: Vec<SubscriptionId>,
     /// The sessions came in no ascending order, or one came twice.
     unsorted: bool,
+    /// Sessions that a shared subscription chose.
+    members: Vec<(Target, Arc<str>)>,
+    /// The same in other shards.
+    pub(super) remote: Vec<RemoteMember>,
+}
+
+/// A member of a shared subscription in another shard that was chosen for a message.
+#[derive(Clone, Debug)]
+pub(super) struct RemoteMember {
+    pub(super) shard: ShardId,
+    pub(super) client: Arc<str>,
+    pub(super) share: Arc<str>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -33,21 +45,35 @@ impl Targets {
         self.sessions.clear();
         self.ids.clear();
         self.unsorted = false;
+        self.members.clear();
+        self.remote.clear();
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.sessions.is_empty()
+        self.sessions.is_empty() && self.members.is_empty() && self.remote.is_empty()
     }
 
     /// A subscription of the session in this slot matches.
     #[inline]
     pub(super) fn add(&mut self, slot: u32, subscription: Subscription) {
+        self.unsorted |= self.sessions.last().is_some_and(|last| last.slot >= slot);
+        let target = self.target(slot, subscription);
+        self.sessions.push(target);
+    }
+
+    /// The shared subscription of this name chose the session in this slot.
+    pub(super) fn add_member(&mut self, slot: u32, subscription: Subscription, share: Arc<str>) {
+        let target = self.target(slot, subscription);
+        self.members.push((target, share));
+    }
+
+    #[inline]
+    fn target(&mut self, slot: u32, subscription: Subscription) -> Target {
         let Subscription { options, id } = subscription;
         let ids_from = self.ids.len() as u32;
         self.ids.extend(id);
         let ids_to = self.ids.len() as u32;
-        self.unsorted |= self.sessions.last().is_some_and(|last| last.slot >= slot);
-        self.sessions.push(Target { slot, qos: options.qos, retain: options.retain_as_published, ids_from, ids_to });
+        Target { slot, qos: options.qos, retain: options.retain_as_published, ids_from, ids_to }
     }
 
     /// Makes one of several subscriptions of a session: one copy with the highest QoS, and every identifier [MQTT-3.3.4-4].
@@ -69,13 +95,15 @@ impl Targets {
         });
     }
 
-    /// The sessions in ascending order, and how each gets a message of this QoS and RETAIN.
+    /// The sessions in ascending order, then the chosen ones, and how each gets a message of this QoS and RETAIN.
     pub(super) fn iter(&self, qos: QoS, retain: bool) -> impl Iterator<Item = (u32, Terms<'_>)> {
-        self.sessions.iter().map(move |target| {
+        let all = self.sessions.iter().map(|target| (target, None));
+        let chosen = self.members.iter().map(|(target, share)| (target, Some(share)));
+        all.chain(chosen).map(move |(target, share)| {
             let ids = self.ids.get(target.ids_from as usize..target.ids_to as usize).unwrap_or_default();
-            // [MQTT-3.8.4-8] [MQTT-3.3.1-12] [MQTT-3.3.1-13]
-            let terms = Terms { qos: target.qos.min(qos), retain: retain && target.retain, subscription_ids: ids };
-            (target.slot, terms)
+            // [MQTT-3.8.4-8] [MQTT-4.8.2-3] [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+            let (qos, retain) = (target.qos.min(qos), retain && target.retain);
+            (target.slot, Terms { qos, retain, subscription_ids: ids, share })
         })
     }
 }

@@ -28,6 +28,8 @@ mod resend;
 mod restart;
 mod session;
 mod shards;
+mod shared;
+mod shared_shards;
 mod subscribe;
 mod takeover;
 mod v5;

@@ -9,6 +9,7 @@ use crate::common::{Connect, World, mqtt, puback, pubcomp, publish, pubrec, pubr
 const NAMES: [&str; 4] = ["a", "b", "c", "d"];
 const TOPICS: [&str; 3] = ["t/1", "t/2", "u"];
 const FILTERS: [&str; 5] = ["t/1", "t/+", "t/#", "#", "u"];
+const SHARED: [&str; 5] = ["$share/g/t/1", "$share/g/#", "$share/h/#", "t/+", "$share/i/u"];
 
 /// What one client does next.
 #[derive(Clone, Debug)]
@@ -66,6 +67,7 @@ fn act() -> impl Strategy<Value = Act> {
 struct Play {
     world: World,
     kept: [bool; 4],
+    filters: [&'static str; 5],
     /// Lines of each client, by connection order.
     received: BTreeMap<&'static str, Vec<String>>,
     /// Acknowledgements a client owes, as bytes.
@@ -77,8 +79,14 @@ impl Play {
     fn new(shards: u16, kept: [bool; 4]) -> Self {
         let mut settings = mqtt(shards);
         settings.limits.inflight_max = 8;
-        let mut play =
-            Self { world: World::new(settings), kept, received: BTreeMap::new(), owed: BTreeMap::new(), published: 0 };
+        let mut play = Self {
+            world: World::new(settings),
+            kept,
+            filters: FILTERS,
+            received: BTreeMap::new(),
+            owed: BTreeMap::new(),
+            published: 0,
+        };
         for at in 0..NAMES.len() {
             play.enter(at);
         }
@@ -111,8 +119,8 @@ impl Play {
                     self.send(at, &pubrel(id));
                 }
             }
-            Act::Subscribe { filter, qos } => self.send(at, &subscribe(7, &[(FILTERS[*filter], *qos)])),
-            Act::Unsubscribe { filter } => self.send(at, &unsubscribe(8, &[FILTERS[*filter]])),
+            Act::Subscribe { filter, qos } => self.send(at, &subscribe(7, &[(self.filters[*filter], *qos)])),
+            Act::Unsubscribe { filter } => self.send(at, &unsubscribe(8, &[self.filters[*filter]])),
             Act::Acknowledge => self.acknowledge(at),
             Act::Leave { politely } => {
                 if *politely {
@@ -184,6 +192,13 @@ fn messages<'a>(lines: &'a [String], qos: &str) -> Vec<(&'a str, &'a str)> {
         .filter_map(|line| line.rsplit_once(' '))
         .filter_map(|(head, payload)| Some((head.rsplit(' ').next()?, payload)))
         .collect()
+}
+
+/// The packet ids that publishers were acknowledged, which are the numbers of their messages.
+fn acknowledged(play: &Play) -> Vec<u32> {
+    let lines = play.received.values().flatten();
+    let ids = lines.filter_map(|line| line.strip_prefix("PUBACK ").or_else(|| line.strip_prefix("PUBREC ")));
+    ids.filter_map(|id| id.parse().ok()).collect()
 }
 
 fn number(payload: &str) -> u32 {
@@ -272,19 +287,101 @@ proptest! {
         let gone: Vec<usize> = (0..NAMES.len()).filter(|at| play.world.is_gone(NAMES[*at])).collect();
         gone.into_iter().for_each(|at| play.enter(at));
         play.settle();
-        let acknowledged = play.received.values().flatten().filter_map(|line| {
-            let id = line.strip_prefix("PUBACK ").or_else(|| line.strip_prefix("PUBREC "))?;
-            id.parse::<u32>().ok()
-        });
         let lines = &play.received["a"];
         let got: Vec<u32> = lines.iter().filter(|line| line.starts_with('q')).filter_map(|line| line.rsplit(' ').next()).map(number).collect();
-        for id in acknowledged {
+        for id in acknowledged(&play) {
             prop_assert!(got.contains(&id), "{} of {:?}", id, got);
         }
         // [MQTT-4.3.3-1]: exactly once. One that was sent before says so.
         let mut twice: Vec<u32> = messages(lines, "q2").iter().map(|(_, payload)| number(payload)).collect();
         twice.sort_unstable();
         prop_assert!(twice.windows(2).all(|pair| pair[0] != pair[1]), "{:?}", twice);
+    }
+
+    /// One member of each group gets a message, whoever comes and goes meanwhile. What was sent with QoS 1 to a client that was lost with its
+    /// session comes once more, and of QoS 2 such a message is lost with it [MQTT-4.8.2-5].
+    #[test]
+    fn one_member_of_each_group_gets_each_message(
+        shards in 1..=3_u16,
+        others_kept in any::<bool>(),
+        acts in vec((0..NAMES.len(), act()), 1..120),
+    ) {
+        // In every group one member stays, so that no group ends.
+        let mut play = Play::new(shards, [true, others_kept, true, others_kept]);
+        for (at, act) in [(0, Act::Unblock)].iter().chain(&acts) {
+            for (at, share) in ["$share/g/#", "$share/g/#", "$share/h/#", "$share/h/#"].into_iter().enumerate() {
+                if play.world.session(NAMES[at]).is_none_or(|session| session.subscriptions == 0) {
+                    play.send(at, &subscribe(7, &[(share, 2)]));
+                }
+            }
+            if !matches!(act, Act::Subscribe { .. } | Act::Unsubscribe { .. }) {
+                play.play(*at, act);
+            }
+        }
+        play.settle();
+        let acknowledged = acknowledged(&play);
+        for members in NAMES.chunks(2) {
+            let mut copies: BTreeMap<(&str, u32), u32> = BTreeMap::new();
+            let lines = members.iter().filter_map(|member| play.received.get(member));
+            for (line, qos) in lines.flat_map(|lines| ["q1", "q2"].map(|qos| (lines, qos))) {
+                for (_, payload) in messages(line, qos) {
+                    *copies.entry((qos, number(payload))).or_default() += 1;
+                }
+                // One that was lost on its first way.
+                for resent in line.iter().filter(|line| line.starts_with(qos) && line.contains(" dup ")) {
+                    copies.entry((qos, number(resent.rsplit(' ').next().unwrap_or_default()))).or_insert(1);
+                }
+            }
+            for ((qos, number), count) in &copies {
+                prop_assert!(*count == 1 || *qos == "q1" && !others_kept, "{} {} times: {:?}", number, count, copies);
+            }
+            for id in &acknowledged {
+                let came = ["q1", "q2"].iter().any(|qos| copies.contains_key(&(*qos, *id)));
+                let may_be_lost = !others_kept && play.received.values().flatten().any(|line| *line == format!("PUBREC {id}"));
+                prop_assert!(came || may_be_lost, "{} of {:?}", id, copies);
+            }
+        }
+        let stats = play.world.stats();
+        prop_assert_eq!((stats.effects_pending, stats.connections, stats.dropped_queue_full), (0, 4, 0));
+    }
+
+    /// Whatever happens to members, owners and stores, nothing is left waiting and the groups go on.
+    #[test]
+    fn groups_survive_everything(
+        shards in 1..=3_u16,
+        kept in any::<[bool; 4]>(),
+        acts in vec((0..NAMES.len(), rough_act()), 1..120),
+    ) {
+        let mut play = Play::new(shards, kept);
+        play.filters = SHARED;
+        for (at, act) in &acts {
+            play.play(*at, act);
+        }
+        play.settle();
+        for (at, name) in NAMES.into_iter().enumerate() {
+            if play.world.is_gone(name) {
+                play.enter(at);
+            }
+            play.send(at, &unsubscribe(8, &SHARED));
+        }
+        play.settle();
+        prop_assert_eq!((play.world.stats().effects_pending, play.world.stats().subscriptions), (0, 0));
+        let before = play.world.stats().dropped_shared;
+        for at in [1, 2] {
+            play.send(at, &subscribe(7, &[("$share/g/#", 1)]));
+        }
+        play.received.clear();
+        for at in 0..NAMES.len() {
+            play.play(at, &Act::Publish { topic: at % TOPICS.len(), qos: 1 });
+        }
+        play.settle();
+        let copies = ["b", "c"].map(|name| messages(&play.received[name], "q1").len());
+        prop_assert_eq!(copies, [2, 2]);
+        prop_assert_eq!(play.world.stats().dropped_shared, before);
+        for name in NAMES {
+            let session = play.world.session(name).expect("it is connected");
+            prop_assert_eq!((session.inflight, session.queued, session.stored), (0, 0, 0));
+        }
     }
 
     /// However many shards there are, every client receives the same.

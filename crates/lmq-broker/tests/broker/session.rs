@@ -161,7 +161,7 @@ fn the_store_is_told_what_it_needs_and_no_more() {
     world.connect("p");
     world.connect_with("s", &Connect::kept("s"));
     world.expect(["store open s", "s: CONNACK 0"]);
-    world.send("s", subscribe(1, &[("t", 1), ("u", 2), ("$share/x/y", 0)]));
+    world.send("s", subscribe(1, &[("t", 1), ("u", 2), ("$share/x", 0)]));
     world.expect(["store save s +t:1 +u:2", "s: SUBACK 1 [1, 2, 128]"]);
     world.send("s", unsubscribe(2, &["t", "unknown"]));
     world.expect(["store save s -t", "s: UNSUBACK 2"]);

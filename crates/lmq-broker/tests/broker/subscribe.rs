@@ -14,7 +14,7 @@ fn every_filter_gets_its_code_in_order() {
     let mut world = World::new(mqtt(1));
     world.connect("s");
     // [MQTT-3.8.4-1] [MQTT-3.8.4-2] [MQTT-3.8.4-4] [MQTT-3.8.4-5]
-    world.send("s", subscribe(10, &[("a", 0), ("b", 1), ("c", 2), ("$share/g/t", 1)]));
+    world.send("s", subscribe(10, &[("a", 0), ("b", 1), ("c", 2), ("$share/g", 1)]));
     let transcript = world.transcript("s");
     assert_eq!(transcript[4..], hex("90 06 000a 00 01 02 80"));
     world.expect(["s: SUBACK 10 [0, 1, 2, 128]"]);

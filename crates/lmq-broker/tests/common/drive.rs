@@ -286,6 +286,17 @@ fn route_line(message: &RouteMessage) -> String {
         RouteMessage::Interest { filter, wanted, .. } => {
             format!("{} {filter}", if *wanted { "want" } else { "unwant" })
         }
+        RouteMessage::Share { share, client, joins, .. } => {
+            let what = joins.map_or("leaves".into(), |state| format!("joins {state:?}"));
+            format!("{client} {what} {share}")
+        }
+        RouteMessage::MemberState { client, state, .. } => format!("{client} is {state:?}"),
+        RouteMessage::SharedDelivery { ticket, client, message, .. } => {
+            format!("shared {} for {client}{}", message.topic, asked(ticket.is_some()))
+        }
+        RouteMessage::SharedReturn { ticket, message, .. } => {
+            format!("returned {}{}", message.topic, if ticket.is_some() { " answer" } else { "" })
+        }
         RouteMessage::Done { ok, .. } => format!("done{}", if *ok { "" } else { " failed" }),
         RouteMessage::Restored => "restored".into(),
         RouteMessage::Usage { connections, subscriptions, .. } => format!("usage {connections} {subscriptions}"),

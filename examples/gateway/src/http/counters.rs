@@ -70,6 +70,7 @@ fn messages(page: &mut Page, report: &Report) {
             (&[("cause", "evicted")], stats.dropped_evicted),
             (&[("cause", "store_failed")], stats.dropped_store_failed),
             (&[("cause", "p2p_without_target")], stats.p2p_without_target),
+            (&[("cause", "shared_without_taker")], stats.dropped_shared),
         ],
     );
 }
