@@ -16,6 +16,7 @@ mod norm_disconnect;
 mod norm_flow;
 mod norm_publish;
 mod norm_session;
+mod norm_shared;
 mod norm_subscribe;
 mod norm_twins;
 mod norm_will;
