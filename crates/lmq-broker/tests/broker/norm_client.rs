@@ -60,9 +60,9 @@ fn act() -> impl Strategy<Value = Act> {
 /// What the client owes for a packet id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Owed {
-    PubAck,
-    PubRec,
-    PubComp,
+    Ack,
+    Received,
+    Complete,
 }
 
 struct Client {
@@ -145,16 +145,16 @@ impl Client {
             return;
         }
         let bytes = match self.open.remove(&id) {
-            Some(Owed::PubAck) => {
+            Some(Owed::Ack) => {
                 self.large.remove(&id);
                 self.here.remove(&id);
                 puback(id)
             }
-            Some(Owed::PubRec) => {
-                self.open.insert(id, Owed::PubComp);
+            Some(Owed::Received) => {
+                self.open.insert(id, Owed::Complete);
                 pubrec(id)
             }
-            Some(Owed::PubComp) => {
+            Some(Owed::Complete) => {
                 self.released.remove(&id);
                 self.here.remove(&id);
                 pubcomp(id)
@@ -208,8 +208,8 @@ impl Client {
 
     fn on_pubrel(&mut self, id: u16) {
         // A message that its client cannot take any more is let go without being sent again [MQTT-3.1.2-25].
-        let before = self.open.insert(id, Owed::PubComp);
-        assert!(matches!(before, Some(Owed::PubComp | Owed::PubRec)), "PUBREL {id} after {before:?}");
+        let before = self.open.insert(id, Owed::Complete);
+        assert!(matches!(before, Some(Owed::Complete | Owed::Received)), "PUBREL {id} after {before:?}");
         self.released.insert(id);
         self.here.insert(id);
         self.seen.insert(id);
@@ -236,12 +236,13 @@ impl Client {
     }
 
     fn on_exchange(&mut self, id: u16, qos: &str, dup: bool, line: &str) {
-        let owed = if qos == "q1" { Owed::PubAck } else { Owed::PubRec };
+        let owed = if qos == "q1" { Owed::Ack } else { Owed::Received };
         let before = self.open.insert(id, owed);
         // [MQTT-2.2.1-4] [MQTT-4.4.0-1]: again only under its id, in another connection, and with DUP; new ones only under a free id.
         let given_up = self.large.contains(&id) && (before.is_none() || !dup);
         // A PUBREC that was not recorded is asked for again, but not behind its PUBREL [MQTT-4.3.3-6].
-        let unrecorded = dup && before == Some(Owed::PubComp) && owed == Owed::PubRec && !self.released.contains(&id);
+        let unrecorded =
+            dup && before == Some(Owed::Complete) && owed == Owed::Received && !self.released.contains(&id);
         assert!(before == dup.then_some(owed) || given_up || unrecorded, "{line} with {before:?}");
         match line.contains(" bytes") {
             true => self.large.insert(id),
@@ -269,7 +270,7 @@ impl Client {
     fn finish(mut self) {
         self.act(&Act::ReleaseStore);
         self.act(&Act::Come(Terms { receive_max: 3, small: true, aliases: 1 }));
-        self.open.retain(|id, owed| *owed != Owed::PubAck || self.seen.contains(id) || !self.large.contains(id));
+        self.open.retain(|id, owed| *owed != Owed::Ack || self.seen.contains(id) || !self.large.contains(id));
         for _ in 0..10_000 {
             let Some(id) = self.open.keys().copied().find(|id| self.seen.contains(id)) else { break };
             self.answer(id);
