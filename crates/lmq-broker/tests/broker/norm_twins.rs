@@ -16,7 +16,7 @@ enum Op {
     Ping,
     Subscribe { filter: usize, qos: u8 },
     Unsubscribe { filter: usize },
-    Publish { topic: usize, qos: u8, dup: bool, id: u16 },
+    Publish { topic: usize, flags: u8, id: u16 },
     PubAck(u16),
     PubRec(u16),
     PubRel(u16),
@@ -33,14 +33,19 @@ fn op() -> impl Strategy<Value = Op> {
         1 => Just(Op::Ping),
         3 => (0..FILTERS.len(), 0..3_u8).prop_map(|(filter, qos)| Op::Subscribe { filter, qos }),
         1 => (0..FILTERS.len()).prop_map(|filter| Op::Unsubscribe { filter }),
-        6 => (0..TOPICS.len(), 0..3_u8, any::<bool>(), id())
-            .prop_map(|(topic, qos, dup, id)| Op::Publish { topic, qos, dup: dup && qos > 0, id }),
+        6 => (0..TOPICS.len(), flags(), id()).prop_map(|(topic, flags, id)| Op::Publish { topic, flags, id }),
         2 => id().prop_map(Op::PubAck),
         2 => id().prop_map(Op::PubRec),
         2 => id().prop_map(Op::PubRel),
         2 => id().prop_map(Op::PubComp),
         1 => Just(Op::Restart),
     ]
+}
+
+/// RETAIN, QoS, and DUP where there is one.
+fn flags() -> impl Strategy<Value = u8> {
+    (0..3_u8, prop::bool::weighted(0.2), any::<bool>())
+        .prop_map(|(qos, retain, dup)| u8::from(retain) | qos << 1 | u8::from(dup && qos > 0) << 3)
 }
 
 fn play(level: Level, window: u16, ops: &[(usize, Op)]) -> Vec<String> {
@@ -71,9 +76,7 @@ fn bytes(level: Level, op: &Op) -> Vec<u8> {
         Op::Ping => PINGREQ.to_vec(),
         Op::Subscribe { filter, qos } => level.subscribe(9, &[(FILTERS[filter], qos)]),
         Op::Unsubscribe { filter } => level.unsubscribe(8, &[FILTERS[filter]]),
-        Op::Publish { topic, qos, dup, id } => {
-            level.publish(qos << 1 | u8::from(dup) << 3, TOPICS[topic], &id.to_string(), id)
-        }
+        Op::Publish { topic, flags, id } => level.publish(flags, TOPICS[topic], &id.to_string(), id),
         Op::PubAck(id) => puback(id),
         Op::PubRec(id) => pubrec(id),
         Op::PubRel(id) => pubrel(id),
