@@ -70,6 +70,8 @@ pub(crate) struct Conn {
     pub(crate) send_max: u16,
     /// Those sent on this connection and not finished.
     pub(crate) sent_open: u16,
+    /// Bytes of QoS 2 messages whose packet id is being stored before they leave.
+    pub(crate) recording_bytes: usize,
     /// One and a half times the keep-alive; zero for none.
     pub(crate) silence_max: Duration,
     pub(crate) seen_at: Instant,
@@ -161,6 +163,7 @@ impl Conn {
             v5: request.version.has_properties().then(|| Box::new(V5::new(&request, peer, topic_alias_out_max))),
             send_max: request.receive_max,
             sent_open: 0,
+            recording_bytes: 0,
             silence_max: Duration::from_millis(u64::from(request.keep_alive_secs) * 1500),
             seen_at: now,
             stalled_since: None,

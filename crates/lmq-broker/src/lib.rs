@@ -17,6 +17,7 @@ mod limits;
 mod message;
 mod outbox;
 mod peer;
+mod planted;
 mod profile;
 mod quota;
 mod random;
@@ -44,6 +45,8 @@ pub use lmq_model::UnixMillis;
 pub use message::{Message, MessageId};
 pub use outbox::Outgoing;
 pub use peer::{ConnId, Peer, TlsInfo, Transport};
+#[cfg(lmq_planted)]
+pub use planted::{PLANTED, plant};
 pub use profile::{ClientIds, Denied, Profile};
 pub use quota::{Allowance, InstanceQuota, QuotaMode, Resource};
 pub use route::{MemberState, RouteMessage, RouteTicket};

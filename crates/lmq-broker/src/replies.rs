@@ -1,5 +1,6 @@
 //! Answers to the packets of one connection, in the order of the packets [MQTT-4.6.0-2] [MQTT-4.6.0-3].
 
+use crate::planted::{Bug, planted};
 use alloc::{boxed::Box, collections::VecDeque};
 
 use lmq_codec::{PacketId, ReasonCode};
@@ -48,7 +49,7 @@ impl Replies {
     /// The next answer that may leave.
     pub(crate) fn pop(&mut self) -> Option<Answer> {
         let (_, ready) = self.waiting.front()?;
-        if !ready {
+        if !ready && !planted(Bug::AnswerUnready) {
             return None;
         }
         self.left = self.left.wrapping_add(1);

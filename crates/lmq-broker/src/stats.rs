@@ -52,6 +52,8 @@ pub struct Stats {
     pub pauses: u64,
     /// Effects handed out and not answered, now.
     pub effects_pending: u64,
+    /// Operations that wait for effects, now.
+    pub operations_pending: u64,
     /// Effects that failed or were not answered in time.
     pub effects_failed: u64,
 }
@@ -82,6 +84,7 @@ impl Stats {
             (&mut self.p2p_without_target, other.p2p_without_target),
             (&mut self.pauses, other.pauses),
             (&mut self.effects_pending, other.effects_pending),
+            (&mut self.operations_pending, other.operations_pending),
             (&mut self.effects_failed, other.effects_failed),
         ];
         for (sum, more) in pairs {

@@ -43,7 +43,7 @@ pub(crate) struct Session {
     /// What other shards were told of it, as a member of their shared subscriptions.
     pub(crate) told: MemberState,
     pub(crate) inbound: Inbound,
-    /// Made from the store at start-up and not opened since: the store knows its exchanges, we do not.
+    /// Made at start-up or for a connection, and not opened since: the store may know exchanges of it that we do not.
     pub(crate) unopened: bool,
     /// A record of an inbound QoS 2 message failed or was late: only the store knows which ids it has.
     pub(crate) inbound_unknown: bool,
@@ -69,7 +69,7 @@ impl Session {
             lent: Lent::default(),
             told: MemberState::Away,
             inbound: Inbound::default(),
-            unopened: false,
+            unopened: persistent,
             inbound_unknown: false,
             dropped: None,
         }
@@ -79,12 +79,6 @@ impl Session {
     #[inline]
     pub(crate) fn stores(&self, qos: QoS, stored_qos_max: QoS) -> bool {
         qos != QoS::AtMostOnce && qos <= stored_qos_max && self.stored.is_some()
-    }
-
-    /// Whether only the store can say what is in it: it was made at start-up, or nothing has happened to it here.
-    pub(crate) fn is_unknown(&self) -> bool {
-        let fresh = |stored: &StoredQueue| stored.next_seq == 0 && self.subscriptions.is_empty();
-        self.unopened || self.stored.as_deref().is_some_and(fresh)
     }
 
     /// Whether something waits for room in window or outbox.

@@ -10,7 +10,10 @@ use alloc::collections::VecDeque;
 use core::ops::Range;
 
 use super::{Stage, Window};
-use crate::{StoredMessage, Ticket};
+use crate::{
+    StoredMessage, Ticket,
+    planted::{Bug, planted},
+};
 
 /// At most so many messages wait in memory for room in the window; the store has the rest.
 const READY_MAX: usize = 64;
@@ -38,13 +41,19 @@ impl StoredQueue {
 
     /// A message is stored; it is kept at hand if everything before it is.
     pub(crate) fn appended(&mut self, stored: StoredMessage, online: bool) {
-        let at_hand =
-            online && self.fetching.is_none() && self.ready_end == self.durable_end && self.ready.len() < READY_MAX;
+        let contiguous = self.ready_end == self.durable_end && stored.seq == self.durable_end;
+        let contiguous = contiguous || planted(Bug::StoredOvertakes);
+        let at_hand = online && self.fetching.is_none() && contiguous && self.ready.len() < READY_MAX;
         self.durable_end = self.durable_end.max(stored.seq + 1);
         if at_hand {
             self.ready_end = self.durable_end;
             self.ready.push_back(stored);
         }
+    }
+
+    /// Nobody knows whether a message was stored: what the store has at this place is read from it.
+    pub(crate) fn doubt(&mut self, seq: u64) {
+        self.durable_end = self.durable_end.max(seq + 1);
     }
 
     /// A client came: everything that is in `window`, or was never sent, is read again.
@@ -59,7 +68,7 @@ impl StoredQueue {
 
     /// Takes what the store remembers of a queue this shard has not seen yet.
     pub(crate) fn load(&mut self, first_seq: u64, next_seq: u64) {
-        self.sent_end = first_seq;
+        self.sent_end = if planted(Bug::QueueNotRestored) { next_seq } else { first_seq };
         // Positions handed out since the store was asked are still ours.
         self.next_seq = self.next_seq.max(next_seq);
         self.durable_end = self.durable_end.max(next_seq);
@@ -101,7 +110,15 @@ impl StoredQueue {
         if self.ready_end == before {
             self.ready_end = end;
         }
+        self.pass_over_gaps();
         before..self.ready_end
+    }
+
+    /// Where nothing is at hand, what was read is sent or gone.
+    fn pass_over_gaps(&mut self) {
+        if self.ready.is_empty() {
+            self.sent_end = self.sent_end.max(self.ready_end);
+        }
     }
 
     pub(crate) fn is_at_hand(&self, seq: u64) -> bool {
@@ -115,6 +132,7 @@ impl StoredQueue {
     pub(crate) fn pop(&mut self) -> Option<StoredMessage> {
         let stored = self.ready.pop_front()?;
         self.sent_end = self.sent_end.max(stored.seq + 1);
+        self.pass_over_gaps();
         Some(stored)
     }
 

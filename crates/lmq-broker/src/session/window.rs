@@ -9,6 +9,7 @@
 //!                    └── a session that is not stored skips Saving and Releasing ──┘
 //! ```
 
+use crate::planted::{Bug, planted};
 use alloc::collections::VecDeque;
 
 use lmq_codec::PacketId;
@@ -56,8 +57,8 @@ impl Window {
 
     /// Puts an exchange back that the store remembers.
     pub(crate) fn restore(&mut self, id: PacketId, stage: Stage, seq: u64) {
-        self.restored = true;
-        self.last_id = self.last_id.max(id.value());
+        self.restored = !planted(Bug::RestoredIdReused);
+        self.last_id = if planted(Bug::RestoredIdReused) { 0 } else { self.last_id.max(id.value()) };
         self.entries.push_back(Inflight { id, stage, seq: Some(seq), ordinal: self.opened });
     }
 

@@ -15,7 +15,10 @@ use super::{
     effects::Question,
     publish::{Arrival, Judgement, Origin},
 };
-use crate::{CloseReason, Instant, StoreOp, Will, slab::Key};
+use crate::{ClientKey, CloseReason, Instant, StoreOp, Will, slab::Key};
+
+/// A store that did not drop a session is asked again after so long.
+const DROP_AGAIN: Duration = Duration::from_secs(1);
 
 impl Shard {
     /// The will of a CONNECT is judged like a PUBLISH of its client.
@@ -103,10 +106,37 @@ impl Shard {
         self.publish_will(key);
         let Some(session) = self.sessions.get(key) else { return };
         if session.recorded {
-            let op = StoreOp::DropSession { client: session.client.clone() };
-            self.ask_store(op, Question::Unattended);
+            let client = session.client.clone();
+            self.ask_store(StoreOp::DropSession { client: client.clone() }, Question::Drop { client });
         }
         self.remove_session(key);
+    }
+
+    /// The store did not drop a session that is over: it is asked again, and at the latest when the client comes.
+    pub(super) fn haunt(&mut self, client: ClientKey) {
+        // A session that began since has told the store itself.
+        if self.find(&client).is_some() {
+            return;
+        }
+        if self.undropped.is_empty() {
+            self.drop_again_at = self.now.monotonic.saturating_add(DROP_AGAIN);
+        }
+        self.undropped.insert(client);
+    }
+
+    pub(super) fn drop_again_deadline(&self) -> Option<Instant> {
+        (!self.undropped.is_empty()).then_some(self.drop_again_at)
+    }
+
+    pub(super) fn drop_again(&mut self) {
+        if self.drop_again_deadline().is_none_or(|at| at > self.now.monotonic) {
+            return;
+        }
+        self.drop_again_at = self.now.monotonic.saturating_add(DROP_AGAIN);
+        for _ in 0..self.settings.limits.work_per_call_max {
+            let Some(client) = self.undropped.pop_first() else { return };
+            self.ask_store(StoreOp::DropSession { client: client.clone() }, Question::Drop { client });
+        }
     }
 
     fn publish_due_will(&mut self, key: Key) -> bool {

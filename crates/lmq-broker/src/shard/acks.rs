@@ -12,6 +12,7 @@ use super::{
 use crate::{
     CloseReason, MemberState, StoreOp, StoredInflight,
     conn::PauseCause,
+    planted::{Bug, planted},
     replies::{Answer, ReplyId},
     session::{InboundStage, Stage},
     slab::Key,
@@ -29,7 +30,7 @@ impl Shard {
         let Some(finished) = session.window.finish(id, Stage::AwaitPubAck) else {
             return;
         };
-        if let Some(seq) = finished.seq {
+        if let Some(seq) = finished.seq.filter(|_| !planted(Bug::AckedKeptInStore)) {
             let op = StoreOp::Remove { client: session.client.clone(), seqs: alloc::vec![seq] };
             self.ask_store(op, Question::Unattended);
         } else {
@@ -59,7 +60,7 @@ impl Shard {
             Some(Stage::AwaitPubAck | Stage::Saving | Stage::Releasing) => return,
         }
         let stored = session.window.advance(id, Stage::AwaitPubRec, Stage::Releasing).and_then(|entry| entry.seq);
-        match stored {
+        match stored.filter(|_| !planted(Bug::ReceiptNotStored)) {
             Some(seq) => {
                 let client = session.client.clone();
                 let op = StoreOp::SetInflight { client, packet_id: id, state: Some(StoredInflight::Released(seq)) };
@@ -101,7 +102,7 @@ impl Shard {
         let Some(finished) = session.window.finish(id, stage) else {
             return;
         };
-        if finished.seq.is_some() {
+        if finished.seq.is_some() && !planted(Bug::ExchangeKeptInStore) {
             let op = StoreOp::SetInflight { client: session.client.clone(), packet_id: id, state: None };
             self.ask_store(op, Question::Unattended);
         }
@@ -128,11 +129,11 @@ impl Shard {
         if matches!(session.inbound.stage(id), Some(InboundStage::Pending(_))) {
             return;
         }
-        let known = session.inbound.remove(id).is_some() || session.inbound_unknown;
+        let known = planted(Bug::InboundIdKept) || session.inbound.remove(id).is_some() || session.inbound_unknown;
         let reason = if known { ReasonCode::Success } else { ReasonCode::PacketIdentifierNotFound };
         let stored = session.stores(lmq_codec::QoS::ExactlyOnce, self.settings.profile.stored_qos_max);
         // An unknown id is released as well: an earlier try may have failed.
-        if !stored {
+        if !stored || planted(Bug::ReleaseNotStored) {
             self.reply(conn, Answer::PubComp(id, reason));
             return;
         }

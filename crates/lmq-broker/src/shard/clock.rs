@@ -6,6 +6,7 @@ use super::{Shard, ShardPhase};
 use crate::{
     CloseReason, Instant, Now,
     conn::{Conn, PauseCause, Phase},
+    planted::{Bug, planted},
     slab::Key,
 };
 
@@ -19,6 +20,7 @@ impl Shard {
         self.expire_questions();
         self.retry_restore();
         self.serve_rates();
+        self.drop_again();
         self.deliveries = 0;
         if self.phase != ShardPhase::Restoring {
             self.serve_absent();
@@ -46,9 +48,9 @@ impl Shard {
             return Some(self.now.monotonic);
         }
         let absent = self.session_timers.next().filter(|_| self.phase != ShardPhase::Restoring);
-        let rate = self.next_rate_deadline();
-        let deadlines = [self.timers.next(), absent, rate, self.next_question_deadline(), self.restore_deadline()];
-        deadlines.into_iter().flatten().min()
+        let effects = [self.next_question_deadline(), self.restore_deadline(), self.drop_again_deadline()];
+        let deadlines = [self.timers.next(), absent, self.next_rate_deadline()].into_iter().chain(effects);
+        deadlines.flatten().min()
     }
 
     /// Serves the deadlines of a connection and arms the timer for the next.
@@ -103,6 +105,7 @@ fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Insta
     let live = conn.phase == Phase::Live;
     // [MQTT-3.1.2-24]; while we do not read, silence is no fault of the client.
     let silent = live && conn.paused.is_none() && !conn.silence_max.is_zero();
+    let silent = silent && !planted(Bug::KeepAliveIgnored);
     let silence = silent.then(|| (conn.seen_at.saturating_add(conn.silence_max), CloseReason::KeepAlive));
     // Who is asked who it is has as long for the answer as for its CONNECT.
     let exchange = conn.phase == Phase::Exchange;
@@ -115,7 +118,7 @@ fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Insta
         .paused
         .filter(ours)
         .map(|(_, since)| (since.saturating_add(conn.pause_max(limits.pause_max)), CloseReason::PausedTooLong));
-    let stalled = conn.stalled_since.filter(|_| live);
+    let stalled = conn.stalled_since.filter(|_| live && !planted(Bug::StallIgnored));
     let stall = stalled.map(|since| (since.saturating_add(limits.stall_max), CloseReason::Stalled));
     [silence, pause, stall].into_iter().flatten()
 }

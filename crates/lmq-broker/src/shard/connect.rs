@@ -10,6 +10,7 @@ use crate::{
     Resource, StoreOp, StoredInflight, StoredSession,
     conn::{Conn, PauseCause, Phase},
     connack,
+    planted::{Bug, planted},
     replies::Answer,
     session::{Inbound, InboundStage, Session, Stage},
     slab::Key,
@@ -59,7 +60,9 @@ impl Shard {
         // [MQTT-3.1.4-2]
         if let Some(old) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|session| session.conn) {
             self.stats.takeovers += 1;
-            self.close(old, CloseReason::TakenOver);
+            if !planted(Bug::TakeoverIgnored) {
+                self.close(old, CloseReason::TakenOver);
+            }
         }
         if !self.count_connection(conn, client.instance) {
             return self.refuse(conn, Refusal::QuotaExceeded);
@@ -69,22 +72,28 @@ impl Shard {
             self.refuse(conn, Refusal::Unavailable);
             return;
         }
+        // What the store has not dropped when it should have is dropped now.
+        let haunted = self.undropped.remove(&client);
+        let clean = clean || haunted;
         let (stays, recorded) = (expiry_secs > 0, expiry_secs > 0 || will.is_some());
-        let open = |client| recorded.then(|| StoreOp::OpenSession { client, clean, expiry_secs, will: will.clone() });
+        let drop = |client| StoreOp::DropSession { client };
+        let open = |client| StoreOp::OpenSession { client, clean, expiry_secs, will: will.clone() };
+        let empty = |client| if recorded { open(client) } else { drop(client) };
         // [MQTT-3.1.2-4] [MQTT-3.1.2-5] [MQTT-3.1.2-6]
         let (session, op) = match existing {
             Some(old) if clean => {
                 self.publish_will(old);
                 self.remove_session(old);
-                let op = open(client.clone()).unwrap_or_else(|| StoreOp::DropSession { client: client.clone() });
-                (self.add_session(client, stays), Some(op))
+                (self.add_session(client.clone(), stays), Some(empty(client)))
             }
-            Some(old) => (old, Some(StoreOp::OpenSession { client, clean, expiry_secs, will })),
-            None => (self.add_session(client.clone(), stays), open(client)),
+            Some(old) => (old, Some(open(client))),
+            None if haunted => (self.add_session(client.clone(), stays), Some(empty(client))),
+            None => (self.add_session(client.clone(), stays), recorded.then(|| open(client))),
         };
         self.bind(conn, session);
         if let Some(session) = self.sessions.get_mut(session) {
-            session.recorded |= recorded;
+            // Until the store has answered, nobody knows what it has.
+            session.recorded |= op.is_some();
         }
         match op {
             Some(op) => {
@@ -123,7 +132,7 @@ impl Shard {
         match result {
             Ok(Done::Opened(Some(stored))) => {
                 self.reload_inbound(session, &stored);
-                if self.sessions.get(session).is_some_and(Session::is_unknown) {
+                if self.sessions.get(session).is_some_and(|session| session.unopened) {
                     self.load(session, &stored);
                 }
                 self.go_live(conn, session, true);
@@ -136,19 +145,7 @@ impl Shard {
             }
             Err(_) => {
                 self.refuse(conn, Refusal::Unavailable);
-                self.forget_unused(session);
             }
-        }
-    }
-
-    /// A session that was made for a connection which the store then did not let in.
-    fn forget_unused(&mut self, key: Key) {
-        let Some(session) = self.sessions.get(key) else {
-            return;
-        };
-        let unused = session.subscriptions.is_empty() && !session.unopened && session.conn.is_none();
-        if unused && session.stored.as_ref().is_none_or(|stored| stored.next_seq == 0) {
-            self.remove_session(key);
         }
     }
 
@@ -168,13 +165,13 @@ impl Shard {
             return;
         };
         session.unopened = false;
-        for (id, state) in &stored.inflight {
+        for (id, state) in stored.inflight.iter().filter(|_| !planted(Bug::InflightNotRestored)) {
             match state {
                 StoredInflight::Sent(seq) => session.window.restore(*id, Stage::AwaitPubRec, *seq),
                 StoredInflight::Released(seq) => session.window.restore(*id, Stage::AwaitPubComp, *seq),
             }
         }
-        for id in &stored.inbound {
+        for id in stored.inbound.iter().filter(|_| !planted(Bug::InboundNotRestored)) {
             session.inbound.set(*id, InboundStage::Received);
         }
         if let Some(queue) = &mut session.stored {
@@ -189,7 +186,7 @@ impl Shard {
         let Some(request) = self.conns.get_mut(conn).and_then(|state| state.request.take()) else {
             return;
         };
-        let connack = self.welcome(conn, &request, present);
+        let connack = self.welcome(conn, &request, present && !planted(Bug::PresentForgotten));
         // [MQTT-3.1.2-24]
         if connack.len() > request.packet_bytes_max as usize {
             return self.refuse(conn, Refusal::PacketTooLarge);
@@ -204,6 +201,7 @@ impl Shard {
             // A will of an earlier connection that waited is not published any more [MQTT-3.1.3-9].
             (session.will, session.will_at, session.ends_at) = (request.will.clone(), None, None);
             (session.had_will, session.expiry) = (request.will.is_some(), request.session_expiry);
+            session.recorded = session.stored.is_some() || session.had_will;
         }
         self.write(conn, &connack);
         self.report(conn, EventType::Connect);
@@ -229,7 +227,7 @@ impl Shard {
         if let Some(state) = self.conns.get_mut(conn) {
             state.sent_open = u16::try_from(released.len()).unwrap_or(u16::MAX);
         }
-        for id in released {
+        for id in released.into_iter().filter(|_| !planted(Bug::ReleaseNotResent)) {
             self.write_pubrel(conn, id, ReasonCode::Success);
         }
         self.pump(key);

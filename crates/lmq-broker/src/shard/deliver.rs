@@ -8,6 +8,7 @@ use super::{Shard, fan::Fan, publish::Origin};
 use crate::{
     ConnId, DeliveryOptions, DropReason, Message, Output,
     conn::Conn,
+    planted::{Bug, planted},
     session::{Stage, Waiting},
     slab::Key,
 };
@@ -108,14 +109,16 @@ impl Shard {
         let Some(conn) = conns.get_mut(conn_key) else {
             return Sent::Later;
         };
-        if !conn.is_live() || conn.outbox.len() >= limits.outbox_bytes_max as usize {
+        let crowded = conn.outbox.len() >= limits.outbox_bytes_max as usize && !planted(Bug::OutboxUnbounded);
+        if !conn.is_live() || crowded {
             return Sent::Later;
         }
         let waits = match terms.qos {
             QoS::AtMostOnce => session.queue.has_at_most_once(),
             _ => {
-                let full = session.window.len() >= usize::from(limits.inflight_max) || !conn.has_quota();
-                session.queue.has_confirmed() || full
+                let wide = session.window.len() < usize::from(limits.inflight_max) || planted(Bug::WindowUnbounded);
+                let full = !wide || !conn.has_quota();
+                (session.queue.has_confirmed() && !planted(Bug::QueueOvertaken)) || full
             }
         };
         if waits {
@@ -277,7 +280,7 @@ impl Shard {
     }
 
     pub(super) fn note_dropped(&mut self, key: Key, reason: DropReason, count: u32) {
-        let Some(session) = self.sessions.get_mut(key) else {
+        let Some(session) = self.sessions.get_mut(key).filter(|_| !planted(Bug::DropsUnreported)) else {
             return;
         };
         match &mut session.dropped {

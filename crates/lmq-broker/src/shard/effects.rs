@@ -7,8 +7,11 @@ use lmq_codec::PacketId;
 use super::{Shard, deliver::Terms, question, siblings::Load, targets::RemoteMember, ticket};
 use crate::{
     ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output,
-    RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket, replies::ReplyId,
-    session::InboundStage, slab::Key,
+    RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
+    planted::{Bug, planted},
+    replies::ReplyId,
+    session::InboundStage,
+    slab::Key,
 };
 
 /// So many deadlines of answered questions may wait to be forgotten.
@@ -35,6 +38,8 @@ pub(super) enum Question {
     Send { session: Key, conn: Key, packet_id: PacketId, stored: Box<StoredMessage> },
     /// The PUBREC of an exchange is recorded; then PUBREL may leave.
     Release { session: Key, conn: Key, packet_id: PacketId },
+    /// A session is being dropped.
+    Drop { client: ClientKey },
     /// Nobody waits.
     Unattended,
     /// Sessions of an earlier start, behind this one.
@@ -167,7 +172,7 @@ impl Shard {
     pub(super) fn expire_questions(&mut self) {
         while let Some((at, key)) = self.deadlines.front().copied() {
             let open = self.questions.get(key).is_some();
-            if open && at > self.now.monotonic {
+            if open && (at > self.now.monotonic || planted(Bug::TimeoutIgnored)) {
                 return;
             }
             self.deadlines.pop_front();
@@ -215,7 +220,8 @@ impl Shard {
             Question::Release { session, conn, packet_id } => {
                 self.release_saved(session, conn, packet_id, result.is_ok())
             }
-            Question::Unattended => {}
+            Question::Drop { client } if result.is_err() => self.haunt(client),
+            Question::Drop { .. } | Question::Unattended => {}
             Question::Restore { after } => self.restored(after, result),
         }
     }
@@ -276,6 +282,7 @@ impl Shard {
             Waiter::Nobody | Waiter::Part(_) => {}
             Waiter::Restored => self.page_known(ok),
             Waiter::Sibling { to, ticket } => {
+                let ok = ok || planted(Bug::SiblingFailureHidden);
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
             }
             Waiter::Source { source, position } if ok => self.consumed(source, position),
@@ -299,6 +306,12 @@ impl Shard {
         for receiver in forward.receivers.iter().filter(|receiver| receiver.seq.is_some()) {
             self.stats.dropped_store_failed += 1;
             self.note_dropped(receiver.session, DropReason::StoreFailed, 1);
+            let queue = self.sessions.get_mut(receiver.session).and_then(|session| session.stored.as_mut());
+            if let (Some(queue), Some(seq)) = (queue, receiver.seq) {
+                // An operation that was not answered in time may still be carried out.
+                queue.doubt(seq);
+                self.fetch(receiver.session);
+            }
         }
     }
 

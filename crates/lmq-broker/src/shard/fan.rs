@@ -9,7 +9,12 @@ use lmq_codec::{
 use lmq_model::UnixMillis;
 
 use super::{deliver::Terms, publish::Arrival};
-use crate::{DropReason, Message, conn::Conn, outbox::BlockPool};
+use crate::{
+    DropReason, Message,
+    conn::Conn,
+    outbox::BlockPool,
+    planted::{Bug, planted},
+};
 
 pub(super) struct Fan<'a> {
     pub(super) topic: TopicName<'a>,
@@ -154,7 +159,7 @@ impl<'a> Fan<'a> {
             }
             conn.outbox.push(pool, &frames.single);
         }
-        if let Some(payload) = &self.shared {
+        if let Some(payload) = self.shared.as_ref().filter(|_| !planted(Bug::PayloadForgotten)) {
             conn.outbox.push_shared(payload.clone());
         }
         conn.sent_open += u16::from(id);

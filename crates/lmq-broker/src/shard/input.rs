@@ -6,8 +6,9 @@ use lmq_codec::{Frame, Packet, PacketType, Split, split};
 
 use super::Shard;
 use crate::{
-    CloseReason, ConnId, Flow, Now, Output,
+    CloseReason, ConnId, Flow, Instant, Now, Output,
     conn::{Conn, PauseCause, Phase},
+    planted::{Bug, planted},
     slab::Key,
 };
 
@@ -204,16 +205,28 @@ impl Shard {
         let Some(state) = self.conns.get_mut(conn).filter(reads) else {
             return;
         };
-        if state.paused.take().is_none() {
+        let Some((_, since)) = state.paused.take() else {
             return;
-        }
+        };
         state.seen_at = self.now.monotonic;
         if !state.assembly.is_empty() {
             self.assemble(conn, &[]);
         }
-        if self.may_read(conn) {
+        self.go_on_pausing(conn, since);
+        if self.may_read(conn) && !planted(Bug::ResumeForgotten) {
             self.outputs.push_back(Output::Resume(ConnId(conn)));
         }
+    }
+
+    /// A pause that follows a pause at once is the same one: nothing was read in between. Waiting for one's turn to publish is not, as every
+    /// turn is served in time.
+    fn go_on_pausing(&mut self, conn: Key, since: Instant) {
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        match &mut state.paused {
+            Some((cause, began)) if *cause != PauseCause::Rate => *began = since,
+            _ => return,
+        }
+        self.watch(conn);
     }
 
     /// What was put off while inputs came in.

@@ -4,7 +4,12 @@ use lmq_codec::{Disconnect, Packet, Properties, Property, ReasonCode};
 use lmq_model::status::{EventType, StatusEvent};
 
 use super::{Shard, effects::Question};
-use crate::{ClientIds, ClientKey, CloseReason, ConnId, Now, Output, conn::Phase, slab::Key};
+use crate::{
+    ClientIds, ClientKey, CloseReason, ConnId, Now, Output,
+    conn::Phase,
+    planted::{Bug, planted},
+    slab::Key,
+};
 
 impl Shard {
     /// The driver is done with a connection: the peer left, or a [`Output::Close`] was carried out. Only now is its id free.
@@ -85,7 +90,9 @@ impl Shard {
             if matches!(reason, CloseReason::Disconnected | CloseReason::DisconnectedWithWill) {
                 self.report(conn, EventType::Disconnect);
             }
-            self.report(conn, EventType::TcpClean);
+            if !(planted(Bug::TcpCleanForgotten) && *reason == CloseReason::Disconnected) {
+                self.report(conn, EventType::TcpClean);
+            }
         }
         self.count(reason);
         let Some(state) = self.conns.get_mut(conn) else {

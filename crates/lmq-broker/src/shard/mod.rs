@@ -29,7 +29,11 @@ mod stored;
 mod subscribe;
 mod targets;
 
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeSet, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
 use core::fmt;
 
 use foldhash::{SharedSeed, fast::SeedableRandomState};
@@ -42,8 +46,8 @@ use self::{
     siblings::{Interests, Link},
 };
 use crate::{
-    Command, ConnId, Instance, InstanceIndex, InstanceQuota, Instant, MessageId, Now, Output, Settings, ShardId, Stats,
-    Subscription, Ticket,
+    ClientKey, Command, ConnId, Instance, InstanceIndex, InstanceQuota, Instant, MessageId, Now, Output, Settings,
+    ShardId, Stats, Subscription, Ticket,
     conn::Conn,
     outbox::{BlockPool, Outgoing},
     random::Random,
@@ -88,6 +92,9 @@ pub struct Shard {
     timers: Timers,
     session_timers: Timers,
     rate_timers: Timers,
+    /// Sessions that are over and that the store has not dropped yet.
+    undropped: BTreeSet<ClientKey>,
+    drop_again_at: Instant,
     /// Somebody's publishes are counted by the second.
     has_rates: bool,
     connect_rate: Rate,
@@ -161,6 +168,8 @@ impl Shard {
             timers: Timers::default(),
             session_timers: Timers::default(),
             rate_timers: Timers::default(),
+            undropped: BTreeSet::new(),
+            drop_again_at: Instant::default(),
             has_rates: settings.has_publish_rates(),
             connect_rate: Rate::default(),
             scratch: Scratch::default(),
@@ -253,6 +262,7 @@ impl Shard {
             connections: self.conns.len() as u64,
             sessions: self.sessions.len() as u64,
             effects_pending: self.questions.len() as u64,
+            operations_pending: self.ops.len() as u64,
             ..self.stats
         }
     }

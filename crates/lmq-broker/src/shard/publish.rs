@@ -14,8 +14,11 @@ use super::{
     targets::{RemoteMember, Targets},
 };
 use crate::{
-    ClientKey, CloseReason, Denied, InstanceIndex, Message, Profile, QueueSlot, StoreOp, Subscription, replies::Answer,
-    session::InboundStage, slab::Key,
+    ClientKey, CloseReason, Denied, InstanceIndex, Message, Profile, QueueSlot, StoreOp, Subscription,
+    planted::{Bug, planted},
+    replies::Answer,
+    session::InboundStage,
+    slab::Key,
 };
 
 /// Memory that is used again for every message.
@@ -157,7 +160,7 @@ impl Shard {
         };
         let received = |conn, reply| Waiter::Received { conn, reply, session: session_key, packet_id: id };
         let known = Answer::PubRec(id, ReasonCode::Success);
-        match session.inbound.stage(id) {
+        match session.inbound.stage(id).filter(|_| !planted(Bug::InboundIdIgnored)) {
             Some(InboundStage::Received) => self.answer_publish(conn, known, None, received),
             // On the connection that waits already, one PUBREC answers both.
             Some(InboundStage::Pending(op)) if self.waits_for(op, conn) => {}
@@ -188,7 +191,7 @@ impl Shard {
         op: Option<Key>,
         waiter: impl Fn(Key, crate::replies::ReplyId) -> Waiter,
     ) {
-        let Some(op) = op else {
+        let Some(op) = op.filter(|_| !planted(Bug::AnswerBeforeEffects)) else {
             self.reply(conn, answer);
             return;
         };

@@ -18,7 +18,10 @@ use super::{
     quota::Used,
 };
 use crate::{
-    InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, Subscription, conn::PauseCause, slab::Key,
+    InstanceIndex, Message, Now, Output, RouteMessage, RouteTicket, ShardId, Subscription,
+    conn::PauseCause,
+    planted::{Bug, planted},
+    slab::Key,
 };
 
 /// Set in the index keys that mean a sibling instead of a session.
@@ -233,7 +236,7 @@ impl Shard {
     pub(super) fn give_credit(&mut self) {
         for (to, link) in self.links.iter_mut().enumerate() {
             let owed = core::mem::take(&mut link.owed);
-            if owed.messages > 0 {
+            if owed.messages > 0 && !planted(Bug::CreditForgotten) {
                 let message = RouteMessage::Credit { messages: owed.messages, bytes: owed.bytes };
                 self.outputs.push_back(Output::Route { to: ShardId(to as u16), message });
             }
@@ -257,6 +260,7 @@ impl Shard {
 
     /// A session of ours has a filter; the operation waits until every sibling knows.
     pub(super) fn want(&mut self, instance: InstanceIndex, filter: &str, new: bool, op: Option<Key>) {
+        let op = op.filter(|_| !planted(Bug::SubAckEarly));
         if self.links.len() <= 1 {
             return;
         }
@@ -273,7 +277,7 @@ impl Shard {
             epoch,
         });
         interest.sessions += u32::from(new);
-        if interest.unconfirmed == 0 {
+        if interest.unconfirmed == 0 || planted(Bug::InterestForgotten) {
             return;
         }
         // Told again while not confirmed, so that this SUBACK waits as well; entering a filter twice changes nothing.

@@ -9,6 +9,7 @@ use super::{Shard, deliver::delivery, effects::Question, fan::Fan};
 use crate::{
     Done, DropReason, Failed, StoreOp, StoredInflight, StoredMessage, Ticket,
     conn::Conn,
+    planted::{Bug, planted},
     session::{Inflight, Stage, StoredQueue},
     slab::Key,
 };
@@ -41,7 +42,7 @@ impl Shard {
         match result {
             Ok(Done::Fetched(messages)) => {
                 let read = queue.fetched(messages, end);
-                self.give_up(key, conn, &read);
+                self.give_up(key, &read);
                 self.pump(key);
             }
             // Without its queue the session cannot be served: the client comes back and it is tried again.
@@ -51,7 +52,7 @@ impl Shard {
 
     /// Ends the exchanges of an earlier connection whose message the store has given up: there is nothing to send again, and their
     /// ids would never come free.
-    fn give_up(&mut self, key: Key, conn: Key, read: &Range<u64>) {
+    fn give_up(&mut self, key: Key, read: &Range<u64>) {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
@@ -60,18 +61,13 @@ impl Shard {
             return;
         }
         let is_gone = |seq: u64| read.contains(&seq) && !queue.is_at_hand(seq);
-        let gone = |open: &&Inflight| open.seq.is_some_and(is_gone);
+        // An exchange that is released needs its message no more.
+        let needs = |stage: Stage| matches!(stage, Stage::Saving | Stage::AwaitPubAck | Stage::AwaitPubRec);
+        let gone = |open: &&Inflight| needs(open.stage) && open.seq.is_some_and(is_gone);
         let ids: Vec<(PacketId, Stage)> =
             session.window.iter().filter(gone).map(|open| (open.id, open.stage)).collect();
         for (id, stage) in ids {
-            match stage {
-                Stage::AwaitPubRec => self.release_unsent(conn, id),
-                _ => {
-                    if let Some(session) = self.sessions.get_mut(key) {
-                        session.window.finish(id, Stage::AwaitPubAck);
-                    }
-                }
-            }
+            self.finish_unsent(key, id, stage);
         }
     }
 
@@ -81,7 +77,9 @@ impl Shard {
         let limits = &self.settings.limits;
         let session = self.sessions.get_mut(key)?;
         let conn = self.conns.get(session.conn?)?;
-        if !conn.is_live() || conn.outbox.len() >= limits.outbox_bytes_max as usize {
+        // What is being recorded is as good as in the outbox.
+        let outgoing = conn.outbox.len() + conn.recording_bytes;
+        if !conn.is_live() || outgoing >= limits.outbox_bytes_max as usize {
             return None;
         }
         let queue = session.stored.as_mut()?;
@@ -117,9 +115,10 @@ impl Shard {
         }
         let Some(session) = self.sessions.get_mut(key) else { return };
         match stored.options.qos {
-            QoS::ExactlyOnce => self.save_then_send(key, stored),
+            QoS::ExactlyOnce if !planted(Bug::SentBeforeSaved) => self.save_then_send(key, stored),
             qos => {
-                let id = session.window.open(Stage::AwaitPubAck, Some(seq));
+                let stage = if qos == QoS::ExactlyOnce { Stage::AwaitPubRec } else { Stage::AwaitPubAck };
+                let id = session.window.open(stage, Some(seq));
                 self.write_message(key, &stored.message, delivery(qos, id, false), stored.options.terms());
             }
         }
@@ -146,7 +145,7 @@ impl Shard {
                 self.finish_unsent(key, id, stage);
             }
             Stage::AwaitPubAck | Stage::AwaitPubRec => {
-                self.write_to(key, &mut fan, delivery(terms.qos, id, true), terms);
+                self.write_to(key, &mut fan, delivery(terms.qos, id, !planted(Bug::ResentWithoutDup)), terms);
             }
             // Never left the broker: its packet id must be recorded first, if it is to leave at all.
             Stage::Saving => match self.never_for(key, terms, &mut fan) {
@@ -204,13 +203,14 @@ impl Shard {
         }
     }
 
-    /// Takes the client's quota already, so that no more are recorded than may leave.
+    /// Takes the client's quota and its outbox's room already, so that no more are recorded than may leave.
     fn record_sent(&mut self, key: Key, packet_id: PacketId, stored: StoredMessage) {
         let Some(session) = self.sessions.get(key) else { return };
         let Some(conn) = session.conn else { return };
         let Some(seq) = session.window.seq(packet_id) else { return };
         if let Some(state) = self.conns.get_mut(conn) {
             state.sent_open = state.sent_open.saturating_add(1);
+            state.recording_bytes += stored.message.weight();
         }
         let state = Some(StoredInflight::Sent(seq));
         let op = StoreOp::SetInflight { client: session.client.clone(), packet_id, state };
@@ -224,6 +224,9 @@ impl Shard {
         // A connection that came in between asks for itself.
         if session.conn != Some(conn) {
             return;
+        }
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.recording_bytes = state.recording_bytes.saturating_sub(stored.message.weight());
         }
         if !ok {
             self.close(conn, crate::CloseReason::EffectFailed);
@@ -244,7 +247,7 @@ impl Shard {
             return;
         }
         let Some(queue) = &session.stored else { return };
-        let Some((from, end)) = queue.want() else {
+        let Some((from, end)) = queue.want().filter(|_| !planted(Bug::FetchForgotten)) else {
             return;
         };
         let count_max = StoredQueue::batch();

@@ -1,0 +1,454 @@
+//! A client as the standard wants it: its state survives its connections, it sends again what was not acknowledged, and it keeps
+//! the packet ids of what it has received. It also misbehaves in the ways a network makes clients misbehave.
+
+mod exchange;
+mod receive;
+mod subscriptions;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use lmq_codec::{PacketId, QoS, Version};
+
+use self::{exchange::Exchanges, subscriptions::Subscriptions};
+use crate::{
+    clock::{MILLI, SECOND},
+    ledger::{Arrival, Ledger, Way},
+    link::LinkId,
+    marks::{Mark, Marks},
+    options::Options,
+    rng::Rng,
+    violation::{Checker, Violation},
+    wire::{Heard, PUBCOMP, Quota, Writer, payload},
+};
+
+/// What a client needs of the world while it acts.
+pub(crate) struct Ctx<'a> {
+    pub(crate) now: u64,
+    pub(crate) options: &'a Options,
+    pub(crate) rng: &'a mut Rng,
+    pub(crate) ledger: &'a mut Ledger,
+    pub(crate) marks: &'a mut Marks,
+    /// Bytes it wants to send.
+    pub(crate) out: Vec<u8>,
+}
+
+/// What a client wants of the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish {
+    Nothing,
+    /// A new connection; the old one, if any, is left to itself.
+    Connect,
+    /// Its connection to be closed, behind what it sends.
+    Close,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    Offline { until: u64 },
+    Connecting { since: u64, discards: bool },
+    Live,
+}
+
+/// How long a client waits for an answer before it gives a connection up.
+const PATIENCE: u64 = 12 * SECOND;
+
+/// The first byte of a PUBREC, the only acknowledgement of a message that does not end it.
+const PUBREC_BYTE: u8 = 0x50;
+
+pub(crate) struct Client {
+    pub(crate) index: usize,
+    pub(crate) id: String,
+    pub(crate) persistent: bool,
+    pub(crate) version: Version,
+    pub(crate) link: Option<LinkId>,
+    pub(crate) phase: Phase,
+    /// When the world wakes it next.
+    pub(crate) wake_at: u64,
+    /// Received and not yet a whole packet.
+    pub(crate) received: Vec<u8>,
+    pub(crate) left: u32,
+    writer: Writer,
+    quota: Quota,
+    /// What the broker said its topic aliases mean, on this connection.
+    aliases: BTreeMap<u16, String>,
+    /// Messages of this connection that it has not acknowledged to the end.
+    unacknowledged: BTreeSet<[u8; 2]>,
+    exchanges: Exchanges,
+    subscriptions: Subscriptions,
+    /// Packet ids of QoS 2 messages that were taken and not released, with the message.
+    inbound: BTreeMap<PacketId, u64>,
+    acks: VecDeque<(u64, [u8; 4])>,
+    publish_at: u64,
+    sent_at: u64,
+    pinged_at: Option<u64>,
+    pub(crate) silent_until: u64,
+    /// So many more connections, one on top of the other.
+    pub(crate) storm: u32,
+    pub(crate) discard: bool,
+    /// A session of this client was confirmed, and nothing may have discarded it since.
+    session_known: bool,
+    /// Its session was discarded, and no CONNECT since has made another.
+    session_gone: bool,
+    /// No connection of this client is left behind in this run.
+    never_left_behind: bool,
+    others: Vec<String>,
+}
+
+impl Client {
+    pub(crate) fn new(index: usize, ids: &[String], persistent: bool, options: &Options, rng: &mut Rng) -> Self {
+        let version5 = rng.below(100) < u64::from(options.version5_percent);
+        let version = if version5 { Version::V5_0 } else { Version::V3_1_1 };
+        let quota = Quota { messages: rng.pick(&[u16::MAX, 10, 2, 1]), aliases: rng.pick(&[0, 2, 16]) };
+        Self {
+            index,
+            id: ids[index].clone(),
+            persistent,
+            version,
+            link: None,
+            phase: Phase::Offline { until: rng.below(SECOND) },
+            wake_at: u64::MAX,
+            received: Vec::new(),
+            left: options.messages,
+            writer: Writer(version),
+            quota,
+            aliases: BTreeMap::new(),
+            unacknowledged: BTreeSet::new(),
+            exchanges: Exchanges::default(),
+            subscriptions: Subscriptions::draw(options, persistent, rng),
+            inbound: BTreeMap::new(),
+            acks: VecDeque::new(),
+            publish_at: 0,
+            sent_at: 0,
+            pinged_at: None,
+            silent_until: 0,
+            storm: 0,
+            discard: false,
+            session_known: false,
+            session_gone: false,
+            never_left_behind: options.takeover == 0 && options.net.half_open == 0,
+            others: ids.to_vec(),
+        }
+    }
+
+    pub(crate) fn declare(&self, ledger: &mut Ledger) {
+        ledger.declare(self.index, None, QoS::ExactlyOnce);
+        for (filter, qos) in self.subscriptions.filters() {
+            ledger.declare(self.index, Some(filter), qos);
+        }
+    }
+
+    /// A new connection is there: say CONNECT.
+    pub(crate) fn connect(&mut self, link: LinkId, ctx: &mut Ctx<'_>) {
+        self.lose(ctx);
+        self.link = Some(link);
+        // Tried again until it is answered: only then both sides know that nothing is left.
+        let discards = self.persistent && self.discard;
+        if discards {
+            ctx.ledger.discarded(self.index);
+            self.session_known = false;
+        }
+        self.phase = Phase::Connecting { since: ctx.now, discards };
+        let keep_alive = ctx.options.keep_alive_secs;
+        let clean = discards || !self.persistent;
+        self.writer.connect(&self.id, clean, keep_alive, self.quota, &mut ctx.out);
+    }
+
+    /// The connection is gone.
+    pub(crate) fn disconnected(&mut self, ctx: &mut Ctx<'_>) {
+        self.lose(ctx);
+        self.phase = Phase::Offline { until: ctx.now + ctx.rng.range(10, 800) * MILLI };
+    }
+
+    fn lose(&mut self, ctx: &mut Ctx<'_>) {
+        // A CONNECT without answer may have made a session.
+        self.session_gone &= !matches!(self.phase, Phase::Connecting { .. });
+        self.link = None;
+        self.received.clear();
+        self.acks.clear();
+        self.aliases.clear();
+        self.unacknowledged.clear();
+        self.pinged_at = None;
+        self.silent_until = 0;
+        self.subscriptions.interrupted(self.persistent);
+        ctx.ledger.disconnected(self.index);
+        if !self.persistent {
+            ctx.ledger.discarded(self.index);
+        }
+    }
+
+    /// Time has come for something.
+    pub(crate) fn wake(&mut self, ctx: &mut Ctx<'_>) -> Wish {
+        match self.phase {
+            Phase::Offline { until } if until <= ctx.now => Wish::Connect,
+            Phase::Offline { .. } => Wish::Nothing,
+            Phase::Connecting { since, .. } if since + PATIENCE <= ctx.now => Wish::Close,
+            Phase::Connecting { discards, .. } => self.storm_on(discards),
+            Phase::Live => self.live(ctx),
+        }
+    }
+
+    /// Connects once more on top of the connection that is there.
+    fn storm_on(&mut self, discards: bool) -> Wish {
+        if self.storm == 0 || discards {
+            return Wish::Nothing;
+        }
+        self.storm -= 1;
+        Wish::Connect
+    }
+
+    fn live(&mut self, ctx: &mut Ctx<'_>) -> Wish {
+        if self.discard {
+            return Wish::Close;
+        }
+        if self.storm > 0 {
+            return self.storm_on(false);
+        }
+        self.acknowledge(ctx);
+        if self.silent_until > ctx.now {
+            return Wish::Nothing;
+        }
+        if self.pinged_at.is_some_and(|at| at + PATIENCE <= ctx.now) {
+            return Wish::Close;
+        }
+        let id = self.free_id(ctx.options);
+        self.subscriptions.act(self.writer, id, ctx);
+        self.publish(ctx);
+        self.ping(ctx);
+        Wish::Nothing
+    }
+
+    fn acknowledge(&mut self, ctx: &mut Ctx<'_>) {
+        while self.acks.front().is_some_and(|(at, _)| *at <= ctx.now) {
+            if let Some((_, bytes)) = self.acks.pop_front() {
+                ctx.out.extend_from_slice(&bytes);
+                if bytes[0] != PUBREC_BYTE {
+                    self.unacknowledged.remove(&[bytes[2], bytes[3]]);
+                }
+                self.sent_at = ctx.now;
+            }
+        }
+    }
+
+    fn ping(&mut self, ctx: &mut Ctx<'_>) {
+        if self.pinged_at.is_none() && self.ping_due(ctx.options) <= ctx.now {
+            self.writer.ping(&mut ctx.out);
+            (self.sent_at, self.pinged_at) = (ctx.now, Some(ctx.now));
+        }
+    }
+
+    fn ping_due(&self, options: &Options) -> u64 {
+        let every = if options.keep_alive_secs == 0 { 5 } else { u64::from(options.keep_alive_secs) };
+        self.sent_at + every * SECOND / 2
+    }
+
+    fn publish(&mut self, ctx: &mut Ctx<'_>) {
+        if self.left == 0 || self.publish_at > ctx.now {
+            return;
+        }
+        self.publish_at = ctx.now + ctx.rng.range(1, 2 * ctx.options.interval_ms) * MILLI;
+        if self.exchanges.len() >= ctx.options.client_window {
+            return;
+        }
+        self.left -= 1;
+        let way = self.way(ctx);
+        let qos = draw_qos(ctx);
+        self.send(way, qos, ctx);
+    }
+
+    /// Publishes one message to every topic, with every QoS.
+    pub(crate) fn publish_last(&mut self, ctx: &mut Ctx<'_>) {
+        for topic in 0..ctx.options.topics {
+            for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
+                self.send(Way::Topic(format!("sim/{topic}")), qos, ctx);
+            }
+        }
+    }
+
+    fn send(&mut self, way: Way, qos: QoS, ctx: &mut Ctx<'_>) {
+        let length = 8 + ctx.rng.below(u64::from(ctx.options.payload_bytes_max)) as usize;
+        if length >= ctx.options.limits.shared_payload_bytes_min as usize {
+            ctx.marks.hit(Mark::SharedPayload);
+        }
+        let Some(id) = self.free_id(ctx.options) else { return };
+        let number = ctx.ledger.publish(self.index, way.clone(), qos, length);
+        self.sent_at = ctx.now;
+        let bytes = payload(number, length);
+        self.exchanges.open(self.writer, id, number, way, qos, &bytes, &mut ctx.out);
+    }
+
+    fn way(&self, ctx: &mut Ctx<'_>) -> Way {
+        if ctx.rng.per_mille(ctx.options.p2p) {
+            ctx.marks.hit(Mark::PointToPoint);
+            let target = ctx.rng.below(self.others.len() as u64) as usize;
+            return Way::Client(target, format!("sim/p2p/{}", self.others[target]));
+        }
+        Way::Topic(format!("sim/{}", ctx.rng.below(ctx.options.topics as u64)))
+    }
+
+    fn free_id(&mut self, options: &Options) -> Option<PacketId> {
+        let subscriptions = &self.subscriptions;
+        self.exchanges.free_id(options.packet_ids, |id| subscriptions.uses(id))
+    }
+
+    /// A whole packet came.
+    pub(crate) fn hear(&mut self, heard: Heard, ctx: &mut Ctx<'_>) -> Result<Wish, Violation> {
+        let connecting = matches!(self.phase, Phase::Connecting { .. });
+        match heard {
+            Heard::ConnAck { present, code } if connecting => return self.answered(present, code, ctx),
+            other if connecting => return self.protocol(format!("{other:?} before CONNACK")),
+            Heard::ConnAck { .. } => return self.protocol("a second CONNACK"),
+            Heard::Publish { number, topic, qos, id, dup, length, intact, alias } => {
+                let topic = self.topic(topic, alias)?;
+                self.count_in(id)?;
+                let arrival = Arrival { receiver: self.index, number, topic, qos, length, intact };
+                self.take(arrival, id, dup, ctx)?;
+            }
+            Heard::PubAck(id) => match self.exchanges.puback(id) {
+                Some(_number) => {}
+                None => return self.protocol(format!("PUBACK {id} for nothing")),
+            },
+            Heard::PubRec(id, refused) => {
+                if refused || self.exchanges.pubrec(id, &mut ctx.out).is_none() {
+                    return self.protocol(format!("PUBREC {id} for nothing"));
+                }
+                self.sent_at = ctx.now;
+            }
+            Heard::PubRel(id) => {
+                self.inbound.remove(&id);
+                self.answer(PUBCOMP(id), ctx);
+            }
+            Heard::PubComp(id) if self.exchanges.pubcomp(id) => {}
+            Heard::PubComp(id) => return self.protocol(format!("PUBCOMP {id} for nothing")),
+            Heard::SubAck(id, codes) => {
+                self.subscriptions.granted(id, &codes, self.index, ctx).map_err(|text| self.violation(text))?;
+            }
+            Heard::UnsubAck(id) => {
+                self.subscriptions.removed(id, ctx.now).map_err(|text| self.violation(text))?;
+            }
+            Heard::PingResp => self.pinged_at = None,
+            Heard::Disconnect => {}
+        }
+        Ok(Wish::Nothing)
+    }
+
+    /// The messages that a packet from the broker acknowledges, to be entered in the ledger before the client acts on it.
+    pub(crate) fn acknowledges(&self, heard: &Heard) -> Option<u64> {
+        match heard {
+            Heard::PubAck(id) | Heard::PubRec(id, _) => self.exchanges.number(*id),
+            _ => None,
+        }
+    }
+
+    fn answered(&mut self, present: bool, code: u8, ctx: &mut Ctx<'_>) -> Result<Wish, Violation> {
+        let Phase::Connecting { discards, .. } = self.phase else { return Ok(Wish::Nothing) };
+        if code != 0 {
+            return Ok(Wish::Nothing);
+        }
+        (self.phase, self.sent_at) = (Phase::Live, ctx.now);
+        let gone = std::mem::take(&mut self.session_gone);
+        if present && gone {
+            return self.protocol("a session that was discarded");
+        }
+        if present && (discards || !self.persistent) {
+            return self.protocol("session present after a clean CONNECT");
+        }
+        let unused = ctx.options.avoid.unused_session_dropped && !self.subscriptions.any_active();
+        if !present && self.session_known && !(unused && ctx.options.store_fails()) {
+            let text = format!("client {} was told that its session is new", self.index);
+            return Err(Violation::new(Checker::SessionKept, text));
+        }
+        if present {
+            ctx.marks.hit(Mark::SessionPresent);
+        } else {
+            self.exchanges.forget();
+            self.inbound.clear();
+            self.subscriptions.forget();
+        }
+        ctx.ledger.connected(self.index, !present);
+        if discards {
+            // A connection that was left behind may still make a session.
+            (self.discard, self.session_gone) = (false, self.never_left_behind);
+            ctx.marks.hit(Mark::SessionDiscarded);
+            self.writer.disconnect(&mut ctx.out);
+            return Ok(Wish::Close);
+        }
+        self.session_known = self.persistent;
+        ctx.ledger.subscribed(self.index, None);
+        if ctx.options.lmq {
+            // QoS 2 ends with the connection there.
+            self.inbound.clear();
+        }
+        self.exchanges.send_again(self.writer, ctx);
+        Ok(Wish::Nothing)
+    }
+
+    /// When it wants to be woken, at the latest.
+    pub(crate) fn next_wake(&self, options: &Options, now: u64) -> u64 {
+        match self.phase {
+            Phase::Offline { until } => until,
+            Phase::Connecting { .. } if self.storm > 0 => now + MILLI,
+            Phase::Connecting { since, .. } => since + PATIENCE,
+            Phase::Live if self.discard || self.storm > 0 => now,
+            Phase::Live => {
+                let acks = self.acks.front().map(|(at, _)| *at);
+                if self.silent_until > now {
+                    return acks.unwrap_or(self.silent_until).min(self.silent_until);
+                }
+                let ping = self.pinged_at.map_or(self.ping_due(options), |at| at + PATIENCE);
+                let publish = (self.left > 0).then_some(self.publish_at.max(now + MILLI));
+                let subscribe = self.subscriptions.next_act();
+                [acks, publish, subscribe].into_iter().flatten().fold(ping, u64::min)
+            }
+        }
+    }
+
+    pub(crate) fn say_goodbye(&mut self, ctx: &mut Ctx<'_>) {
+        ctx.marks.hit(Mark::Disconnected);
+        self.writer.disconnect(&mut ctx.out);
+    }
+
+    pub(crate) fn unsubscribe_one(&mut self, ctx: &mut Ctx<'_>) {
+        if self.phase == Phase::Live {
+            if let Some(id) = self.free_id(ctx.options) {
+                self.subscriptions.leave(self.writer, id, self.index, ctx);
+            }
+        }
+    }
+
+    /// What it still waits for, once nothing new happens.
+    pub(crate) fn unfinished(&self) -> Option<String> {
+        if self.phase != Phase::Live {
+            return Some(format!("is {:?}", self.phase));
+        }
+        if self.left > 0 {
+            return Some(format!("has {} messages to publish", self.left));
+        }
+        if let Some(what) = self.exchanges.unfinished().or_else(|| self.subscriptions.unfinished()) {
+            return Some(what);
+        }
+        if !self.inbound.is_empty() {
+            return Some(format!("waits for PUBREL of {:?}", self.inbound));
+        }
+        (!self.acks.is_empty()).then(|| "has something to acknowledge".into())
+    }
+
+    fn protocol<T>(&self, text: impl Into<String>) -> Result<T, Violation> {
+        Err(self.violation(text))
+    }
+
+    fn violation(&self, text: impl Into<String>) -> Violation {
+        Violation::new(Checker::Protocol, format!("client {} got {}", self.index, text.into()))
+    }
+}
+
+fn draw_qos(ctx: &mut Ctx<'_>) -> QoS {
+    let [zero, one, two] = ctx.options.qos_weights;
+    let at = ctx.rng.below(u64::from(zero + one + two)) as u32;
+    if at < zero {
+        QoS::AtMostOnce
+    } else if at < zero + one {
+        QoS::AtLeastOnce
+    } else {
+        QoS::ExactlyOnce
+    }
+}

@@ -1,0 +1,494 @@
+//! Who sent what, who wanted it, who got it; and what must hold of that.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use lmq_codec::{QoS, TopicFilter, TopicName};
+
+use crate::violation::{Checker, Violation};
+
+/// What may be expected in this run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    /// `Profile::stored_qos_max`.
+    pub(crate) stored_qos_max: QoS,
+    /// Stores may fail operations, or answer too late.
+    pub(crate) store_fails: bool,
+    pub(crate) shards: u16,
+    /// Acknowledgements wait for the MQ side.
+    pub(crate) uplink: bool,
+    /// See [`Avoid::recorded_before_siblings`](crate::Avoid).
+    pub(crate) recorded_before_siblings: bool,
+}
+
+/// Where a message goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    Topic(String),
+    Client(usize, String),
+}
+
+impl Way {
+    pub(crate) fn topic(&self) -> &str {
+        match self {
+            Self::Topic(topic) | Self::Client(_, topic) => topic,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    publisher: usize,
+    way: Way,
+    qos: QoS,
+    length: usize,
+    first_sent: u64,
+    last_sent: u64,
+    acked: bool,
+    crashes: u32,
+}
+
+#[derive(Debug)]
+struct Interest {
+    /// `None`: messages for the client itself.
+    filter: Option<String>,
+    qos: QoS,
+    since: Option<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Receiver {
+    persistent: bool,
+    /// The shard it belongs to.
+    home: usize,
+    interests: Vec<Interest>,
+    /// When its current connection began; `None` while it has none.
+    online_since: Option<u64>,
+    /// Counts its sessions.
+    session: u32,
+    /// First deliveries and, for QoS 2, the session they were made in.
+    got: BTreeMap<u64, (QoS, u32)>,
+    /// The latest first delivery, by publisher, topic, QoS of the publisher and of the receiver.
+    latest: BTreeMap<(usize, String, QoS, QoS), u64>,
+    excused: BTreeSet<u64>,
+    /// Messages that the broker said it dropped from memory.
+    dropped: u64,
+}
+
+/// How a message must reach a receiver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Duty {
+    /// By way of the store: whatever happens.
+    Stored,
+    /// From memory: if nothing happens to its connection.
+    Memory,
+}
+
+/// A message as it arrived.
+#[derive(Clone, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) receiver: usize,
+    pub(crate) number: Option<u64>,
+    pub(crate) topic: String,
+    pub(crate) qos: QoS,
+    pub(crate) length: usize,
+    pub(crate) intact: bool,
+}
+
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    rules: Rules,
+    tick: u64,
+    messages: Vec<Entry>,
+    receivers: Vec<Receiver>,
+    crashes: u32,
+}
+
+impl Ledger {
+    pub(crate) fn new(rules: Rules, clients: &[(bool, usize)]) -> Self {
+        let receiver = |(persistent, home): &(bool, usize)| Receiver {
+            persistent: *persistent,
+            home: *home,
+            ..Receiver::default()
+        };
+        let receivers = clients.iter().map(receiver);
+        Self { rules, tick: 0, messages: Vec::new(), receivers: receivers.collect(), crashes: 0 }
+    }
+
+    /// A client sends a new message; returns its number.
+    pub(crate) fn publish(&mut self, publisher: usize, way: Way, qos: QoS, length: usize) -> u64 {
+        let at = self.next_tick();
+        let crashes = self.crashes;
+        self.messages.push(Entry { publisher, way, qos, length, first_sent: at, last_sent: at, acked: false, crashes });
+        self.messages.len() as u64
+    }
+
+    /// A client sends a message again.
+    pub(crate) fn resend(&mut self, number: u64) {
+        let at = self.next_tick();
+        if let Some(entry) = self.messages.get_mut(number as usize - 1) {
+            entry.last_sent = at;
+        }
+    }
+
+    /// PUBACK or PUBREC came. `is_kept` says whether a message was durable in the queue of a client.
+    pub(crate) fn acked(&mut self, number: u64, is_kept: impl Fn(usize) -> bool) -> Result<(), Violation> {
+        let Some(entry) = self.messages.get_mut(number as usize - 1) else { return Ok(()) };
+        entry.acked = true;
+        for receiver in 0..self.receivers.len() {
+            if self.duty(number, receiver) == Some(Duty::Stored)
+                && !is_kept(receiver)
+                && !self.is_early(number, receiver)
+            {
+                let text = format!("message {number} was acknowledged, the queue of client {receiver} never had it");
+                return Err(Violation::new(Checker::AckedMeansStored, text));
+            }
+        }
+        Ok(())
+    }
+
+    /// A client may declare a subscription; it counts from its SUBACK on.
+    pub(crate) fn declare(&mut self, client: usize, filter: Option<&str>, qos: QoS) {
+        self.receivers[client].interests.push(Interest { filter: filter.map(str::to_owned), qos, since: None });
+    }
+
+    pub(crate) fn subscribed(&mut self, client: usize, filter: Option<&str>) {
+        let at = self.next_tick();
+        let interests = self.receivers[client].interests.iter_mut();
+        for interest in interests.filter(|interest| interest.filter.as_deref() == filter) {
+            interest.since.get_or_insert(at);
+        }
+    }
+
+    pub(crate) fn unsubscribed(&mut self, client: usize, filter: &str) {
+        let interests = self.receivers[client].interests.iter_mut();
+        interests
+            .filter(|interest| interest.filter.as_deref() == Some(filter))
+            .for_each(|interest| interest.since = None);
+    }
+
+    /// A client discards its session, or has it discarded by ending its connection.
+    pub(crate) fn discarded(&mut self, client: usize) {
+        self.receivers[client].interests.iter_mut().for_each(|interest| interest.since = None);
+    }
+
+    /// CONNACK came. `new`: the session is a new one.
+    pub(crate) fn connected(&mut self, client: usize, new: bool) {
+        let at = self.next_tick();
+        let receiver = &mut self.receivers[client];
+        receiver.online_since = Some(at);
+        receiver.session += u32::from(new);
+    }
+
+    pub(crate) fn disconnected(&mut self, client: usize) {
+        self.receivers[client].online_since = None;
+    }
+
+    pub(crate) fn crashed(&mut self) {
+        self.crashes += 1;
+    }
+
+    /// The store gave a message up.
+    pub(crate) fn excuse(&mut self, client: usize, number: u64) {
+        self.receivers[client].excused.insert(number);
+    }
+
+    /// The broker said that it dropped messages of a client from memory.
+    pub(crate) fn dropped(&mut self, client: usize, count: u32) {
+        self.receivers[client].dropped += u64::from(count);
+    }
+
+    /// A message reached the application of a client.
+    pub(crate) fn delivered(&mut self, arrival: &Arrival) -> Result<(), Violation> {
+        let (receiver, qos) = (arrival.receiver, arrival.qos);
+        let number = self.check_content(arrival)?;
+        let entry = &self.messages[number as usize - 1];
+        let session = self.receivers[receiver].session;
+        if let Some((first_qos, first_session)) = self.receivers[receiver].got.get(&number).copied() {
+            let twice = qos == QoS::ExactlyOnce && first_qos == QoS::ExactlyOnce && first_session == session;
+            if twice && !self.may_come_twice(entry) {
+                let text = format!("message {number} reached client {receiver} twice");
+                return Err(Violation::new(Checker::ExactlyOnce, text));
+            }
+            return Ok(());
+        }
+        let key = (entry.publisher, entry.way.topic().to_owned(), entry.qos, qos);
+        let latest = self.receivers[receiver].latest.get(&key).copied();
+        // What the store gave up may come again, as a later try of its publisher.
+        let excused = self.receivers[receiver].excused.contains(&number);
+        if let Some(latest) = latest.filter(|latest| !excused && self.is_before(receiver, number, *latest)) {
+            let text = format!("client {receiver} got message {number} behind {latest} (QoS {})", u8::from(qos));
+            return Err(Violation::new(Checker::Order, text));
+        }
+        let receiver = &mut self.receivers[receiver];
+        receiver.got.insert(number, (qos, session));
+        receiver.latest.insert(key, number.max(latest.unwrap_or(0)));
+        Ok(())
+    }
+
+    /// In the end: whatever was acknowledged has arrived.
+    pub(crate) fn check_delivered(&self) -> Result<(), Violation> {
+        for client in 0..self.receivers.len() {
+            let mut lost = Vec::new();
+            for number in self.numbers().filter(|number| self.messages[*number as usize - 1].acked) {
+                let receiver = &self.receivers[client];
+                if receiver.got.contains_key(&number) || receiver.excused.contains(&number) {
+                    continue;
+                }
+                match self.duty(number, client) {
+                    Some(Duty::Stored) => {
+                        let text = format!("message {number} was acknowledged and never reached client {client}");
+                        return Err(Violation::new(Checker::Delivered, text));
+                    }
+                    Some(Duty::Memory) => lost.push(number),
+                    None => {}
+                }
+            }
+            let dropped = self.receivers[client].dropped;
+            if lost.len() as u64 > dropped {
+                let text = format!("client {client} misses {lost:?}, and only {dropped} were reported as dropped");
+                return Err(Violation::new(Checker::Delivered, text));
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn length(&self, number: u64) -> usize {
+        self.messages.get(number as usize - 1).map_or(0, |entry| entry.length)
+    }
+
+    pub(crate) const fn store_fails(&self) -> bool {
+        self.rules.store_fails
+    }
+
+    fn numbers(&self) -> impl Iterator<Item = u64> + use<> {
+        1..=self.messages.len() as u64
+    }
+
+    fn check_content(&self, arrival: &Arrival) -> Result<u64, Violation> {
+        let number = arrival.number.filter(|number| (1..=self.messages.len() as u64).contains(number));
+        let Some(number) = number else {
+            return Err(Violation::new(Checker::Content, format!("nobody sent {arrival:?}")));
+        };
+        let entry = &self.messages[number as usize - 1];
+        let wanted = match &entry.way {
+            Way::Client(target, _) => *target == arrival.receiver,
+            Way::Topic(topic) => self.may_want(arrival.receiver, topic),
+        };
+        let same = entry.way.topic() == arrival.topic && entry.length == arrival.length && arrival.intact;
+        if !same || !wanted || arrival.qos > entry.qos {
+            return Err(Violation::new(Checker::Content, format!("sent as {entry:?}, came as {arrival:?}")));
+        }
+        Ok(number)
+    }
+
+    fn may_want(&self, client: usize, topic: &str) -> bool {
+        self.receivers[client].interests.iter().any(|interest| interest.matches(topic))
+    }
+
+    /// Whether a message must come before another one of the same publisher, topic and QoS.
+    ///
+    /// Where the first copy may have been lost, or failed in one shard and not in another, a message counts from its latest try on.
+    fn is_before(&self, receiver: usize, number: u64, later: u64) -> bool {
+        let (one, other) = (&self.messages[number as usize - 1], &self.messages[later as usize - 1]);
+        let surely = !self.rules.store_fails && self.duty(number, receiver) == Some(Duty::Stored);
+        if surely { one.first_sent < other.first_sent } else { one.last_sent < other.first_sent }
+    }
+
+    /// What the broker does not promise: a QoS 2 message comes again if a sibling fails while its own is stored, or if its packet
+    /// id was not stored and the broker forgot it.
+    fn may_come_twice(&self, entry: &Entry) -> bool {
+        let publisher = &self.receivers[entry.publisher];
+        let recorded = publisher.persistent && self.rules.stored_qos_max == QoS::ExactlyOnce;
+        let sibling_failed = self.rules.store_fails && self.rules.shards > 1;
+        let forgotten = !recorded && (self.rules.store_fails || self.crashes > entry.crashes);
+        sibling_failed || forgotten
+    }
+
+    /// Whether, and how, a receiver must get a message once it is acknowledged.
+    fn duty(&self, number: u64, client: usize) -> Option<Duty> {
+        let entry = self.messages.get(number as usize - 1)?;
+        let receiver = &self.receivers[client];
+        let publisher = &self.receivers[entry.publisher];
+        let before = |since: Option<u64>| since.is_some_and(|since| since < entry.first_sent);
+        let interests = || receiver.interests.iter().filter(|interest| entry.is_for(client, interest));
+        let surely = interests().filter(|interest| before(interest.since)).map(|interest| interest.qos).max()?;
+        let perhaps = interests().map(|interest| interest.qos).max()?;
+        let (low, high) = (surely.min(entry.qos), perhaps.min(entry.qos));
+        if low == QoS::AtMostOnce {
+            return None;
+        }
+        if self.is_swallowed(entry, client) {
+            return None;
+        }
+        let may_store = matches!(entry.way, Way::Topic(_)) || publisher.persistent;
+        if receiver.persistent && may_store && high <= self.rules.stored_qos_max {
+            return Some(Duty::Stored);
+        }
+        before(receiver.online_since).then_some(Duty::Memory)
+    }
+}
+
+impl Entry {
+    fn is_for(&self, client: usize, interest: &Interest) -> bool {
+        match &self.way {
+            Way::Client(target, _) => *target == client && interest.filter.is_none(),
+            Way::Topic(topic) => interest.matches(topic),
+        }
+    }
+}
+
+impl Interest {
+    fn matches(&self, topic: &str) -> bool {
+        let Some(filter) = &self.filter else { return false };
+        match (TopicFilter::new(filter), TopicName::new(topic)) {
+            (Ok(filter), Ok(topic)) => filter.matches(topic),
+            _ => false,
+        }
+    }
+}
+
+impl Ledger {
+    /// Whether the broker may acknowledge a message before a sibling has it: a known defect.
+    fn is_early(&self, number: u64, client: usize) -> bool {
+        let entry = &self.messages[number as usize - 1];
+        self.is_recorded(entry) && self.receivers[client].home != self.receivers[entry.publisher].home
+    }
+
+    /// Whether the broker may acknowledge a message and not forward it: known defects.
+    fn is_swallowed(&self, entry: &Entry, client: usize) -> bool {
+        let elsewhere = self.receivers[client].home != self.receivers[entry.publisher].home;
+        let lost = elsewhere && self.crashes > entry.crashes;
+        self.is_recorded(entry) && (self.rules.store_fails || lost)
+    }
+
+    /// Whether a packet id is recorded while something else is still awaited, and a defect of that is known.
+    fn is_recorded(&self, entry: &Entry) -> bool {
+        let recorded = entry.qos == QoS::ExactlyOnce && self.receivers[entry.publisher].persistent;
+        self.rules.recorded_before_siblings && recorded && (self.rules.shards > 1 || self.rules.uplink)
+    }
+
+    fn next_tick(&mut self) -> u64 {
+        self.tick += 1;
+        self.tick
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOPIC: &str = "sim/0";
+
+    fn ledger(store_fails: bool) -> Ledger {
+        let rules = Rules {
+            stored_qos_max: QoS::ExactlyOnce,
+            store_fails,
+            shards: 1,
+            uplink: false,
+            recorded_before_siblings: false,
+        };
+        let mut ledger = Ledger::new(rules, &[(true, 0), (true, 0)]);
+        ledger.declare(1, Some("sim/#"), QoS::ExactlyOnce);
+        ledger.connected(1, true);
+        ledger.subscribed(1, Some("sim/#"));
+        ledger
+    }
+
+    fn publish(ledger: &mut Ledger, qos: QoS) -> u64 {
+        ledger.publish(0, Way::Topic(TOPIC.into()), qos, 10)
+    }
+
+    fn arrival(number: u64, qos: QoS) -> Arrival {
+        Arrival { receiver: 1, number: Some(number), topic: TOPIC.into(), qos, length: 10, intact: true }
+    }
+
+    fn checker(result: Result<(), Violation>) -> Option<Checker> {
+        result.err().map(|violation| violation.checker)
+    }
+
+    #[test]
+    fn an_acknowledged_message_that_is_not_kept_is_noticed() {
+        let mut ledger = ledger(false);
+        let number = publish(&mut ledger, QoS::AtLeastOnce);
+        assert_eq!(checker(ledger.acked(number, |_| true)), None);
+        assert_eq!(checker(ledger.acked(number, |_| false)), Some(Checker::AckedMeansStored));
+    }
+
+    #[test]
+    fn an_acknowledged_message_that_does_not_arrive_is_noticed_unless_it_was_given_up() {
+        let mut ledger = ledger(false);
+        let number = publish(&mut ledger, QoS::AtLeastOnce);
+        assert_eq!(checker(ledger.check_delivered()), None);
+        ledger.acked(number, |_| true).unwrap();
+        assert_eq!(checker(ledger.check_delivered()), Some(Checker::Delivered));
+        ledger.excuse(1, number);
+        assert_eq!(checker(ledger.check_delivered()), None);
+    }
+
+    #[test]
+    fn a_message_lost_from_memory_must_have_been_reported() {
+        let rules = Rules {
+            stored_qos_max: QoS::ExactlyOnce,
+            store_fails: false,
+            shards: 1,
+            uplink: false,
+            recorded_before_siblings: false,
+        };
+        let mut ledger = Ledger::new(rules, &[(true, 0), (false, 0)]);
+        ledger.declare(1, Some("sim/#"), QoS::AtLeastOnce);
+        ledger.connected(1, true);
+        ledger.subscribed(1, Some("sim/#"));
+        let number = publish(&mut ledger, QoS::AtLeastOnce);
+        ledger.acked(number, |_| false).unwrap();
+        assert_eq!(checker(ledger.check_delivered()), Some(Checker::Delivered));
+        ledger.dropped(1, 1);
+        assert_eq!(checker(ledger.check_delivered()), None);
+    }
+
+    #[test]
+    fn a_message_that_is_overtaken_is_noticed() {
+        let mut ledger = ledger(false);
+        let (first, second) = (publish(&mut ledger, QoS::AtLeastOnce), publish(&mut ledger, QoS::AtLeastOnce));
+        ledger.delivered(&arrival(second, QoS::AtLeastOnce)).unwrap();
+        assert_eq!(checker(ledger.delivered(&arrival(first, QoS::AtLeastOnce))), Some(Checker::Order));
+        // A second delivery is no first one.
+        assert_eq!(checker(ledger.delivered(&arrival(second, QoS::AtLeastOnce))), None);
+    }
+
+    #[test]
+    fn where_stores_fail_a_message_counts_from_its_latest_try() {
+        let mut ledger = ledger(true);
+        let (first, second) = (publish(&mut ledger, QoS::AtLeastOnce), publish(&mut ledger, QoS::AtLeastOnce));
+        ledger.delivered(&arrival(second, QoS::AtLeastOnce)).unwrap();
+        ledger.resend(first);
+        assert_eq!(checker(ledger.delivered(&arrival(first, QoS::AtLeastOnce))), None);
+    }
+
+    #[test]
+    fn a_qos_2_message_that_comes_twice_is_noticed() {
+        let mut ledger = ledger(false);
+        let number = publish(&mut ledger, QoS::ExactlyOnce);
+        ledger.delivered(&arrival(number, QoS::ExactlyOnce)).unwrap();
+        ledger.crashed();
+        assert_eq!(checker(ledger.delivered(&arrival(number, QoS::ExactlyOnce))), Some(Checker::ExactlyOnce));
+        // Another session is another life.
+        ledger.connected(1, true);
+        assert_eq!(checker(ledger.delivered(&arrival(number, QoS::ExactlyOnce))), None);
+    }
+
+    #[test]
+    fn a_message_nobody_sent_or_wanted_is_noticed() {
+        let mut ledger = ledger(false);
+        let number = publish(&mut ledger, QoS::AtLeastOnce);
+        let wrong = [
+            arrival(number + 1, QoS::AtLeastOnce),
+            arrival(number, QoS::ExactlyOnce),
+            Arrival { receiver: 0, ..arrival(number, QoS::AtLeastOnce) },
+            Arrival { length: 9, ..arrival(number, QoS::AtLeastOnce) },
+            Arrival { intact: false, ..arrival(number, QoS::AtLeastOnce) },
+        ];
+        for arrival in &wrong {
+            assert_eq!(checker(ledger.delivered(arrival)), Some(Checker::Content));
+        }
+    }
+}

@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+
+mod avoid;
+mod client;
+mod clock;
+mod ledger;
+mod link;
+mod marks;
+mod options;
+mod rng;
+mod run;
+mod status;
+mod store;
+mod swarm;
+mod trace;
+mod violation;
+mod wire;
+mod world;
+
+pub use avoid::Avoid;
+pub use marks::{Mark, Marks};
+pub use options::{Net, Options, SmallLimits, StoreFaults};
+pub use run::{Manner, Outcome, run, run_with};
+pub use swarm::{Swarm, swarm};
+pub use violation::{Checker, Violation};

@@ -1,0 +1,135 @@
+//! One connection of the virtual network, seen from both ends.
+//!
+//! ```text
+//!   client ── up: pieces, in order, delayed ──▶ inbox (while the broker does not read) ──▶ handle_bytes
+//!          ◀── buffer (while the client does not read) ◀── down, at most a window of bytes ── outgoing
+//! ```
+
+use std::collections::VecDeque;
+
+use lmq_broker::ConnId;
+
+/// Names a link; never used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LinkId(pub(crate) u32);
+
+/// Which machine has the broker's end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The broker has not seen it yet.
+    Coming,
+    Front(usize, ConnId),
+    Shard(usize, ConnId),
+    Gone,
+}
+
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(crate) client: usize,
+    pub(crate) place: Place,
+    /// Nothing arrives any more, not even the end.
+    pub(crate) dark: bool,
+    /// What is under way is lost; the end arrives.
+    pub(crate) severed: bool,
+    /// When the latest piece arrives, in each direction: later ones are not before it.
+    pub(crate) up_at: u64,
+    pub(crate) down_at: u64,
+    /// The broker reads.
+    pub(crate) reading: bool,
+    /// Arrived at the broker and not read.
+    pub(crate) inbox: Vec<u8>,
+    /// The client has ended it, behind what is in the inbox.
+    pub(crate) up_ended: bool,
+    /// Bytes written by the broker and not read by the client.
+    pub(crate) in_flight: usize,
+    /// Arrived at the client and not read.
+    pub(crate) buffer: VecDeque<u8>,
+    /// The broker has ended it, behind what is in the buffer.
+    pub(crate) down_ended: bool,
+    /// A `ReadMore` is scheduled.
+    pub(crate) read_scheduled: bool,
+    pub(crate) slow_until: u64,
+    pub(crate) stopped_until: u64,
+    /// The broker said `Transmit` and not everything is written.
+    pub(crate) dirty: bool,
+    /// Its socket takes no more until the client reads.
+    pub(crate) blocked: bool,
+    /// Something remained at the last write.
+    pub(crate) stuffed: bool,
+    /// The broker said `Close`.
+    pub(crate) closing: bool,
+    /// The broker has shut its side down.
+    pub(crate) shut: bool,
+    /// The client is done with it.
+    pub(crate) client_done: bool,
+    /// A CONNACK with return code 0 was written.
+    pub(crate) accepted: bool,
+    pub(crate) answered: bool,
+    pub(crate) paused_since: Option<u64>,
+    /// When the client last took something.
+    pub(crate) progress_at: u64,
+    /// When the broker last got something.
+    pub(crate) heard_at: u64,
+    /// When the broker last wrote something, or found that there is something to write.
+    pub(crate) written_at: u64,
+}
+
+impl Link {
+    pub(crate) fn new(client: usize, now: u64) -> Self {
+        Self {
+            client,
+            place: Place::Coming,
+            dark: false,
+            severed: false,
+            up_at: now,
+            down_at: now,
+            reading: true,
+            inbox: Vec::new(),
+            up_ended: false,
+            in_flight: 0,
+            buffer: VecDeque::new(),
+            down_ended: false,
+            read_scheduled: false,
+            slow_until: 0,
+            stopped_until: 0,
+            dirty: false,
+            blocked: false,
+            stuffed: false,
+            closing: false,
+            shut: false,
+            client_done: false,
+            accepted: false,
+            answered: false,
+            paused_since: None,
+            progress_at: now,
+            heard_at: now,
+            written_at: now,
+        }
+    }
+
+    /// Whether nobody needs it any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.place == Place::Gone && self.client_done
+    }
+
+    /// Whether bytes can arrive.
+    pub(crate) fn carries(&self) -> bool {
+        !self.dark && !self.severed
+    }
+
+    /// Whether it is the live connection of its client, as the broker sees it.
+    pub(crate) fn is_live(&self) -> bool {
+        self.accepted && !self.closing && matches!(self.place, Place::Shard(..))
+    }
+
+    /// How many bytes the client reads now.
+    pub(crate) fn readable(&self, now: u64) -> usize {
+        if self.stopped_until > now {
+            0
+        } else if self.slow_until > now {
+            self.buffer.len().min(16)
+        } else {
+            self.buffer.len()
+        }
+    }
+}

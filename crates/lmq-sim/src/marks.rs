@@ -1,0 +1,151 @@
+//! Counts of what a run has been through: a fault that never happens proves nothing.
+
+use std::fmt;
+
+macro_rules! marks {
+    ($($(#[$doc:meta])* $name:ident => $text:literal,)*) => {
+        /// Something a run can go through.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        #[non_exhaustive]
+        pub enum Mark {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Mark {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
+            /// A short name.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+marks! {
+    /// A connection was paused after its CONNACK.
+    Paused => "paused",
+    /// A connection was resumed.
+    Resumed => "resumed",
+    /// Messages of a full queue in memory were dropped.
+    DroppedQueueFull => "dropped (queue full)",
+    /// A message for a session that was away was dropped.
+    DroppedAway => "dropped (away)",
+    /// A message the store could not keep was dropped.
+    DroppedStoreFailed => "dropped (store failed)",
+    /// The store gave messages up.
+    Evicted => "evicted",
+    /// The broker sent a message again.
+    Redelivered => "redelivered",
+    /// A client sent a message again.
+    Resent => "resent",
+    /// A client ended an outbound exchange of QoS 2 on a later connection.
+    ReleasedAgain => "released again",
+    /// A QoS 2 message came twice and was delivered once.
+    TwiceSentOnceTaken => "QoS 2 duplicate suppressed",
+    /// A connection was taken over.
+    Takeover => "takeover",
+    /// The broker crashed.
+    Crash => "crash",
+    /// A crash lost operations that were not durable.
+    CrashLost => "crash lost operations",
+    /// A crash left operations durable that nobody was told of.
+    CrashKept => "crash kept unanswered operations",
+    /// An operation of a store failed.
+    StoreFailed => "store failed",
+    /// An operation failed because one before it had.
+    Fenced => "fenced",
+    /// A store stalled.
+    StoreStalled => "store stalled",
+    /// A store stalled longer than an effect may take.
+    StoreStalledLong => "store stalled beyond the effect timeout",
+    /// A link was cut.
+    Cut => "cut",
+    /// A link went dark without an end.
+    HalfOpen => "half-open",
+    /// Bytes on their way to a client were lost.
+    DownlinkLost => "downlink lost",
+    /// A client read slowly.
+    SlowReader => "slow reader",
+    /// A client read nothing for long.
+    StoppedReader => "stopped reader",
+    /// A verdict came late.
+    AuthSlow => "slow verdict",
+    /// A verdict never came.
+    AuthMissing => "missing verdict",
+    /// A client was denied.
+    AuthDenied => "denied",
+    /// The wall clock was set.
+    WallJump => "wall clock jump",
+    /// A connection ended by keep-alive.
+    ClosedKeepAlive => "closed (keep-alive)",
+    /// A connection ended because its peer took nothing.
+    ClosedStalled => "closed (stalled)",
+    /// A connection ended because it was paused too long.
+    ClosedPaused => "closed (paused too long)",
+    /// A connection ended because an effect failed.
+    ClosedEffect => "closed (effect failed)",
+    /// A CONNECT was refused with return code 3.
+    Unavailable => "refused (unavailable)",
+    /// A client found its session.
+    SessionPresent => "session present",
+    /// A client discarded its session.
+    SessionDiscarded => "session discarded",
+    /// A client unsubscribed.
+    Unsubscribed => "unsubscribed",
+    /// A payload was shared between receivers.
+    SharedPayload => "shared payload",
+    /// A message crossed between shards.
+    Routed => "routed",
+    /// A message to one client.
+    PointToPoint => "point to point",
+    /// A client said goodbye.
+    Disconnected => "disconnected",
+}
+
+/// How often each [`Mark`] was met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks([u64; Mark::ALL.len()]);
+
+impl Default for Marks {
+    fn default() -> Self {
+        Self([0; Mark::ALL.len()])
+    }
+}
+
+impl Marks {
+    pub(crate) fn hit(&mut self, mark: Mark) {
+        self.hits(mark, 1);
+    }
+
+    pub(crate) fn hits(&mut self, mark: Mark, count: u64) {
+        self.0[mark as usize] += count;
+    }
+
+    /// Adds those of another run.
+    pub fn add(&mut self, other: &Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(sum, more)| *sum += more);
+    }
+
+    /// How often.
+    pub const fn count(&self, mark: Mark) -> u64 {
+        self.0[mark as usize]
+    }
+
+    /// What never happened.
+    pub fn missing(&self) -> Vec<Mark> {
+        Mark::ALL.iter().copied().filter(|mark| self.count(*mark) == 0).collect()
+    }
+}
+
+impl fmt::Display for Marks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for mark in Mark::ALL {
+            writeln!(f, "{:>12}  {}", self.count(*mark), mark.name())?;
+        }
+        Ok(())
+    }
+}

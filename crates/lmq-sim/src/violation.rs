@@ -1,0 +1,62 @@
+//! What a checker says.
+
+use std::fmt;
+
+/// Which promise was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Checker {
+    /// A message was acknowledged and is not durable where it must be.
+    AckedMeansStored,
+    /// A message that was acknowledged never reached a receiver.
+    Delivered,
+    /// First deliveries were out of order [MQTT-4.6.0-5] [MQTT-4.6.0-6].
+    Order,
+    /// A QoS 2 message was delivered twice [MQTT-4.3.3-1].
+    ExactlyOnce,
+    /// A message arrived that was never sent, or not as it was sent.
+    Content,
+    /// The broker sent something that is malformed or out of place.
+    Protocol,
+    /// A session that was confirmed is gone [MQTT-3.2.2-2].
+    SessionKept,
+    /// Two connections of one client id are alive [MQTT-3.1.4-2].
+    OneConnection,
+    /// Status events of a channel are out of order.
+    Status,
+    /// A queue, window or outbox is larger than its limit.
+    Memory,
+    /// A connection was paused for longer than any pause may last.
+    StuckPause,
+    /// A connection that should have been closed is open.
+    Overdue,
+    /// A machine wants to be called again and again and never rests.
+    Spin,
+    /// After everything healed, something does not come to an end.
+    Liveness,
+    /// After everything came to an end, something is left.
+    LeftOver,
+    /// The broker panicked.
+    Panic,
+}
+
+/// A broken promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which promise.
+    pub checker: Checker,
+    /// How it was broken.
+    pub text: String,
+}
+
+impl Violation {
+    pub(crate) fn new(checker: Checker, text: impl Into<String>) -> Self {
+        Self { checker, text: text.into() }
+    }
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.checker, self.text)
+    }
+}

@@ -1,0 +1,335 @@
+//! Carries out what the machines want, in their order.
+
+use bytes::Buf;
+use lmq_auth::Permissions;
+use lmq_broker::{
+    CloseReason, ConnId, DropReason, FrontOutput, Grant, Output, Refusal, RouteMessage, ShardId, StoreOp, Ticket,
+    Verdict,
+};
+
+use super::{Event, World};
+use crate::{
+    clock::MILLI,
+    link::{LinkId, Place},
+    marks::Mark,
+    store::Batch,
+    violation::{Checker, Violation},
+};
+
+/// So many rounds of outputs, writes and calls that are due at once; then a machine is spinning.
+const ROUNDS_MAX: u32 = 20_000;
+
+impl World {
+    /// Until no machine wants anything any more.
+    pub(super) fn drain(&mut self) {
+        for _ in 0..ROUNDS_MAX {
+            let mut moved = false;
+            for node in 0..self.nodes.len() {
+                while let Some(output) = self.nodes[node].front.poll_output() {
+                    self.on_front(node, output);
+                    moved = true;
+                }
+                while let Some(output) = self.nodes.get_mut(node).and_then(|node| node.shard.poll_output()) {
+                    self.on_shard(node, output);
+                    moved = true;
+                }
+            }
+            moved |= self.write_dirty();
+            moved |= !moved && self.call_due();
+            if !moved {
+                return self.arm_timers();
+            }
+        }
+        self.fail(Violation::new(Checker::Spin, "the machines never rest"));
+    }
+
+    fn call_due(&mut self) -> bool {
+        let now = self.clock.now();
+        let mut any = false;
+        for node in &mut self.nodes {
+            if node.shard.poll_timeout().is_some_and(|at| at <= now.monotonic) {
+                node.shard.handle_timeout(now);
+                any = true;
+            }
+            if node.front.poll_timeout().is_some_and(|at| at <= now.monotonic) {
+                node.front.handle_timeout(now);
+                any = true;
+            }
+        }
+        any
+    }
+
+    fn arm_timers(&mut self) {
+        let boot = self.boot;
+        for (at, node) in self.nodes.iter_mut().enumerate() {
+            let next = [node.front.poll_timeout(), node.shard.poll_timeout()].into_iter().flatten().min();
+            let Some(next) = next.map(lmq_broker::Instant::as_micros) else { continue };
+            if next < node.timer_at {
+                node.timer_at = next;
+                self.clock.at(next, Event::Timer { boot, node: at });
+            }
+        }
+    }
+
+    fn on_front(&mut self, node: usize, output: FrontOutput) {
+        match output {
+            FrontOutput::Handoff(handoff) => {
+                let Some(link) = self.at(Place::Front(node, handoff.conn)) else { return };
+                let shard = usize::from(handoff.shard.0);
+                let now = self.clock.now();
+                let conn = self.nodes[shard].shard.adopt(now, *handoff);
+                self.link(link, |link| {
+                    link.place = Place::Shard(shard, conn);
+                    link.reading = false;
+                });
+            }
+            FrontOutput::Transmit(conn) => self.transmit(Place::Front(node, conn)),
+            FrontOutput::Close { conn, reason, linger } => self.on_close(Place::Front(node, conn), &reason, linger),
+            other => self.fail(Violation::new(Checker::Protocol, format!("unknown output {other:?}"))),
+        }
+    }
+
+    fn on_shard(&mut self, node: usize, output: Output) {
+        let boot = self.boot;
+        match output {
+            Output::Transmit(conn) => self.transmit(Place::Shard(node, conn)),
+            Output::Resume(conn) => self.on_resume(node, conn),
+            Output::Close { conn, reason, linger } => self.on_close(Place::Shard(node, conn), &reason, linger),
+            Output::Authenticate { ticket, .. } => self.on_authenticate(node, ticket),
+            Output::Store { ticket, op } => self.on_store(node, ticket, op),
+            Output::Status { ticket, event } => {
+                self.say(|| format!("status {} {}", event.tag(), event.client_id));
+                if let Err(violation) = self.status.take(&event) {
+                    self.fail(violation);
+                }
+                let delay = self.delay(self.options.store.sync_max_ms);
+                self.clock.after(delay, Event::Effect { boot, node, ticket });
+            }
+            Output::Uplink { ticket, .. } => {
+                let delay = self.delay(self.options.store.sync_max_ms);
+                self.clock.after(delay, Event::Effect { boot, node, ticket });
+            }
+            Output::Route { to, message } => self.on_route(ShardId(node as u16), to, message),
+            Output::Dropped { client, reason, count } => self.on_dropped(&client.client_id, reason, count),
+            Output::Consumed { .. } | Output::Rejected { .. } => {}
+            other => self.fail(Violation::new(Checker::Protocol, format!("unknown output {other:?}"))),
+        }
+    }
+
+    fn on_authenticate(&mut self, node: usize, ticket: Ticket) {
+        if self.rng.per_mille(self.options.auth_missing) {
+            return self.marks.hit(Mark::AuthMissing);
+        }
+        let denied = self.rng.per_mille(self.options.auth_denied);
+        let verdict = if denied {
+            self.marks.hit(Mark::AuthDenied);
+            Verdict::Deny(Refusal::NotAuthorized)
+        } else {
+            Verdict::Allow(Grant::new(Permissions::everything()))
+        };
+        let delay = self.delay(self.options.auth_delay_max_ms);
+        if delay > 100 * MILLI {
+            self.marks.hit(Mark::AuthSlow);
+        }
+        self.clock.after(delay, Event::Verdict { boot: self.boot, node, ticket, verdict });
+    }
+
+    fn on_store(&mut self, node: usize, ticket: Ticket, op: StoreOp) {
+        self.say(|| format!("store {node} {}", store_line(&op)));
+        if self.stores[node].submit(ticket, op) {
+            self.plan_sync(node);
+        }
+    }
+
+    fn plan_sync(&mut self, node: usize) {
+        let faults = self.options.store.clone();
+        let mut delay = self.delay(faults.sync_max_ms);
+        if self.rng.per_mille(faults.stall) {
+            delay += self.rng.range(1_000, faults.stall_max_ms) * MILLI;
+            self.marks.hit(Mark::StoreStalled);
+            let timeout = self.settings.limits.effect_timeout.as_micros() as u64;
+            self.marks.hits(Mark::StoreStalledLong, u64::from(delay > timeout));
+            self.say(|| format!("store {node} stalls for {} ms", delay / MILLI));
+        }
+        self.clock.after(delay, Event::Sync { boot: self.boot, node });
+    }
+
+    pub(super) fn sync(&mut self, node: usize) {
+        let faults = self.options.store.clone();
+        let batch = self.stores[node].sync(&faults, &mut self.rng, &mut self.marks);
+        if batch.failed {
+            self.say(|| format!("store {node} fails"));
+        }
+        self.note_given_up();
+        let wanted = self.clock.micros() + self.delay(faults.answer_max_ms);
+        let at = wanted.max(self.stores[node].answers_at);
+        self.stores[node].answers_at = at;
+        self.clock.at(at, Event::Answers { boot: self.boot, node, batch });
+        if self.stores[node].begin_sync() {
+            self.plan_sync(node);
+        }
+    }
+
+    pub(super) fn answer(&mut self, node: usize, batch: Batch) {
+        if batch.failed {
+            // What the shard has asked for until now is handed out before it is told.
+            self.drain();
+        }
+        let now = self.clock.now();
+        let fenced = if batch.failed { self.stores[node].fence(&mut self.marks) } else { Vec::new() };
+        for answer in batch.answers.into_iter().chain(fenced) {
+            self.trace.number(u64::from(answer.result.is_ok()));
+            let shard = &mut self.nodes[node].shard;
+            answer.evicted.iter().for_each(|evicted| shard.handle_evicted(now, evicted));
+            shard.handle_done(now, answer.ticket, answer.result);
+        }
+    }
+
+    fn on_route(&mut self, from: ShardId, to: ShardId, message: RouteMessage) {
+        if matches!(message, RouteMessage::Publish { .. } | RouteMessage::PointToPoint { .. }) {
+            self.marks.hit(Mark::Routed);
+        }
+        let wanted = self.clock.micros() + self.delay(self.options.route_delay_max_ms);
+        let last = self.route_at.entry((from, to)).or_default();
+        *last = wanted.max(*last);
+        let at = *last;
+        self.clock.at(at, Event::Route { boot: self.boot, from, to, message });
+    }
+
+    fn on_dropped(&mut self, client: &str, reason: DropReason, count: u32) {
+        self.say(|| format!("{client}: dropped {count} {reason:?}"));
+        let mark = match reason {
+            DropReason::QueueFull => Mark::DroppedQueueFull,
+            DropReason::Away => Mark::DroppedAway,
+            DropReason::Evicted => Mark::Evicted,
+            _ => Mark::DroppedStoreFailed,
+        };
+        self.marks.hits(mark, u64::from(count));
+        if let Some(client) = self.client_with(client) {
+            self.ledger.dropped(client, count);
+        }
+    }
+
+    fn on_close(&mut self, place: Place, reason: &CloseReason, linger: std::time::Duration) {
+        let mark = match reason {
+            CloseReason::KeepAlive => Some(Mark::ClosedKeepAlive),
+            CloseReason::Stalled => Some(Mark::ClosedStalled),
+            CloseReason::PausedTooLong => Some(Mark::ClosedPaused),
+            CloseReason::EffectFailed => Some(Mark::ClosedEffect),
+            CloseReason::TakenOver => Some(Mark::Takeover),
+            CloseReason::Refused(Refusal::Unavailable) => Some(Mark::Unavailable),
+            _ => None,
+        };
+        mark.into_iter().for_each(|mark| self.marks.hit(mark));
+        let faulty = matches!(
+            reason,
+            CloseReason::Malformed(_)
+                | CloseReason::Unexpected(_)
+                | CloseReason::InvalidTopic(_)
+                | CloseReason::Protocol(..)
+        );
+        if faulty {
+            self.fail(Violation::new(Checker::Protocol, format!("a client in order was closed: {reason}")));
+        }
+        let Some(id) = self.at(place) else { return };
+        self.trace.bytes(reason.name().as_bytes());
+        self.say(|| format!("link {} of client {}: closed {reason}", id.0, self.links[&id].client));
+        self.link(id, |link| (link.closing, link.dirty) = (true, true));
+        self.clock.after(linger.as_micros() as u64, Event::Linger(id));
+    }
+
+    fn transmit(&mut self, place: Place) {
+        if let Some(id) = self.at(place) {
+            self.link(id, |link| link.dirty = true);
+        }
+    }
+
+    fn write_dirty(&mut self) -> bool {
+        let dirty: Vec<LinkId> =
+            self.links.iter().filter(|(_, link)| link.dirty && !link.blocked).map(|(id, _)| *id).collect();
+        dirty.into_iter().fold(false, |moved, id| self.write(id) | moved)
+    }
+
+    /// Writes what the socket takes.
+    fn write(&mut self, id: LinkId) -> bool {
+        let window = self.options.net.window_bytes;
+        let Some(link) = self.links.get_mut(&id) else { return false };
+        link.dirty = false;
+        if link.shut {
+            return false;
+        }
+        let room = window.saturating_sub(link.in_flight);
+        let (bytes, left) = match link.place {
+            Place::Shard(node, conn) => {
+                let shard = &mut self.nodes[node].shard;
+                let (bytes, left) = take(&mut shard.outgoing(conn), room);
+                if !(bytes.is_empty() && left == 0) {
+                    shard.handle_sent(conn, bytes.len());
+                }
+                (bytes, left)
+            }
+            Place::Front(node, conn) => take(&mut self.nodes[node].front.outgoing(conn), room),
+            Place::Coming | Place::Gone => return false,
+        };
+        link.in_flight += bytes.len();
+        let now = self.clock.micros();
+        if !bytes.is_empty() || !link.stuffed {
+            link.written_at = now;
+        }
+        (link.blocked, link.stuffed) = (left > 0, left > 0);
+        let moved = !bytes.is_empty();
+        let shut = link.closing && left == 0;
+        if moved {
+            self.note_connack(id, &bytes);
+            self.send_down(id, bytes);
+        }
+        if shut {
+            self.shut_down(id);
+        }
+        moved
+    }
+
+    fn note_connack(&mut self, id: LinkId, bytes: &[u8]) {
+        let Some(link) = self.links.get_mut(&id) else { return };
+        if std::mem::replace(&mut link.answered, true) || bytes.first() != Some(&0x20) || bytes.get(3) != Some(&0) {
+            return;
+        }
+        link.accepted = true;
+        let (client, live) = (link.client, link.is_live());
+        let is_second =
+            |(other, link): (&LinkId, &crate::link::Link)| *other != id && link.client == client && link.is_live();
+        if live && self.links.iter().any(is_second) {
+            let text = format!("client {client} is connected twice");
+            self.fail(Violation::new(Checker::OneConnection, text));
+        }
+    }
+
+    fn client_with(&self, id: &str) -> Option<usize> {
+        self.clients.iter().position(|client| client.id == id)
+    }
+
+    pub(super) fn at(&self, place: Place) -> Option<LinkId> {
+        self.links.iter().find(|(_, link)| link.place == place).map(|(id, _)| *id)
+    }
+
+    pub(super) fn outbox_bytes(&mut self, node: usize, conn: ConnId) -> usize {
+        self.nodes[node].shard.outgoing(conn).remaining()
+    }
+}
+
+fn take(outgoing: &mut impl Buf, room: usize) -> (Vec<u8>, usize) {
+    let count = outgoing.remaining().min(room);
+    let bytes = outgoing.copy_to_bytes(count).to_vec();
+    (bytes, outgoing.remaining())
+}
+
+fn store_line(op: &StoreOp) -> String {
+    match op {
+        StoreOp::Append { message, queues, dedup } => {
+            let number = crate::wire::number_of(&message.payload);
+            let queues: Vec<_> = queues.iter().map(|slot| (&*slot.client.client_id, slot.seq)).collect();
+            format!("append message {number:?} to {queues:?} dedup {:?}", dedup.as_ref().map(|(_, id)| id.value()))
+        }
+        other => format!("{other:?}"),
+    }
+}
