@@ -15,6 +15,7 @@ mod norm_connect;
 mod norm_disconnect;
 mod norm_flow;
 mod norm_publish;
+mod norm_retain;
 mod norm_session;
 mod norm_shared;
 mod norm_subscribe;
