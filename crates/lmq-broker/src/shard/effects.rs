@@ -58,8 +58,8 @@ pub(super) struct Op {
     pub(super) waiter: Waiter,
     /// What to send once the message is stored.
     pub(super) forward: Option<Box<Forward>>,
-    /// The packet id of an inbound QoS 2 message, to be recorded behind everything else.
-    pub(super) record: Option<Box<(ClientKey, PacketId)>>,
+    /// The packet id of the inbound QoS 2 message is to be recorded behind everything else.
+    pub(super) record: bool,
 }
 
 /// Who is told when an operation ends.
@@ -122,7 +122,7 @@ pub(super) struct Forward {
 impl Op {
     /// An operation whose effects are counted in as they are asked for.
     pub(super) const fn waited_by(waiter: Waiter) -> Self {
-        Self { waiting: 0, failed: false, waiter, forward: None, record: None }
+        Self { waiting: 0, failed: false, waiter, forward: None, record: false }
     }
 }
 
@@ -264,12 +264,20 @@ impl Shard {
         if op.waiting > 0 {
             return None;
         }
-        if let Some(record) = op.record.take().filter(|_| !op.failed) {
-            let (client, packet_id) = *record;
-            self.ask_store(StoreOp::RecordInbound { client, packet_id }, Question::Op(key));
+        let records = core::mem::take(&mut op.record) && !op.failed;
+        if let Some(record) = self.record_of(key).filter(|_| records) {
+            self.ask_store(record, Question::Op(key));
             return None;
         }
         self.ops.remove(key)
+    }
+
+    /// Records the inbound QoS 2 message that an operation is about, if its session still waits for it.
+    fn record_of(&self, key: Key) -> Option<StoreOp> {
+        let Waiter::Received { session, packet_id, .. } = self.ops.get(key)?.waiter else { return None };
+        let session = self.sessions.get(session)?;
+        let waits = session.inbound.stage(packet_id) == Some(InboundStage::Pending(key));
+        waits.then(|| StoreOp::RecordInbound { client: session.client.clone(), packet_id })
     }
 
     /// The store has a message, or has not. It leaves now, whatever siblings say of it, so that queues keep the order of the store.

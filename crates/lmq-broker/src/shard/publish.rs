@@ -338,7 +338,7 @@ impl Shard {
         let message = self.message(origin, &mut fan);
         let op = self.route_point_to_point(owner, target, &message);
         if let Some(op) = op.and_then(|op| self.ops.get_mut(op)) {
-            op.record = dedup.map(Box::new);
+            op.record = dedup.is_some();
         }
         self.copy_up(origin, &mut fan, op)
     }
@@ -357,7 +357,8 @@ impl Shard {
         let deferred = dedup.is_some();
         let atomic = shards == 0 && remote.is_empty() && self.is_all_here(origin, fan);
         // What others have to do is recorded against a second try when it is done, not before.
-        let (dedup, record) = if atomic { (dedup, None) } else { (None, dedup) };
+        let record = deferred && !atomic;
+        let dedup = dedup.filter(|_| atomic);
         let mut receivers = Vec::new();
         for (slot, terms) in targets.iter(fan.qos, fan.retain) {
             let Some(session) = self.sessions.at_mut(slot) else {
@@ -385,7 +386,7 @@ impl Shard {
             op
         };
         if let Some(op) = op.and_then(|op| self.ops.get_mut(op)) {
-            op.record = record.map(Box::new);
+            op.record = record;
         }
         op
     }
