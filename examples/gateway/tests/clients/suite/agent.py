@@ -17,7 +17,10 @@ class AgentKind:
     needs_subscription = False
     # Not only some of the newer cases.
     only = None
-    def __init__(self, name, transports, command, log, cwd=None, shared=True, version=4, takes_pairs=False, lacks=(), signs=True):
+
+    def __init__(
+        self, name, transports, command, log, cwd=None, shared=True, version=4, takes_pairs=False, lacks=(), signs=True
+    ):
         """`shared`: all sessions live in one process; else each has its own. `log` takes what libraries write to stderr.
         `version` is that of MQTT where a case does not say otherwise. `takes_pairs`: the agent knows the part of the protocol that
         wills, RETAIN and MQTT 5.0 need. `lacks`: cases that the library cannot pass. `signs`: the agent can compute passwords."""

@@ -64,7 +64,9 @@ class Kit:
             self.kind("go", [self.cache / "go" / "agent"]),
             MosquittoKind(5),
             self.kind5("python5", self.python_command(PAHO_PYTHON[-1])),
-            self.kind5("rust5", [self.rust_target() / "release" / "client-agent"], ("tcp",), lacks=RUST5_LACKS, signs=False),
+            self.kind5(
+                "rust5", [self.rust_target() / "release" / "client-agent"], ("tcp",), lacks=RUST5_LACKS, signs=False
+            ),
             self.kind5("mqttjs5", mqttjs, cwd=node),
             # It chooses aliases itself, and does not know reason code 0x97 of SUBACK.
             self.kind5("java5", self.java_command("Agent5", folder="java5"), lacks=JAVA5_LACKS),

@@ -95,7 +95,11 @@ class MosquittoSession(Inbox):
         if not self.options.clean:
             command.append("-c")
         self.subscriber = subprocess.Popen(
-            ["stdbuf", "-oL", *command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8", errors="surrogateescape"
+            ["stdbuf", "-oL", *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="surrogateescape",
         )
         threading.Thread(target=self.read, args=(self.subscriber.stdout,), daemon=True).start()
         return [int(code) for code in self.reply("subscribed")[0].split(", ")]

@@ -100,7 +100,9 @@ def with_its_properties(kind, site):
         receiver.subscribe([f"{topic}/#"], 1)
         message = receiver.message()
         check_equal("message", message[:3], (f"{topic}/long", 1, b"long"))
-        check_equal("properties", [message.value(key) for key in ("content-type", "user", "retain")], ["text/plain", "a:1", "1"])
+        check_equal(
+            "properties", [message.value(key) for key in ("content-type", "user", "retain")], ["text/plain", "a:1", "1"]
+        )
         check(90 <= int(message.value("expiry")) <= 99, f"expiry: {message.value('expiry')}")
         receiver.expect_none_before(sender, f"{topic}/end")
 

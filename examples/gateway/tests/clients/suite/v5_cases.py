@@ -12,7 +12,14 @@ TAKEN_OVER, BAD_METHOD = 0x8E, 0x8C
 NOBODY, NOT_SUBSCRIBED = 0x10, 0x11
 WELCOME = {"receive-max": "1024", "packet-max": str(16 << 20), "alias-max": "30"}
 # What a message can carry from end to end.
-LUGGAGE = ("content-type=text/plain", "correlation=01ff02", "format=1", "response-topic=reply/to", "user=a:1", "user=a:2")
+LUGGAGE = (
+    "content-type=text/plain",
+    "correlation=01ff02",
+    "format=1",
+    "response-topic=reply/to",
+    "user=a:1",
+    "user=a:2",
+)
 BURST_MESSAGES = 200
 
 
