@@ -54,7 +54,8 @@ pub use settings::{ClientKey, Instance, InstanceIndex, Settings, ShardId, Source
 pub use shard::{SessionView, Shard};
 pub use stats::Stats;
 pub use store::{
-    Done, Evicted, Failed, MemoryStore, QueueSlot, Quota, StoreOp, StoredInflight, StoredMessage, StoredSession,
+    Done, Evicted, Failed, MemoryStore, QueueSlot, Quota, StoreOp, StoredInflight, StoredMessage, StoredRetained,
+    StoredSession,
 };
 pub use subscription::{DeliveryOptions, Subscription, SubscriptionIds};
 pub use time::{Instant, Now};

@@ -22,8 +22,10 @@ use core::{num::NonZeroU32, time::Duration};
 /// | `topic_alias_max` | 30 | a topic each, per connection of MQTT 5.0 | aliases as a store of texts |
 /// | `topic_alias_out_max` | 16 | a topic each, per connection of MQTT 5.0 | the same, by the topics of others |
 /// | `replies_max` | 1,024 | 64 bytes each, per connection | effects slower than a publisher |
-/// | `link_messages_max` | 65,536 | per sibling shard | a shard slower than its siblings |
+/// | `link_messages_max` | 65,536 | per sibling shard | a shard slower than its siblings, a store slower than retained messages |
 /// | `link_bytes_max` | 16 MiB | per sibling shard, plus one message of each publisher | the same, with large messages |
+/// | `retained_messages_max` | 1,000,000 | about 200 bytes each and shard, and the next | a retained message on every topic there could be |
+/// | `retained_bytes_max` | 256 MiB | once, however many shards, plus what is being stored | the same, with large messages |
 /// | `stall_max` | 30 s | - | a peer that stopped reading |
 /// | `pause_max` | 30 s | - | effects that never finish |
 /// | `effect_timeout` | 30 s | - | a store that never answers |
@@ -71,10 +73,17 @@ pub struct Limits {
     pub topic_alias_out_max: u16,
     /// Packets of one connection whose answer waits for an effect; at the limit the connection is paused.
     pub replies_max: u32,
-    /// Messages sent to one sibling shard and not answered; at the limit publishers are paused.
+    /// Messages sent to one sibling shard and not answered; at the limit publishers are paused. The same holds for the retained messages
+    /// that the shard's own store has not answered.
     pub link_messages_max: u32,
     /// Bytes of topics and payloads sent to one sibling shard and not answered; at the limit publishers are paused.
     pub link_bytes_max: u64,
+    /// Retained messages of the whole broker. What exceeds them is delivered and not kept, and counted in
+    /// [`Stats::retained_dropped`](crate::Stats::retained_dropped); an older message of the topic is not kept either. Messages that shards
+    /// store at the same moment may exceed it.
+    pub retained_messages_max: u32,
+    /// Bytes of topics, properties and payloads of the retained messages of the whole broker; what exceeds them is not kept.
+    pub retained_bytes_max: u64,
     /// A connection that has something to read and takes nothing for so long is closed.
     pub stall_max: Duration,
     /// The longest [`Flow::Pause`](crate::Flow::Pause); half the keep-alive where that is shorter. Then the connection is closed.
@@ -83,7 +92,7 @@ pub struct Limits {
     pub effect_timeout: Duration,
     /// How long the driver should wait for a peer to take the last bytes of a closed connection.
     pub linger: Duration,
-    /// Connections resumed or closed, and timers served, in one call; the rest follows in the next, at once.
+    /// Connections resumed or closed, timers served, and retained messages looked at, in one call; the rest follows in the next, at once.
     pub work_per_call_max: u32,
     /// Deliveries (message and subscriber) that one call makes before it leaves further packets for the next; a message that was begun is
     /// sent to all its subscribers.
@@ -118,6 +127,8 @@ impl Default for Limits {
             replies_max: 1024,
             link_messages_max: 65_536,
             link_bytes_max: 16 * 1024 * 1024,
+            retained_messages_max: 1_000_000,
+            retained_bytes_max: 256 * 1024 * 1024,
             stall_max: Duration::from_secs(30),
             pause_max: Duration::from_secs(30),
             effect_timeout: Duration::from_secs(30),

@@ -5,13 +5,16 @@ use alloc::{boxed::Box, collections::VecDeque};
 
 use lmq_codec::{PacketId, ReasonCode};
 
+use crate::session::Replay;
+
 /// What a packet is answered with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     PubAck(PacketId, ReasonCode),
     PubRec(PacketId, ReasonCode),
     PubComp(PacketId, ReasonCode),
-    SubAck(PacketId, Box<[ReasonCode]>),
+    /// With the retained messages that follow it, by filter.
+    SubAck(PacketId, Box<[ReasonCode]>, Box<[(Box<str>, Replay)]>),
     UnsubAck(PacketId, Box<[ReasonCode]>),
 }
 

@@ -33,6 +33,32 @@ pub enum RouteMessage {
         /// Whether I have subscribers for it.
         wanted: bool,
     },
+    /// A message with RETAIN, for you as the owner of its topic: keep it, or nothing if its payload is empty. Answered by `Done` once it
+    /// is stored and every shard has it.
+    Retain {
+        /// For the answer.
+        ticket: RouteTicket,
+        /// The message.
+        message: Arc<Message>,
+    },
+    /// I own this topic, and this is its retained message from now on. Answered by `Done`.
+    Retained {
+        /// For the answer.
+        ticket: RouteTicket,
+        /// The instance of the topic.
+        instance: InstanceIndex,
+        /// The topic.
+        topic: Arc<str>,
+        /// Greater than every earlier one of mine.
+        version: u64,
+        /// The message; `None`: there is none any more.
+        message: Option<Arc<Message>>,
+    },
+    /// Answer with `Done` once every `Retain` that you have sent until now is answered.
+    Settle {
+        /// For the answer.
+        ticket: RouteTicket,
+    },
     /// A client of mine joins or leaves a shared subscription that is yours. Answered by `Done`, once all shards know what you want.
     Share {
         /// For the answer.
@@ -87,7 +113,7 @@ pub enum RouteMessage {
         /// Whether it went well.
         ok: bool,
     },
-    /// You know every filter of the sessions that I had when I started.
+    /// You know every filter of the sessions that I had when I started, and every retained message of mine.
     Restored,
     /// So much of an instance is used here. Takes the place of what was said before.
     Usage {

@@ -79,18 +79,26 @@ impl Settings {
     /// The shard that owns `client_id`: FNV-1a (64 bit) over the instance name, the byte 0xff and the client id, modulo the number of
     /// shards. The function is part of the contract: every thread and every later version computes the same.
     pub fn shard_of(&self, instance: InstanceIndex, client_id: &str) -> ShardId {
-        self.owner(instance, client_id.bytes())
+        self.owner(instance, 0xff, client_id.bytes())
     }
 
     /// The shard that owns the shared subscription `$share/<share>/<filter>`: the function of [`shard_of`](Self::shard_of) over the share
     /// name, the byte `/` and the filter instead of the client id.
     pub fn owner_of_group(&self, instance: InstanceIndex, share: &str, filter: &str) -> ShardId {
-        self.owner(instance, share.bytes().chain([b'/']).chain(filter.bytes()))
+        self.owner(instance, 0xff, share.bytes().chain([b'/']).chain(filter.bytes()))
     }
 
-    fn owner(&self, instance: InstanceIndex, key: impl Iterator<Item = u8>) -> ShardId {
+    /// The shard that owns the retained message of `topic`: the function of [`shard_of`](Self::shard_of) over the topic, with the byte 0xfe in
+    /// the middle. Where [`Profile::trailing_slash_ignored`] is on, a trailing `/` is not part of the topic.
+    pub fn owner_of_topic(&self, instance: InstanceIndex, topic: &str) -> ShardId {
+        let shorter =
+            topic.strip_suffix('/').filter(|shorter| self.profile.trailing_slash_ignored && !shorter.is_empty());
+        self.owner(instance, 0xfe, shorter.unwrap_or(topic).bytes())
+    }
+
+    fn owner(&self, instance: InstanceIndex, kind: u8, key: impl Iterator<Item = u8>) -> ShardId {
         let name = self.instances.get(usize::from(instance.0)).map_or("", |instance| &instance.name);
-        let bytes = name.bytes().chain([0xff]).chain(key);
+        let bytes = name.bytes().chain([kind]).chain(key);
         let hash = bytes
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         ShardId((hash % u64::from(self.shards.max(1))) as u16)
@@ -107,6 +115,18 @@ mod tests {
         settings.instances[0].name = "mqtt-cn-test0001".into();
         let owner = |id| settings.shard_of(InstanceIndex(0), id).0;
         assert_eq!(["GID_Test@@@0001", "GID_Test@@@0002", "GID_Test@@@0003", ""].map(owner), [2, 3, 0, 2]);
+    }
+
+    #[test]
+    fn the_owner_of_a_topic_is_fixed() {
+        let mut settings = Settings::new(Profile::lmq(), 4);
+        settings.instances[0].name = "mqtt-cn-test0001".into();
+        let owners = |settings: &Settings| {
+            ["a", "b", "a/b", "a/b/", "/"].map(|topic| settings.owner_of_topic(InstanceIndex(0), topic).0)
+        };
+        assert_eq!(owners(&settings), [0, 1, 1, 1, 2]);
+        settings.profile.trailing_slash_ignored = false;
+        assert_eq!(owners(&settings), [0, 1, 1, 2, 2]);
     }
 
     #[test]

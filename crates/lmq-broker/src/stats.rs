@@ -44,6 +44,10 @@ pub struct Stats {
     pub dropped_expired: u64,
     /// Messages larger than their client takes.
     pub dropped_too_large: u64,
+    /// Topics with a retained message that this shard owns, now.
+    pub retained: u64,
+    /// Retained messages that were not kept: over a limit, or at QoS 0 when the store failed.
+    pub retained_dropped: u64,
     /// Messages that no member of a shared subscription took; counted once per subscription.
     pub dropped_shared: u64,
     /// P2P messages for a client without session.
@@ -80,6 +84,8 @@ impl Stats {
             (&mut self.dropped_store_failed, other.dropped_store_failed),
             (&mut self.dropped_expired, other.dropped_expired),
             (&mut self.dropped_too_large, other.dropped_too_large),
+            (&mut self.retained, other.retained),
+            (&mut self.retained_dropped, other.retained_dropped),
             (&mut self.dropped_shared, other.dropped_shared),
             (&mut self.p2p_without_target, other.p2p_without_target),
             (&mut self.pauses, other.pauses),

@@ -189,15 +189,6 @@ impl Options {
     #[must_use]
     pub fn avoiding(mut self, avoid: Avoid) -> Self {
         self.avoid = avoid;
-        if avoid.saving_given_up && !self.lmq {
-            self.store.quota_messages = 100_000;
-        }
-        if avoid.failed_drop && self.store_fails() {
-            self.discard = 0;
-        }
-        if avoid.late_append {
-            self.store.stall_max_ms = self.store.stall_max_ms.min(1_500);
-        }
         self
     }
 

@@ -3,6 +3,7 @@
 mod inbound;
 mod lent;
 mod queue;
+mod replays;
 mod stored;
 mod window;
 
@@ -12,6 +13,7 @@ pub(crate) use inbound::{Inbound, InboundStage};
 pub(crate) use lent::{Lent, SharedMessage};
 use lmq_codec::QoS;
 pub(crate) use queue::{MemoryQueue, Waiting};
+pub(crate) use replays::{Replay, Replays};
 pub(crate) use stored::StoredQueue;
 pub(crate) use window::{Inflight, Stage, Window};
 
@@ -49,6 +51,8 @@ pub(crate) struct Session {
     pub(crate) inbound_unknown: bool,
     /// Messages given up since the last drain.
     pub(crate) dropped: Option<(DropReason, u32)>,
+    /// Retained messages that its subscriptions bring and that were not all sent.
+    pub(crate) replays: Option<Box<Replays>>,
 }
 
 impl Session {
@@ -72,6 +76,7 @@ impl Session {
             unopened: persistent,
             inbound_unknown: false,
             dropped: None,
+            replays: None,
         }
     }
 
@@ -84,7 +89,7 @@ impl Session {
     /// Whether something waits for room in window or outbox.
     #[inline]
     pub(crate) fn waits(&self) -> bool {
-        self.queue.len() > 0 || self.stored.as_ref().is_some_and(|stored| stored.has_more())
+        self.queue.len() > 0 || self.replays.is_some() || self.stored.as_ref().is_some_and(|stored| stored.has_more())
     }
 
     /// The messages of shared subscriptions that nobody but this connection has and that may go to others, oldest first: those sent with

@@ -141,6 +141,11 @@ impl StoredQueue {
         !self.ready.is_empty() || self.ready_end < self.durable_end
     }
 
+    /// How many positions the present connection has not been sent, as far as is known.
+    pub(crate) fn behind(&self) -> u64 {
+        self.ready.len() as u64 + self.durable_end.saturating_sub(self.ready_end)
+    }
+
     /// How many positions are not sent yet, evicted ones included.
     pub(crate) fn waiting(&self) -> u64 {
         self.durable_end.saturating_sub(self.sent_end)

@@ -189,7 +189,10 @@ impl Shard {
                 self.write_ack(conn, Ack::pubcomp(id), reason, Packet::PubComp);
             }
             Answer::UnsubAck(id, codes) => self.write_unsuback(conn, id, &codes),
-            Answer::SubAck(id, codes) => self.write_suback(conn, id, &codes),
+            Answer::SubAck(id, codes, replays) => {
+                self.write_suback(conn, id, &codes);
+                self.begin_replays(conn, replays);
+            }
         }
     }
 

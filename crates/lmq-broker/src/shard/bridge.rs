@@ -23,7 +23,7 @@ pub(super) struct Source {
 impl Shard {
     /// A message of the MQ side for the clients of every shard: hand it to one shard, in the order of its source.
     ///
-    /// It goes to the subscribers of its topic, or to one client where it is a P2P topic and the profile knows them. Once it is
+    /// It goes to the subscribers of its topic, and is kept if it has RETAIN, or to one client where it is a P2P topic and the profile knows them. Once it is
     /// delivered or stored, and everything of the source before it is, [`Output::Consumed`] says so. Where its effects failed,
     /// [`Output::Rejected`] does: offer the same position again, later. The topic must be a topic name; one that is not is counted as
     /// consumed and dropped, because offering it again would not help. The shard remembers every position that is offered and not
@@ -59,7 +59,9 @@ impl Shard {
         }
         let topic = TopicName::new(&message.topic).ok()?;
         let shards = self.match_topic(message.instance, topic, message.qos, None);
-        self.fan_out(&origin, &mut fan, shards, None)
+        let retain = self.retain(&origin, &mut fan);
+        let op = self.fan_out(&origin, &mut fan, shards, None);
+        self.wait_for_retained(retain, op, message.qos)
     }
 
     /// Sends a copy of a published message up, where the instance wants that; its acknowledgement then waits for the answer.

@@ -25,6 +25,8 @@ impl Shard {
         if self.phase != ShardPhase::Restoring {
             self.serve_absent();
         }
+        self.expire_kept();
+        self.replay_some();
         for conn in core::mem::take(&mut self.paused_by_work) {
             self.unpause(conn, PauseCause::Work);
         }
@@ -44,13 +46,14 @@ impl Shard {
     /// When to call [`handle_timeout`](Self::handle_timeout) next; a moment in the past means at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let draining = self.phase == ShardPhase::Draining && self.drained_to < self.conns.slots();
-        if draining || !self.resumable.is_empty() || !self.paused_by_work.is_empty() {
+        let cut_short = !self.paused_by_work.is_empty() || !self.replaying.is_empty();
+        if draining || cut_short || !self.resumable.is_empty() {
             return Some(self.now.monotonic);
         }
         let absent = self.session_timers.next().filter(|_| self.phase != ShardPhase::Restoring);
         let effects = [self.next_question_deadline(), self.restore_deadline(), self.drop_again_deadline()];
-        let deadlines = [self.timers.next(), absent, self.next_rate_deadline()].into_iter().chain(effects);
-        deadlines.flatten().min()
+        let deadlines = [self.timers.next(), absent, self.next_rate_deadline(), self.kept_deadline()];
+        deadlines.into_iter().chain(effects).flatten().min()
     }
 
     /// Serves the deadlines of a connection and arms the timer for the next.

@@ -230,6 +230,7 @@ impl Shard {
         for id in released.into_iter().filter(|_| !planted(Bug::ReleaseNotResent)) {
             self.write_pubrel(conn, id, ReasonCode::Success);
         }
+        self.resume_replays(key);
         self.pump(key);
     }
 

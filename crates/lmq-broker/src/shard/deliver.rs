@@ -196,6 +196,7 @@ impl Shard {
             self.send_stored(key, stored, again);
         }
         self.fetch(key);
+        self.replay(key);
         self.tell_if_ready(key);
     }
 

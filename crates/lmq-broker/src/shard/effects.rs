@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use lmq_codec::PacketId;
 
-use super::{Shard, deliver::Terms, question, siblings::Load, targets::RemoteMember, ticket};
+use super::{Shard, deliver::Terms, question, restore::Page, siblings::Load, targets::RemoteMember, ticket};
 use crate::{
     ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output,
     RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
@@ -42,8 +42,12 @@ pub(super) enum Question {
     Drop { client: ClientKey },
     /// Nobody waits.
     Unattended,
-    /// Sessions of an earlier start, behind this one.
-    Restore { after: Option<ClientKey> },
+    /// A page of what an earlier start left.
+    Restore(Page),
+    /// A change of what is kept for a topic of ours.
+    Keep { version: u64 },
+    /// A retained message is being stored for a session.
+    Replay { session: Key, stored: Box<StoredMessage> },
 }
 
 /// Something that is finished when all its effects are.
@@ -82,7 +86,12 @@ pub(super) enum Waiter {
         source: SourceId,
         position: u64,
     },
-    /// The restoration of sessions, which goes on with the next page.
+    /// A message with RETAIN that is being kept; the operation of its PUBLISH, if that has one.
+    Retained {
+        number: u64,
+        publish: Option<Key>,
+    },
+    /// What an earlier start left, which goes on with the next page.
     Restored,
 }
 
@@ -222,24 +231,38 @@ impl Shard {
             }
             Question::Drop { client } if result.is_err() => self.haunt(client),
             Question::Drop { .. } | Question::Unattended => {}
-            Question::Restore { after } => self.restored(after, result),
+            Question::Restore(page) => self.restored(page, result),
+            Question::Keep { version } => self.change_stored(version, result.is_ok()),
+            Question::Replay { session, stored } => self.replay_stored(session, *stored, result.is_ok()),
         }
     }
 
     /// One effect of an operation ended.
     pub(super) fn settle(&mut self, mut key: Key, mut ok: bool) {
-        while let Some(op) = self.ops.get_mut(key) {
-            op.waiting -= 1;
-            op.failed |= !ok;
-            if op.waiting > 0 {
-                return;
-            }
-            let Some(op) = self.ops.remove(key) else { return };
-            let Waiter::Part(whole) = op.waiter else {
-                return self.tell(op.waiter, !op.failed);
+        while let Some(op) = self.settle_part(key, ok) {
+            ok = !op.failed;
+            let whole = match op.waiter {
+                Waiter::Part(whole) => Some(whole),
+                Waiter::Retained { number, publish } => {
+                    self.retained_ended(number);
+                    publish
+                }
+                waiter => return self.tell(waiter, ok),
             };
-            (key, ok) = (whole, !op.failed);
+            let Some(whole) = whole else { return };
+            key = whole;
         }
+    }
+
+    /// The same; returns the operation if that was its last effect, and leaves the rest to the caller.
+    pub(super) fn settle_part(&mut self, key: Key, ok: bool) -> Option<Op> {
+        let op = self.ops.get_mut(key)?;
+        op.waiting -= 1;
+        op.failed |= !ok;
+        if op.waiting > 0 {
+            return None;
+        }
+        self.ops.remove(key)
     }
 
     /// The store has a message, or has not. It leaves now, whatever siblings say of it, so that queues keep the order of the store.
@@ -276,10 +299,10 @@ impl Shard {
         self.send_to_members(remote, &message, Some(op));
     }
 
-    fn tell(&mut self, waiter: Waiter, ok: bool) {
+    pub(super) fn tell(&mut self, waiter: Waiter, ok: bool) {
         match waiter {
-            // A part is counted out by `settle`.
-            Waiter::Nobody | Waiter::Part(_) => {}
+            // What goes on with another operation is told by `settle`.
+            Waiter::Nobody | Waiter::Part(_) | Waiter::Retained { .. } => {}
             Waiter::Restored => self.page_known(ok),
             Waiter::Sibling { to, ticket } => {
                 let ok = ok || planted(Bug::SiblingFailureHidden);

@@ -4,7 +4,8 @@
 //! finds out where a message goes, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`]
 //! are the other packets, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards,
 //! [`bridge`] to the MQ side, [`clock`] serves deadlines. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a
-//! session of ours can take, [`shared`] lets one of them have a message.
+//! session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`] brings one to its owner, [`keep`]
+//! is what all shards have, [`replay`] brings it to new subscriptions.
 
 mod absent;
 mod acks;
@@ -17,12 +18,15 @@ mod effects;
 mod fan;
 mod groups;
 mod input;
+mod keep;
 mod leave;
 mod members;
 mod publish;
 mod query;
 mod quota;
+mod replay;
 mod restore;
+mod retain;
 mod shared;
 mod siblings;
 mod stored;
@@ -64,7 +68,8 @@ use crate::{
 ///   [`handle_route`](Self::handle_route), [`handle_downlink`](Self::handle_downlink), [`handle_evicted`](Self::handle_evicted), [`handle_superseded`](Self::handle_superseded), [`handle_command`](Self::handle_command).
 /// - **Outputs**: [`poll_output`](Self::poll_output) until it says `None`, then [`poll_timeout`](Self::poll_timeout); the bytes of a
 ///   connection with [`outgoing`](Self::outgoing).
-/// - **Views**: [`stats`](Self::stats), [`session`](Self::session), [`sessions`](Self::sessions), [`subscribers`](Self::subscribers), [`is_ready`](Self::is_ready), [`is_drained`](Self::is_drained).
+/// - **Views**: [`stats`](Self::stats), [`session`](Self::session), [`sessions`](Self::sessions), [`subscribers`](Self::subscribers), [`retained`](Self::retained),
+///   [`is_ready`](Self::is_ready), [`is_drained`](Self::is_drained).
 ///
 /// Any number of inputs may come before the outputs are drained. The [crate's front page](crate) has the contract.
 pub struct Shard {
@@ -110,6 +115,14 @@ pub struct Shard {
     /// Sessions with messages given up since the last drain.
     lossy: Vec<Key>,
     drained_to: u32,
+    outstanding: retain::Outstanding,
+    keeping: keep::Keeping,
+    /// Messages with RETAIN that were delivered.
+    live: u64,
+    /// Sessions whose retained messages go on in the next call.
+    replaying: VecDeque<Key>,
+    /// Topics that this call may still look at for them.
+    replay_left: u32,
     stats: Stats,
 }
 
@@ -127,6 +140,8 @@ struct Tenant {
     shares: groups::Shares,
     interests: Interests,
     usage: quota::Usage,
+    /// The retained messages of every shard.
+    kept: lmq_route::Retained<keep::Kept>,
 }
 
 impl Shard {
@@ -180,11 +195,16 @@ impl Shard {
             deliveries: 0,
             lossy: Vec::new(),
             drained_to: 0,
+            outstanding: retain::Outstanding::default(),
+            keeping: keep::Keeping::default(),
+            live: 0,
+            replaying: VecDeque::new(),
+            replay_left: settings.limits.work_per_call_max,
             stats: Stats::default(),
             random,
             settings,
         };
-        shard.ask_for_sessions(None);
+        shard.ask_for(restore::Page::Sessions(None));
         shard
     }
 
@@ -262,6 +282,7 @@ impl Shard {
             connections: self.conns.len() as u64,
             sessions: self.sessions.len() as u64,
             effects_pending: self.questions.len() as u64,
+            retained: self.kept_own(),
             operations_pending: self.ops.len() as u64,
             ..self.stats
         }
@@ -269,6 +290,7 @@ impl Shard {
 
     fn advance_clock(&mut self, now: Now) {
         self.now = Now { monotonic: self.now.monotonic.max(now.monotonic), wall: now.wall };
+        self.replay_left = self.settings.limits.work_per_call_max;
     }
 
     fn next_message_id(&mut self) -> MessageId {
@@ -295,6 +317,7 @@ impl Tenant {
             interests: Interests::new(random.next_u64()),
             shares: groups::Shares::new(random.next_u64()),
             usage: quota::Usage::new(quota, shards),
+            kept: lmq_route::Retained::new(),
         }
     }
 }

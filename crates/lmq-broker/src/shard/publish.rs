@@ -299,8 +299,10 @@ impl Shard {
         let shards = self.match_topic(origin.instance, arrival.topic, arrival.qos, origin.session);
         let heard = shards != 0 || !self.scratch.targets.is_empty();
         let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min, self.now.wall);
+        let retain = self.retain(origin, &mut fan);
         let op = self.fan_out(origin, &mut fan, shards, dedup);
         let op = self.copy_up(origin, &mut fan, op);
+        let op = self.wait_for_retained(retain, op, arrival.qos);
         let tells = origin.session.is_some() && arrival.qos != QoS::AtMostOnce;
         let reason = if heard || !tells { ReasonCode::Success } else { self.unheard(origin) };
         Accepted { op, reason }

@@ -22,6 +22,8 @@ pub struct SessionView {
     pub queued: usize,
     /// Positions of its queue in the store that were not sent yet.
     pub stored: u64,
+    /// Subscriptions whose retained messages were not all sent yet.
+    pub replays: usize,
 }
 
 impl Shard {
@@ -76,6 +78,7 @@ impl Shard {
             inflight: session.window.len(),
             queued: session.queue.len(),
             stored: session.stored.as_ref().map_or(0, |stored| stored.waiting()),
+            replays: session.replays.as_ref().map_or(0, |replays| replays.len()),
         })
     }
 }

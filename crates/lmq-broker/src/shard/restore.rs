@@ -1,8 +1,9 @@
-//! Start-up: the sessions of an earlier start come back before anybody is let in.
+//! Start-up: the sessions and retained messages of an earlier start come back before anybody is let in.
 //!
 //! A shard serves once its own sessions are back *and* every sibling has said the same of its own. What a sibling says comes behind
 //! the filters of its sessions, on the same link: so from the first message on, everybody who subscribed before is heard.
 
+use alloc::sync::Arc;
 use core::time::Duration;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     groups::SHARE,
 };
 use crate::{
-    ClientKey, Done, Failed, Instant, Output, RouteMessage, ShardId, StoreOp, StoredSession, UnixMillis,
+    ClientKey, Done, Failed, InstanceIndex, Instant, Output, RouteMessage, ShardId, StoreOp, StoredSession, UnixMillis,
     planted::{Bug, planted},
     slab::Key,
 };
@@ -22,28 +23,27 @@ const RETRY: Duration = Duration::from_secs(1);
 /// How far the start has come.
 #[derive(Debug)]
 pub(super) struct Restoring {
-    /// Our own sessions are back.
+    /// Our own sessions and retained messages are back, and the siblings know of them.
     own_done: bool,
     /// Siblings that have not said so of theirs, one bit each.
     siblings: u64,
-    /// When to ask for the page behind this client once more.
-    again: Option<(Instant, Option<ClientKey>)>,
-    /// The page whose shared subscriptions are being told to their owners.
-    page: Page,
+    /// When to ask for a page once more.
+    again: Option<(Instant, Page)>,
+    /// The page that the siblings are being told, as far as they must say that they know, and the one that follows it.
+    told: Option<(Page, Option<Page>)>,
 }
 
-#[derive(Debug, Default)]
-struct Page {
-    /// The page is the one behind this client.
-    after: Option<ClientKey>,
-    /// The last client of the page, if another page follows.
-    next: Option<ClientKey>,
+/// What is asked of the store, by where the last page ended.
+#[derive(Clone, Debug)]
+pub(super) enum Page {
+    Sessions(Option<ClientKey>),
+    Retained(Option<(InstanceIndex, Arc<str>)>),
 }
 
 impl Restoring {
     pub(super) fn new(id: ShardId, shards: u16) -> Self {
         let all = if shards >= 64 { u64::MAX } else { (1 << shards) - 1 };
-        Self { own_done: false, siblings: all & !(1 << id.0), again: None, page: Page::default() }
+        Self { own_done: false, siblings: all & !(1 << id.0), again: None, told: None }
     }
 
     fn is_done(&self) -> bool {
@@ -52,48 +52,66 @@ impl Restoring {
 }
 
 impl Shard {
-    pub(super) fn ask_for_sessions(&mut self, after: Option<ClientKey>) {
-        self.ask_store(StoreOp::Restore { after: after.clone() }, Question::Restore { after });
+    pub(super) fn ask_for(&mut self, page: Page) {
+        let op = match &page {
+            Page::Sessions(after) => StoreOp::Restore { after: after.clone() },
+            Page::Retained(after) => StoreOp::RestoreRetained { after: after.clone() },
+        };
+        self.ask_store(op, Question::Restore(page));
     }
 
-    /// A page of sessions, or none because the store failed: serving without them would lose messages.
-    pub(super) fn restored(&mut self, after: Option<ClientKey>, result: Result<Done, Failed>) {
-        let Ok(Done::Restored { sessions, more }) = result else {
-            return self.ask_again(after);
-        };
-        let next = sessions.last().map(|(client, _)| client.clone()).filter(|_| more);
-        self.restoring.page = Page { after, next };
+    /// A page, or none because the store failed: serving without it would lose messages.
+    pub(super) fn restored(&mut self, page: Page, result: Result<Done, Failed>) {
         let op = self.ops.insert(Op::waited_by(Waiter::Restored));
-        for (client, stored) in sessions {
-            self.take_back(client, stored, op);
-        }
+        let next = match (&page, result) {
+            (Page::Sessions(_), Ok(Done::Restored { sessions, more })) => {
+                let last = sessions.last().map(|(client, _)| client.clone()).filter(|_| more);
+                for (client, stored) in sessions {
+                    self.take_back(client, stored, op);
+                }
+                let retained = self.settings.profile.retained_messages.then_some(Page::Retained(None));
+                last.map(|last| Page::Sessions(Some(last))).or(retained)
+            }
+            (Page::Retained(_), Ok(Done::RestoredRetained { messages, more })) => {
+                let last = messages.last().map(|stored| (stored.instance, stored.topic.clone()));
+                for stored in messages {
+                    self.take_back_kept(stored, op);
+                }
+                last.filter(|_| more).map(|last| Page::Retained(Some(last)))
+            }
+            _ => {
+                self.ops.remove(op);
+                return self.ask_again(page);
+            }
+        };
+        self.restoring.told = Some((page, next));
         if self.ops.get(op).is_some_and(|op| op.waiting == 0) {
             self.ops.remove(op);
             self.page_known(true);
         }
     }
 
-    fn ask_again(&mut self, after: Option<ClientKey>) {
+    fn ask_again(&mut self, page: Page) {
         if self.phase == ShardPhase::Restoring {
-            self.restoring.again = Some((self.now.monotonic.saturating_add(RETRY), after));
+            self.restoring.again = Some((self.now.monotonic.saturating_add(RETRY), page));
         }
     }
 
-    /// Every shard knows what the sessions of a page want, or a sibling did not say so.
+    /// Every shard knows what a page has for it, or a sibling did not say so.
     ///
     /// Of ordinary filters our own word that they are known comes behind them on each link. A shared subscription is told to its owner
-    /// alone, and only the owner can say that the others know of it.
+    /// alone, and only the owner can say that the others know of it. Of retained messages no more than a page is to be under way.
     pub(super) fn page_known(&mut self, ok: bool) {
-        let Page { after, next } = core::mem::take(&mut self.restoring.page);
-        if !ok {
-            return self.ask_again(after);
+        match self.restoring.told.take() {
+            Some((page, _)) if !ok => self.ask_again(page),
+            Some((_, Some(next))) => self.ask_for(next),
+            Some((_, None)) => {
+                self.restoring.own_done = true;
+                self.tell_siblings_restored();
+                self.serve_if_restored();
+            }
+            None => {}
         }
-        if next.is_some() {
-            return self.ask_for_sessions(next);
-        }
-        self.restoring.own_done = true;
-        self.tell_siblings_restored();
-        self.serve_if_restored();
     }
 
     fn take_back(&mut self, client: ClientKey, stored: StoredSession, op: Key) {
@@ -145,8 +163,8 @@ impl Shard {
     /// Asks once more for a page that could not be read, when it is time.
     pub(super) fn retry_restore(&mut self) {
         if self.phase == ShardPhase::Restoring && self.restore_deadline().is_some_and(|at| at <= self.now.monotonic) {
-            if let Some((_, after)) = self.restoring.again.take() {
-                self.ask_for_sessions(after);
+            if let Some((_, page)) = self.restoring.again.take() {
+                self.ask_for(page);
             }
         }
     }

@@ -57,7 +57,10 @@ impl Load {
             RouteMessage::Share { share, .. } => share.len(),
             RouteMessage::MemberState { client, .. } => client.len(),
             RouteMessage::Interest { filter, .. } => filter.len(),
-            RouteMessage::Restored
+            RouteMessage::Retain { message, .. } => message.weight(),
+            RouteMessage::Retained { topic, message, .. } => return Self::of_kept(topic, message.as_ref()),
+            RouteMessage::Settle { .. }
+            | RouteMessage::Restored
             | RouteMessage::Done { .. }
             | RouteMessage::Usage { .. }
             | RouteMessage::Credit { .. } => 0,
@@ -65,12 +68,18 @@ impl Load {
         Self { messages: 1, bytes: bytes as u64 }
     }
 
-    fn add(&mut self, other: Self) {
+    /// Of a retained message that siblings are told.
+    pub(super) fn of_kept(topic: &str, message: Option<&Arc<Message>>) -> Self {
+        let bytes = topic.len() + message.map_or(0, |message| message.weight());
+        Self { messages: 1, bytes: bytes as u64 }
+    }
+
+    pub(super) fn add(&mut self, other: Self) {
         self.messages = self.messages.saturating_add(other.messages);
         self.bytes = self.bytes.saturating_add(other.bytes);
     }
 
-    fn take(&mut self, other: Self) {
+    pub(super) fn take(&mut self, other: Self) {
         self.messages = self.messages.saturating_sub(other.messages);
         self.bytes = self.bytes.saturating_sub(other.bytes);
     }
@@ -109,6 +118,9 @@ impl Shard {
                 let Ok(topic) = TopicName::new(&message.topic) else {
                     return self.done(from, ticket, load);
                 };
+                if message.retain {
+                    self.passes_live(message.instance, topic);
+                }
                 self.match_topic(message.instance, topic, message.qos, None);
                 self.take_from(from, ticket, load, &message, true);
             }
@@ -121,6 +133,12 @@ impl Shard {
                 self.set_interest(from, instance, &filter, wanted);
                 self.done(from, Some(ticket), load);
             }
+            RouteMessage::Retain { ticket, message } => self.keep_for(from, ticket, &message),
+            RouteMessage::Retained { ticket, instance, topic, version, message } => {
+                self.enter_kept(&(instance, topic), version, message, false);
+                self.done(from, Some(ticket), load);
+            }
+            RouteMessage::Settle { ticket } => self.settle_for(from, ticket),
             RouteMessage::Share { ticket, instance, share, client, joins } => {
                 self.on_share((from, ticket), instance, &share, &client, joins);
             }
@@ -200,10 +218,15 @@ impl Shard {
         op
     }
 
-    pub(super) fn send(&mut self, to: ShardId, message: RouteMessage) {
+    /// Something is under way to a shard; to ourselves, if our store is to keep it.
+    pub(super) fn add_load(&mut self, to: ShardId, load: Load) {
         if let Some(link) = self.links.get_mut(usize::from(to.0)) {
-            link.unanswered.add(Load::of(&message));
+            link.unanswered.add(load);
         }
+    }
+
+    pub(super) fn send(&mut self, to: ShardId, message: RouteMessage) {
+        self.add_load(to, Load::of(&message));
         self.stats.routed += 1;
         self.outputs.push_back(Output::Route { to, message });
     }
@@ -212,7 +235,7 @@ impl Shard {
     pub(super) fn links_are_full(&self) -> bool {
         let limits = &self.settings.limits;
         let full = |load: Load| load.messages >= limits.link_messages_max || load.bytes >= limits.link_bytes_max;
-        self.links.len() > 1 && self.links.iter().any(|link| full(link.unanswered))
+        self.links.iter().any(|link| full(link.unanswered))
     }
 
     /// A ticket for a message whose answer an operation waits for.
@@ -324,7 +347,7 @@ impl Shard {
         }
     }
 
-    fn tell_siblings(&mut self, message: impl Fn(&mut Self, ShardId) -> RouteMessage) {
+    pub(super) fn tell_siblings(&mut self, message: impl Fn(&mut Self, ShardId) -> RouteMessage) {
         for to in (0..self.links.len() as u16).map(ShardId).filter(|to| *to != self.id).collect::<alloc::vec::Vec<_>>()
         {
             let message = message(self, to);

@@ -1,6 +1,10 @@
 //! SUBSCRIBE and UNSUBSCRIBE.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    vec::Vec,
+};
 
 use lmq_codec::{
     Packet, PacketId, Properties, ReasonCode, ReasonCodes, SubAck, Subscribe, TopicFilter, UnsubAck, Unsubscribe,
@@ -30,7 +34,7 @@ impl Shard {
             .collect::<Result<Vec<Option<ReasonCode>>, _>>()?;
         let id = subscribe.properties.subscription_identifier();
         let mut codes = Vec::new();
-        let mut granted = BTreeMap::new();
+        let (mut granted, mut brought) = (BTreeMap::new(), BTreeSet::new());
         let (mut room, mut added) = (self.room_for_filters(key), 0);
         for ((filter, options), refused) in subscribe.filters.zip(refused) {
             let text = self.indexed(filter);
@@ -45,8 +49,13 @@ impl Shard {
             added += u32::from(new);
             // A filter that is there twice is entered once, as it stands there last.
             granted.insert(text, Subscription { options, id });
+            if self.brings_retained(filter, options, new) {
+                brought.insert(text);
+            }
             codes.push(ReasonCode::from(options.qos));
         }
+        let replay = |text: &str| Some((text.into(), self.replay_of(*granted.get(text)?)));
+        let replays: Box<[_]> = brought.into_iter().filter_map(replay).collect();
         let granted: Vec<(Box<str>, Subscription)> =
             granted.into_iter().map(|(text, granted)| (text.into(), granted)).collect();
         let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
@@ -54,7 +63,10 @@ impl Shard {
             self.add_subscription(key, filter.clone(), *subscription, Some(op));
         }
         self.save(key, op, granted, Vec::new());
-        self.answer_when_done(conn, op, Answer::SubAck(subscribe.id, codes.into()));
+        if !replays.is_empty() {
+            self.await_retained(op);
+        }
+        self.answer_when_done(conn, op, Answer::SubAck(subscribe.id, codes.into(), replays));
         Ok(())
     }
 
@@ -170,6 +182,9 @@ impl Shard {
         };
         if session.subscriptions.remove(filter).is_none() {
             return false;
+        }
+        if let Some(replays) = &mut session.replays {
+            replays.cancel(filter);
         }
         let instance = session.client.instance;
         self.unindex(key, instance, filter, op);

@@ -4,8 +4,8 @@ use core::ops::Bound;
 use lmq_codec::PacketId;
 use lmq_model::UnixMillis;
 
-use super::{Done, Evicted, Failed, QueueSlot, StoreOp, StoredInflight, StoredMessage, StoredSession};
-use crate::{ClientKey, DeliveryOptions, Message, Subscription, Will};
+use super::{Done, Evicted, Failed, QueueSlot, StoreOp, StoredInflight, StoredMessage, StoredRetained, StoredSession};
+use crate::{ClientKey, DeliveryOptions, InstanceIndex, Message, Subscription, Will};
 
 /// A store that keeps everything in memory: for tests, for brokers that may forget, and to show what each operation means.
 ///
@@ -13,6 +13,7 @@ use crate::{ClientKey, DeliveryOptions, Message, Subscription, Will};
 #[derive(Clone, Debug)]
 pub struct MemoryStore {
     sessions: BTreeMap<ClientKey, Record>,
+    retained: BTreeMap<(InstanceIndex, Arc<str>), (u64, Arc<Message>)>,
     quota: Quota,
 }
 
@@ -25,7 +26,7 @@ pub struct Quota {
     pub bytes_max: usize,
 }
 
-/// A page of [`StoreOp::Restore`] has so many sessions.
+/// A page of [`StoreOp::Restore`] has so many sessions, and one of [`StoreOp::RestoreRetained`] so many messages.
 const PAGE: usize = 256;
 
 #[derive(Clone, Debug, Default)]
@@ -51,7 +52,7 @@ impl Default for Quota {
 impl MemoryStore {
     /// An empty store.
     pub fn new(quota: Quota) -> Self {
-        Self { sessions: BTreeMap::new(), quota }
+        Self { sessions: BTreeMap::new(), retained: BTreeMap::new(), quota }
     }
 
     /// Carries an operation out. The second value is what had to be given up for it: hand it to
@@ -60,6 +61,14 @@ impl MemoryStore {
         let mut evicted = Vec::new();
         let done = match op {
             StoreOp::Restore { after } => self.restore(after),
+            StoreOp::RestoreRetained { after } => self.restore_retained(after),
+            StoreOp::SetRetained { instance, topic, version, message } => {
+                match message {
+                    Some(message) => self.retained.insert((instance, topic), (version, message)),
+                    None => self.retained.remove(&(instance, topic)),
+                };
+                Done::Stored
+            }
             StoreOp::OpenSession { client, clean, expiry_secs, will } => {
                 let done = self.open(&client, clean);
                 let record = self.sessions.entry(client).or_default();
@@ -118,6 +127,11 @@ impl MemoryStore {
         self.sessions.len()
     }
 
+    /// How many retained messages are kept.
+    pub fn retained(&self) -> usize {
+        self.retained.len()
+    }
+
     fn with(&mut self, client: &ClientKey, change: impl FnOnce(&mut Record)) {
         if let Some(record) = self.sessions.get_mut(client) {
             change(record);
@@ -129,6 +143,19 @@ impl MemoryStore {
         let mut page = self.sessions.range((start, Bound::Unbounded));
         let sessions = page.by_ref().take(PAGE).map(|(client, record)| (client.clone(), record.session())).collect();
         Done::Restored { sessions, more: page.next().is_some() }
+    }
+
+    fn restore_retained(&self, after: Option<(InstanceIndex, Arc<str>)>) -> Done {
+        let start = after.map_or(Bound::Unbounded, Bound::Excluded);
+        let mut page = self.retained.range((start, Bound::Unbounded));
+        let messages = page.by_ref().take(PAGE).map(|((instance, topic), (version, message))| StoredRetained {
+            instance: *instance,
+            topic: topic.clone(),
+            version: *version,
+            message: message.clone(),
+        });
+        let messages = messages.collect();
+        Done::RestoredRetained { messages, more: page.next().is_some() }
     }
 
     fn open(&mut self, client: &ClientKey, clean: bool) -> Done {
@@ -229,7 +256,7 @@ mod tests {
     use lmq_codec::QoS;
 
     use super::*;
-    use crate::{InstanceIndex, MessageId};
+    use crate::MessageId;
 
     fn client() -> ClientKey {
         ClientKey { instance: InstanceIndex(0), client_id: "c".into() }

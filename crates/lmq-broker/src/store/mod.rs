@@ -4,4 +4,4 @@ mod memory;
 mod op;
 
 pub use memory::{MemoryStore, Quota};
-pub use op::{Done, Evicted, Failed, QueueSlot, StoreOp, StoredInflight, StoredMessage, StoredSession};
+pub use op::{Done, Evicted, Failed, QueueSlot, StoreOp, StoredInflight, StoredMessage, StoredRetained, StoredSession};

@@ -3,7 +3,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use lmq_codec::PacketId;
 use lmq_model::UnixMillis;
 
-use crate::{ClientKey, DeliveryOptions, Message, Subscription, Will};
+use crate::{ClientKey, DeliveryOptions, InstanceIndex, Message, Subscription, Will};
 
 /// What a shard asks of its store. The executor applies the operations of one shard in order; each is atomic.
 ///
@@ -15,6 +15,23 @@ pub enum StoreOp {
     Restore {
         /// Where the last page ended; `None` for the first.
         after: Option<ClientKey>,
+    },
+    /// Read a page of the retained messages that the store holds for this shard. Answered by [`Done::RestoredRetained`]. Asked for once the
+    /// sessions are read, and only where [`Profile::retained_messages`](crate::Profile::retained_messages) is on.
+    RestoreRetained {
+        /// Where the last page ended; `None` for the first.
+        after: Option<(InstanceIndex, Arc<str>)>,
+    },
+    /// Replace what is kept for a topic. The shard that asks owns the topic: [`Settings::owner_of_topic`](crate::Settings::owner_of_topic).
+    SetRetained {
+        /// The instance of the topic.
+        instance: InstanceIndex,
+        /// The topic; that of the message may have a trailing `/` more.
+        topic: Arc<str>,
+        /// Greater than every earlier one of this shard.
+        version: u64,
+        /// The message; `None`: keep nothing, and forget the version too.
+        message: Option<Arc<Message>>,
     },
     /// Load a session, or make it if it is absent, and raise its epoch. Answered by [`Done::Opened`].
     OpenSession {
@@ -141,6 +158,19 @@ pub struct StoredSession {
     pub will_at: Option<UnixMillis>,
 }
 
+/// A retained message as the store holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredRetained {
+    /// The instance of the topic.
+    pub instance: InstanceIndex,
+    /// The topic, as [`StoreOp::SetRetained`] said it.
+    pub topic: Arc<str>,
+    /// The version, likewise.
+    pub version: u64,
+    /// The message, likewise.
+    pub message: Arc<Message>,
+}
+
 /// A message read back from a queue.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredMessage {
@@ -166,6 +196,14 @@ pub enum Done {
     Restored {
         /// The sessions of this page.
         sessions: Vec<(ClientKey, StoredSession)>,
+        /// Another page follows the last of them.
+        more: bool,
+    },
+    /// Answers [`StoreOp::RestoreRetained`]: messages in ascending order of instance and topic, and whether more follow. A page is sent to
+    /// the siblings before the next is asked for; some hundreds make a good one.
+    RestoredRetained {
+        /// The messages of this page.
+        messages: Vec<StoredRetained>,
         /// Another page follows the last of them.
         more: bool,
     },

@@ -175,8 +175,13 @@ fn an_empty_payload_and_a_large_one_arrive_whole() {
 }
 
 #[test]
-fn the_retain_flag_is_accepted_and_does_not_travel() {
-    let mut world = pair(0);
+fn without_retained_messages_the_flag_is_accepted_and_does_not_travel() {
+    let mut settings = mqtt(1);
+    settings.profile.retained_messages = false;
+    let mut world = World::new(settings);
+    world.connect("p");
+    world.connect("s");
+    world.subscribe("s", "t", 0);
     // [MQTT-3.3.1-9]
     world.send("p", publish_flags(0x01, "t", "kept?", 0));
     world.expect(["s: q0 t kept?"]);

@@ -24,7 +24,7 @@ fn pair(qos: u8) -> World {
 
 #[test]
 fn suback_leaves_after_every_sibling_knows_the_filter() {
-    let mut world = two(|_| {});
+    let mut world = two(|settings| settings.profile.retained_messages = false);
     world.connect("s");
     world.connect("p");
     world.trace_routes();
@@ -45,7 +45,7 @@ fn suback_leaves_after_every_sibling_knows_the_filter() {
 
 #[test]
 fn a_filter_that_is_confirmed_needs_no_second_round() {
-    let mut world = two(|_| {});
+    let mut world = two(|settings| settings.profile.retained_messages = false);
     world.connect("s");
     world.connect("a");
     world.connect("b");

@@ -22,7 +22,7 @@ impl World {
             }
             moved |= self.write_dirty();
             moved |= !self.routes_held && self.deliver_route();
-            moved |= !moved && self.is_due();
+            moved |= !moved && !self.timeouts_held && self.is_due();
             if !moved {
                 return;
             }
@@ -30,7 +30,7 @@ impl World {
     }
 
     /// Calls the machines that want to be called now.
-    fn is_due(&mut self) -> bool {
+    pub(super) fn is_due(&mut self) -> bool {
         let now = self.now;
         let mut any = false;
         for node in &mut self.nodes {
@@ -286,6 +286,11 @@ fn route_line(message: &RouteMessage) -> String {
         RouteMessage::Interest { filter, wanted, .. } => {
             format!("{} {filter}", if *wanted { "want" } else { "unwant" })
         }
+        RouteMessage::Retain { message, .. } => format!("retain {}", message.topic),
+        RouteMessage::Retained { topic, version, message, .. } => {
+            format!("retained {topic}@{version}{}", if message.is_some() { "" } else { " none" })
+        }
+        RouteMessage::Settle { .. } => "settle".into(),
         RouteMessage::Share { share, client, joins, .. } => {
             let what = joins.map_or("leaves".into(), |state| format!("joins {state:?}"));
             format!("{client} {what} {share}")
@@ -312,6 +317,10 @@ fn asked(ticket: bool) -> &'static str {
 fn store_line(op: &StoreOp) -> String {
     match op {
         StoreOp::Restore { .. } => "restore".into(),
+        StoreOp::RestoreRetained { .. } => "restore retained".into(),
+        StoreOp::SetRetained { topic, version, message, .. } => {
+            format!("retain {topic}@{version}{}", if message.is_some() { "" } else { " none" })
+        }
         StoreOp::OpenSession { client, clean, expiry_secs, will } => {
             let stays = if *expiry_secs == u32::MAX { String::new() } else { format!(" {expiry_secs}s") };
             let will = if will.is_some() { " will" } else { "" };

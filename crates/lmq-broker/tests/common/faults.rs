@@ -44,6 +44,21 @@ impl World {
         self.run();
     }
 
+    /// Executes what was held in its order, and answers it from the last to the first.
+    pub(crate) fn release_store_backwards(&mut self) {
+        self.store = StoreMode::Execute;
+        for node in &mut self.nodes {
+            let done: Vec<_> = std::mem::take(&mut node.held)
+                .into_iter()
+                .map(|(ticket, op)| (ticket, node.store.execute(op).0))
+                .collect();
+            for (ticket, result) in done.into_iter().rev() {
+                node.shard.handle_done(self.now, ticket, result);
+            }
+        }
+        self.run();
+    }
+
     /// Executes and answers the oldest operation of every shard that holds one.
     pub(crate) fn release_one(&mut self) {
         self.execute_held();
@@ -101,6 +116,22 @@ impl World {
     /// Delivers the oldest message of one link.
     pub(crate) fn release_route(&mut self, from: u16, to: u16) {
         assert!(self.deliver_from(from, to), "nothing waits from {from} to {to}");
+        self.run();
+    }
+
+    /// Nothing waits on a link.
+    pub(crate) fn is_quiet(&self, from: u16, to: u16) -> bool {
+        self.links.get(&(from, to)).is_none_or(|queue| queue.is_empty())
+    }
+
+    /// Machines that want to be called at once are not, until [`World::call`].
+    pub(crate) fn hold_timeouts(&mut self) {
+        self.timeouts_held = true;
+    }
+
+    /// Calls the machines once if they want it.
+    pub(crate) fn call(&mut self) {
+        self.is_due();
         self.run();
     }
 

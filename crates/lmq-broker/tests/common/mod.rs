@@ -44,6 +44,7 @@ pub(crate) struct World {
     store: StoreMode,
     routes_held: bool,
     status_held: bool,
+    timeouts_held: bool,
     /// Copies for the MQ side that wait for an answer.
     uplinks: VecDeque<(usize, Ticket)>,
     trace_store: bool,
@@ -137,6 +138,7 @@ impl World {
             store: StoreMode::Execute,
             routes_held: false,
             status_held: false,
+            timeouts_held: false,
             uplinks: VecDeque::new(),
             trace_store: false,
             trace_routes: false,
@@ -378,6 +380,10 @@ impl World {
 
     pub(crate) fn front(&mut self, node: usize) -> &mut Front {
         &mut self.nodes[node].front
+    }
+
+    pub(crate) fn stored_retained(&self) -> usize {
+        self.nodes.iter().map(|node| node.store.retained()).sum()
     }
 
     pub(crate) fn stored_sessions(&self) -> usize {

@@ -114,7 +114,7 @@ impl Client {
             aliases: BTreeMap::new(),
             unacknowledged: BTreeSet::new(),
             exchanges: Exchanges::default(),
-            subscriptions: Subscriptions::draw(options, persistent, rng),
+            subscriptions: Subscriptions::draw(options, rng),
             inbound: BTreeMap::new(),
             acks: VecDeque::new(),
             publish_at: 0,
@@ -352,8 +352,7 @@ impl Client {
         if present && (discards || !self.persistent) {
             return self.protocol("session present after a clean CONNECT");
         }
-        let unused = ctx.options.avoid.unused_session_dropped && !self.subscriptions.any_active();
-        if !present && self.session_known && !(unused && ctx.options.store_fails()) {
+        if !present && self.session_known {
             let text = format!("client {} was told that its session is new", self.index);
             return Err(Violation::new(Checker::SessionKept, text));
         }

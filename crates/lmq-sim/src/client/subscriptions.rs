@@ -26,11 +26,10 @@ struct Subscription {
 pub(super) struct Subscriptions(Vec<Subscription>);
 
 impl Subscriptions {
-    pub(super) fn draw(options: &Options, persistent: bool, rng: &mut Rng) -> Self {
+    pub(super) fn draw(options: &Options, rng: &mut Rng) -> Self {
         let mut filters = vec!["sim/#".to_owned(), "sim/+".to_owned()];
         filters.extend((0..options.topics).map(|topic| format!("sim/{topic}")));
-        let least = u64::from(persistent && options.avoid.fresh_session_loaded);
-        let count = rng.range(least, 3).min(filters.len() as u64);
+        let count = rng.range(0, 3).min(filters.len() as u64);
         let mut list = Vec::new();
         for _ in 0..count {
             let filter = filters.remove(rng.below(filters.len() as u64) as usize);
@@ -81,8 +80,7 @@ impl Subscriptions {
     /// Gives one up.
     pub(super) fn leave(&mut self, writer: Writer, id: PacketId, client: usize, ctx: &mut Ctx<'_>) {
         let active: Vec<usize> = (0..self.0.len()).filter(|at| self.0[*at].stage == Stage::Active).collect();
-        let least = usize::from(ctx.options.avoid.fresh_session_loaded);
-        if active.len() <= least {
+        if active.is_empty() {
             return;
         }
         let one = &mut self.0[ctx.rng.pick(&active)];
@@ -115,10 +113,6 @@ impl Subscriptions {
 
     pub(super) fn uses(&self, id: PacketId) -> bool {
         self.0.iter().any(|one| one.stage == Stage::Asked(id) || one.stage == Stage::Leaving(id))
-    }
-
-    pub(super) fn any_active(&self) -> bool {
-        self.0.iter().any(|one| one.stage == Stage::Active)
     }
 
     pub(super) fn next_act(&self) -> Option<u64> {

@@ -55,18 +55,15 @@ impl World {
         let limits = &self.settings.limits;
         let message = self.options.payload_bytes_max as usize + 100;
         let answers = 4 * (limits.replies_max as usize + usize::from(limits.inflight_max));
-        let saving =
-            if self.options.avoid.outbox_without_saving { usize::from(limits.inflight_max) * message } else { 0 };
-        2 * limits.outbox_bytes_max as usize + message + answers + saving
+        2 * limits.outbox_bytes_max as usize + message + answers
     }
 
     /// A pause ends, or its connection does; one whose peer takes its answers slowly may last.
     pub(super) fn check_pauses(&mut self) {
         let now = self.clock.micros();
-        let most = if self.options.avoid.pause_by_pause { 8 * PAUSE_MAX } else { PAUSE_MAX };
         let stuck = |link: &&Link| {
             let since = link.paused_since.map_or(now, |since| since.max(link.progress_at));
-            matches!(link.place, Place::Shard(..)) && !link.closing && !link.reading && since + most < now
+            matches!(link.place, Place::Shard(..)) && !link.closing && !link.reading && since + PAUSE_MAX < now
         };
         if let Some(link) = self.links.values().find(stuck) {
             let text = format!("a connection of client {} is paused since {:?}", link.client, link.paused_since);
