@@ -131,7 +131,8 @@ fn types_and_ranges() {
     problems(
         "[limits]\nconnect-timeout = 10\nlinger = \"10\"\nstall-max = \"2h\"\npacket-bytes-max = \"1GiB\"\n\
          queue-bytes-max = \"1MB\"\ninflight-max = 60001\nconnections-max = -1\nsessions-max = 0x10\n\
-         connects-per-sec-max = 0\npublishes-per-sec-max = 0\nreceive-max = 0\ntopic-alias-max = 65536\nsession-expiry-max = \"0s\"\n",
+         connects-per-sec-max = 0\npublishes-per-sec-max = 0\nreceive-max = 0\ntopic-alias-max = 65536\nsession-expiry-max = \"0s\"\n\
+         retained-messages-max = -1\nretained-bytes-max = \"2048GiB\"\n",
         &[
             "2: connect-timeout must be text in quotes, not a number",
             "3: linger: \"10\" is not a duration; write a whole number with ms, s, m or h, such as \"10s\"",
@@ -145,6 +146,8 @@ fn types_and_ranges() {
             "12: receive-max: 0 is out of range; from 1 to 65535 is allowed",
             "13: topic-alias-max: 65536 is out of range; from 0 to 65535 is allowed",
             "14: session-expiry-max: \"0s\" is out of range; from 1s to 4294967294s is allowed",
+            "15: retained-messages-max: \"-1\" is not a whole number; write one from 0 to 100000000",
+            "16: retained-bytes-max: 2199023255552 is out of range; from 0 to 1099511627776 is allowed",
         ],
     );
 }

@@ -27,6 +27,8 @@ pub(crate) struct Limits {
     pub(crate) queue_messages_max: Option<u32>,
     pub(crate) queue_bytes_max: Option<u32>,
     pub(crate) session_expiry_max: Option<Duration>,
+    pub(crate) retained_messages_max: Option<u32>,
+    pub(crate) retained_bytes_max: Option<u64>,
     pub(crate) drain_grace: Option<Duration>,
     pub(crate) http_connections_max: Option<u32>,
 }
@@ -59,6 +61,8 @@ impl Limits {
             queue_messages_max: s.number("queue-messages-max", &(1..=10_000_000)).map(|p| p.value),
             queue_bytes_max: s.bytes("queue-bytes-max", &(1024..=1 << 31)).map(|p| p.value),
             session_expiry_max: s.duration("session-expiry-max", 1..=u64::from(u32::MAX - 1)).map(|p| p.value),
+            retained_messages_max: s.number("retained-messages-max", &(0..=100_000_000)).map(|p| p.value),
+            retained_bytes_max: s.bytes("retained-bytes-max", &(0..=1 << 40)).map(|p| p.value),
             drain_grace: s.duration("drain-grace", 0..=3600).map(|p| p.value),
             http_connections_max: s.number("http-connections-max", &(1..=100_000)).map(|p| p.value),
         };

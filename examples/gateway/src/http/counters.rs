@@ -67,6 +67,12 @@ fn messages(page: &mut Page, report: &Report) {
     );
     page.counter("lmq_wills_total", "Wills published.", &[(&[], stats.wills)]);
     page.counter("lmq_routed_total", "Messages handed from one thread to another.", &[(&[], stats.routed)]);
+    page.gauge("lmq_retained", "Topics with a retained message, now.", &[(&[], stats.retained)]);
+    page.counter(
+        "lmq_retained_dropped_total",
+        "Retained messages that were delivered and not kept.",
+        &[(&[], stats.retained_dropped)],
+    );
     page.counter(
         "lmq_dropped_total",
         "Messages not delivered, by cause.",
@@ -113,6 +119,8 @@ mod tests {
         report.broker.dropped_expired = 13;
         report.broker.dropped_too_large = 14;
         report.broker.wills = 15;
+        report.broker.retained = 18;
+        report.broker.retained_dropped = 19;
         report.broker.sessions_expired = 16;
         report.exceeded.insert(("mqtt-cn-a".into(), "connections"), 17);
         report.closed.insert("keep-alive", 7);
@@ -130,6 +138,8 @@ mod tests {
             "lmq_dropped_total{cause=\"expired\"} 13",
             "lmq_dropped_total{cause=\"too_large\"} 14",
             "lmq_wills_total 15",
+            "lmq_retained 18",
+            "lmq_retained_dropped_total 19",
             "lmq_sessions_expired_total 16",
             "lmq_quota_exceeded_total{instance=\"mqtt-cn-a\",resource=\"connections\"} 17",
             "lmq_closed_total{reason=\"keep-alive\"} 7",

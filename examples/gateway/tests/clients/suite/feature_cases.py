@@ -7,14 +7,20 @@ PLAIN = {"will": will_cases, "retained": retained_cases, "shared": shared_cases}
 
 def cases(kind, site):
     """Name and function of each case that applies."""
-    v5 = kind.version == 5
-    if site.profile == "lmq":
-        return [(f"v5/{case.__name__}", case) for case in product5_cases.CASES if v5 and kind.only is None]
+    chosen = product(kind) if site.profile == "lmq" else plain(kind)
+    return [(f"{name}/{case.__name__}", case) for name, case in chosen if takes_part(kind, case)]
+
+
+def product(kind):
+    return [("v5", case) for case in product5_cases.CASES if kind.version == 5]
+
+
+def plain(kind):
     chosen = [(name, case) for name, group in PLAIN.items() for case in group.CASES]
-    if v5:
+    if kind.version == 5:
         chosen += [(name, case) for name, group in PLAIN.items() for case in getattr(group, "V5_CASES", [])]
         chosen += [("v5", case) for case in v5_cases.CASES]
-    return [(f"{name}/{case.__name__}", case) for name, case in chosen if takes_part(kind, case)]
+    return chosen
 
 
 def takes_part(kind, case):
