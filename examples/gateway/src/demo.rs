@@ -4,6 +4,7 @@
 use std::{fs, io, path::Path};
 
 use lmq_auth::SecretKey;
+use lmq_broker::InstanceQuota;
 use lmq_id::InstanceId;
 use toml::de::DeTable;
 
@@ -43,7 +44,7 @@ pub(crate) fn load(storage: &Storage, listeners: &[BoundListener]) -> Result<Ins
     let groups = GROUPS.iter().map(|group| group.parse().expect(name)).collect();
     let account = Account { access_key: keys.access_key, secret_key: keys.secret_key, groups };
     let topics = TOPICS.iter().map(|topic| topic.parse().expect(name)).collect();
-    Ok(Instance { id: instance_id(), topics, accounts: vec![account] })
+    Ok(Instance { id: instance_id(), topics, accounts: vec![account], quota: InstanceQuota::default() })
 }
 
 struct Keys {

@@ -15,6 +15,9 @@ pub(crate) fn of(config: &Config) -> Settings {
     if let Some(max) = config.limits.keep_alive_max {
         profile.keep_alive_max = Some(max);
     }
+    if let Some(max) = config.limits.session_expiry_max {
+        profile.session_expiry_max = Some(max);
+    }
     let mut settings = Settings::new(profile, config.threads);
     settings.limits = limits(config);
     if !config.instances.is_empty() {
@@ -26,7 +29,7 @@ pub(crate) fn of(config: &Config) -> Settings {
 fn instance(instance: &config::Instance) -> Instance {
     let mut parent_topics: Vec<Box<str>> = instance.topics.iter().map(|topic| topic.as_str().into()).collect();
     parent_topics.sort_unstable();
-    Instance { name: instance.id.as_str().into(), parent_topics, ..Instance::default() }
+    Instance { name: instance.id.as_str().into(), parent_topics, quota: instance.quota, ..Instance::default() }
 }
 
 fn limits(config: &Config) -> Limits {
@@ -40,13 +43,19 @@ fn limits(config: &Config) -> Limits {
         connections_max: asked.connections_max.unwrap_or(default.connections_max),
         sessions_max: asked.sessions_max.unwrap_or(default.sessions_max),
         handshakes_max: asked.handshakes_max.unwrap_or(default.handshakes_max),
+        connects_per_sec_max: asked.connects_per_sec_max.or(default.connects_per_sec_max),
         connect_timeout: asked.connect_timeout.unwrap_or(default.connect_timeout),
         connect_bytes_max: asked.connect_bytes_max.unwrap_or(default.connect_bytes_max),
         packet_bytes_max: asked.packet_bytes_max.unwrap_or(packet_bytes_max),
+        publishes_per_sec_max: asked.publishes_per_sec_max.or(default.publishes_per_sec_max),
+        receive_max: asked.receive_max.unwrap_or(default.receive_max),
+        topic_alias_max: asked.topic_alias_max.unwrap_or(default.topic_alias_max),
         subscriptions_max: asked.subscriptions_max.unwrap_or(default.subscriptions_max),
         inflight_max: asked.inflight_max.unwrap_or(default.inflight_max),
         queue_messages_max: asked.queue_messages_max.unwrap_or(default.queue_messages_max),
         queue_bytes_max: asked.queue_bytes_max.unwrap_or(default.queue_bytes_max),
+        retained_messages_max: asked.retained_messages_max.unwrap_or(default.retained_messages_max),
+        retained_bytes_max: asked.retained_bytes_max.unwrap_or(default.retained_bytes_max),
         outbox_bytes_max: asked.outbox_bytes_max.unwrap_or(default.outbox_bytes_max),
         stall_max: asked.stall_max.unwrap_or(default.stall_max),
         pause_max: asked.pause_max.unwrap_or(default.pause_max),

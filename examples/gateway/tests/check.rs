@@ -23,6 +23,11 @@ queue-bytes-max = "1MiB"
 id = "mqtt-cn-test0001"
 topics = "TopicA"
 
+[instance.quota]
+connections-max = 2
+publishes-per-sec-max = 100
+publishes-per-sec-mode = "alarm-only"
+
 [[instance.account]]
 access-key = "AK"
 secret-key-file = "secret"
@@ -86,7 +91,7 @@ fn unknown_keys_with_their_lines() {
     problems(
         "[[instance]]\nid = \"a\"\ngroups = []\n[[instance.account]]\naccess-key = \"A\"\nsecret-key = \"S\"\ntopics = []\n",
         &[
-            "3: unknown key \"groups\" in [[instance]]; known here: id, topics, account",
+            "3: unknown key \"groups\" in [[instance]]; known here: id, topics, quota, account",
             "7: unknown key \"topics\" in [[instance.account]]; known here: access-key, secret-key, secret-key-file, groups",
         ],
     );
@@ -125,7 +130,9 @@ fn types_and_ranges() {
     );
     problems(
         "[limits]\nconnect-timeout = 10\nlinger = \"10\"\nstall-max = \"2h\"\npacket-bytes-max = \"1GiB\"\n\
-         queue-bytes-max = \"1MB\"\ninflight-max = 60001\nconnections-max = -1\nsessions-max = 0x10\n",
+         queue-bytes-max = \"1MB\"\ninflight-max = 60001\nconnections-max = -1\nsessions-max = 0x10\n\
+         connects-per-sec-max = 0\npublishes-per-sec-max = 0\nreceive-max = 0\ntopic-alias-max = 65536\nsession-expiry-max = \"0s\"\n\
+         retained-messages-max = -1\nretained-bytes-max = \"2048GiB\"\n",
         &[
             "2: connect-timeout must be text in quotes, not a number",
             "3: linger: \"10\" is not a duration; write a whole number with ms, s, m or h, such as \"10s\"",
@@ -134,6 +141,13 @@ fn types_and_ranges() {
             "6: queue-bytes-max: \"1MB\" is not a size; write bytes, or a whole number with KiB, MiB or GiB",
             "7: inflight-max: 60001 is out of range; from 1 to 60000 is allowed",
             "8: connections-max: \"-1\" is not a whole number; write one from 1 to 10000000",
+            "10: connects-per-sec-max: 0 is out of range; from 1 to 1000000 is allowed",
+            "11: publishes-per-sec-max: 0 is out of range; from 1 to 1000000 is allowed",
+            "12: receive-max: 0 is out of range; from 1 to 65535 is allowed",
+            "13: topic-alias-max: 65536 is out of range; from 0 to 65535 is allowed",
+            "14: session-expiry-max: \"0s\" is out of range; from 1s to 4294967294s is allowed",
+            "15: retained-messages-max: \"-1\" is not a whole number; write one from 0 to 100000000",
+            "16: retained-bytes-max: 2199023255552 is out of range; from 0 to 1099511627776 is allowed",
         ],
     );
 }
@@ -175,6 +189,22 @@ fn accounts() {
             "13: secret-key-file: cannot read F: no such file or directory",
             "15: access-key: is used by another account of this instance",
             "16: secret-key-file: cannot read none: no such file or directory",
+        ],
+    );
+}
+
+#[test]
+fn quotas() {
+    problems(
+        "[[instance]]\nid = \"a\"\n[instance.quota]\nconnections-max = 0\nsubscriptions-max = 5\nsubscriptions-mode = \"alarm\"\n\
+         publishes-per-sec-mode = \"enforce\"\nsessions-max = 1\n[[instance]]\nid = \"b\"\nquota = 1\n",
+        &[
+            "3: publishes-per-sec-mode needs publishes-per-sec-max",
+            "4: connections-max: 0 is out of range; from 1 to 1000000000 is allowed",
+            "6: subscriptions-mode: \"alarm\" is not a mode; write enforce or alarm-only",
+            "8: unknown key \"sessions-max\" in [instance.quota]; known here: connections-max, connections-mode, \
+             subscriptions-max, subscriptions-mode, publishes-per-sec-max, publishes-per-sec-mode",
+            "11: quota must be a section, not a number",
         ],
     );
 }

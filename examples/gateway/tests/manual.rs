@@ -39,7 +39,7 @@ fn every_key() {
     place.file(
         "gateway.toml",
         "x = 1\n[listeners]\nx = 1\n[tls]\nx = 1\n[data]\nx = 1\n[log]\nx = 1\n[limits]\nx = 1\n\
-         [[instance]]\nid = \"a\"\nx = 1\n[[instance.account]]\naccess-key = \"A\"\nsecret-key = \"S\"\nx = 1\n",
+         [[instance]]\nid = \"a\"\nx = 1\n[instance.quota]\nx = 1\n[[instance.account]]\naccess-key = \"A\"\nsecret-key = \"S\"\nx = 1\n",
     );
     let output = place.run(["check", "--config", "gateway.toml"]);
     let (readme, example) = (file("README.md"), file("gateway.example.toml"));
@@ -52,7 +52,7 @@ fn every_key() {
             assert!(words(&quoted).contains(&key), "{key} is not in README.md");
         }
     }
-    assert_eq!(sections, 8);
+    assert_eq!(sections, 9);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use lmq_id::{GroupId, InstanceId, ParentTopic};
 use super::{
     Account, Instance, Limits, LogFormat, ProfileName,
     layer::{Layer, Placed, Problem},
+    quota,
     section::{Document, Section},
     value,
 };
@@ -50,25 +51,25 @@ impl File {
             allow_anonymous: root.boolean("allow-anonymous"),
             ..Layer::default()
         };
-        if let Some(section) = root.section("listeners") {
+        if let Some(section) = root.section("listeners", "listeners") {
             layer.listeners = listeners(section);
         }
-        if let Some(mut section) = root.section("tls") {
+        if let Some(mut section) = root.section("tls", "tls") {
             layer.tls_cert = section.text("cert", |text| path_in(folder, text));
             layer.tls_key = section.text("key", |text| path_in(folder, text));
             section.finish();
         }
-        if let Some(mut section) = root.section("data") {
+        if let Some(mut section) = root.section("data", "data") {
             layer.data = section.text("dir", |text| path_in(folder, text));
             layer.memory = section.boolean("memory");
             section.finish();
         }
-        if let Some(mut section) = root.section("log") {
+        if let Some(mut section) = root.section("log", "log") {
             layer.log_level = section.text("level", value::log_level);
             layer.log_format = section.text("format", LogFormat::from_str);
             section.finish();
         }
-        let limits = root.section("limits").map(limits).unwrap_or_default();
+        let limits = root.section("limits", "limits").map(Limits::read).unwrap_or_default();
         let mut ids = BTreeSet::new();
         let sections = root.sections("instance", "instance");
         let instances = sections.into_iter().filter_map(|section| instance(section, folder, &mut ids)).collect();
@@ -90,31 +91,6 @@ fn listeners(mut section: Section<'_, '_>) -> BTreeMap<ListenerKind, Placed<Vec<
     found
 }
 
-fn limits(mut section: Section<'_, '_>) -> Limits {
-    let s = &mut section;
-    let limits = Limits {
-        connections_max: s.number("connections-max", &(1..=10_000_000)).map(|p| p.value),
-        sessions_max: s.number("sessions-max", &(1..=10_000_000)).map(|p| p.value),
-        handshakes_max: s.number("handshakes-max", &(1..=1_000_000)).map(|p| p.value),
-        connect_timeout: s.duration("connect-timeout", 1..=300).map(|p| p.value),
-        connect_bytes_max: s.bytes("connect-bytes-max", &(64..=1 << 20)).map(|p| p.value),
-        packet_bytes_max: s.bytes("packet-bytes-max", &(64..=268_435_460)).map(|p| p.value),
-        subscriptions_max: s.number("subscriptions-max", &(1..=1_000_000)).map(|p| p.value),
-        inflight_max: s.number("inflight-max", &(1..=60_000)).map(|p| p.value),
-        queue_messages_max: s.number("queue-messages-max", &(1..=10_000_000)).map(|p| p.value),
-        queue_bytes_max: s.bytes("queue-bytes-max", &(1024..=1 << 31)).map(|p| p.value),
-        outbox_bytes_max: s.bytes("outbox-bytes-max", &(4096..=1 << 30)).map(|p| p.value),
-        keep_alive_max: s.duration("keep-alive-max", 1..=65_535).map(|p| p.value),
-        stall_max: s.duration("stall-max", 1..=3600).map(|p| p.value),
-        pause_max: s.duration("pause-max", 1..=3600).map(|p| p.value),
-        linger: s.duration("linger", 0..=300).map(|p| p.value),
-        drain_grace: s.duration("drain-grace", 0..=3600).map(|p| p.value),
-        http_connections_max: s.number("http-connections-max", &(1..=100_000)).map(|p| p.value),
-    };
-    section.finish();
-    limits
-}
-
 fn instance(mut section: Section<'_, '_>, folder: &Path, ids: &mut BTreeSet<InstanceId>) -> Option<Instance> {
     let had_id = section.has("id");
     let id = section.text("id", |text| {
@@ -131,10 +107,11 @@ fn instance(mut section: Section<'_, '_>, folder: &Path, ids: &mut BTreeSet<Inst
     });
     let topics = topics.map(|list| list.value.into_iter().map(|item| item.value).collect());
     let mut taken = Taken::default();
+    let quota = section.section("quota", "instance.quota").map(quota::read).unwrap_or_default();
     let sections = section.sections("account", "instance.account");
     let accounts = sections.into_iter().filter_map(|section| account(section, folder, &mut taken)).collect();
     section.finish();
-    Some(Instance { id: id?.value, topics: topics.unwrap_or_default(), accounts })
+    Some(Instance { id: id?.value, topics: topics.unwrap_or_default(), accounts, quota })
 }
 
 /// What belongs to one account and to no other of the instance.

@@ -3,15 +3,19 @@
 pub(crate) mod environment;
 mod file;
 mod layer;
+mod limits;
 mod merge;
+mod quota;
 mod section;
 mod value;
 
-use std::{fmt, path::PathBuf, time::Duration};
+use std::{fmt, path::PathBuf};
 
 use lmq_auth::SecretKey;
+use lmq_broker::InstanceQuota;
 use lmq_id::{GroupId, InstanceId, ParentTopic};
 
+pub(crate) use limits::Limits;
 pub(crate) use merge::{load, merge_file};
 pub(crate) use value::access_key as check_access_key;
 
@@ -67,6 +71,8 @@ pub(crate) struct Instance {
     /// The parent topics that exist.
     pub(crate) topics: Vec<ParentTopic>,
     pub(crate) accounts: Vec<Account>,
+    /// What its clients may use together.
+    pub(crate) quota: InstanceQuota,
 }
 
 /// One key pair and the groups that belong to it. An access key is unique in its instance, a group as well.
@@ -87,40 +93,6 @@ pub(crate) struct Log {
 pub(crate) enum LogFormat {
     Text,
     Json,
-}
-
-/// The `[limits]` of the file.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Limits {
-    pub(crate) connections_max: Option<u32>,
-    pub(crate) sessions_max: Option<u32>,
-    pub(crate) handshakes_max: Option<u32>,
-    pub(crate) connect_timeout: Option<Duration>,
-    pub(crate) connect_bytes_max: Option<u32>,
-    pub(crate) packet_bytes_max: Option<u32>,
-    pub(crate) subscriptions_max: Option<u32>,
-    pub(crate) inflight_max: Option<u16>,
-    pub(crate) queue_messages_max: Option<u32>,
-    pub(crate) queue_bytes_max: Option<u32>,
-    pub(crate) outbox_bytes_max: Option<u32>,
-    pub(crate) keep_alive_max: Option<Duration>,
-    pub(crate) stall_max: Option<Duration>,
-    pub(crate) pause_max: Option<Duration>,
-    pub(crate) linger: Option<Duration>,
-    pub(crate) drain_grace: Option<Duration>,
-    pub(crate) http_connections_max: Option<u32>,
-}
-
-impl Limits {
-    /// How long connections may finish what is in flight after SIGINT or SIGTERM; 5 s.
-    pub(crate) fn drain_grace(&self) -> Duration {
-        self.drain_grace.unwrap_or(Duration::from_secs(5))
-    }
-
-    /// Connections on all HTTP listeners together; 256, at about 20 KiB each.
-    pub(crate) fn http_connections_max(&self) -> u32 {
-        self.http_connections_max.unwrap_or(256)
-    }
 }
 
 impl Config {

@@ -155,12 +155,13 @@ impl<'d, 'a> Section<'d, 'a> {
         self.text(key, |text| value::duration(text, &range))
     }
 
-    pub(super) fn section(&mut self, key: &'static str) -> Option<Section<'d, 'a>> {
+    /// The table `[key]`; `title` names it in messages.
+    pub(super) fn section(&mut self, key: &'static str, title: &str) -> Option<Section<'d, 'a>> {
         let value = self.take(key)?;
         if !value.get_ref().is_table() {
             return self.wrong_type(key, &value, "a section", value.get_ref());
         }
-        self.enter(format!("in [{key}]"), value)
+        self.enter(format!("in [{title}]"), value)
     }
 
     /// The tables of `[[key]]`; `title` names them in messages.

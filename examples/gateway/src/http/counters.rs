@@ -6,6 +6,7 @@ use crate::net::Report;
 pub(super) fn write(page: &mut Page, report: &Report) {
     connections(page, report);
     messages(page, report);
+    quotas(page, report);
     page.counter("lmq_pauses_total", "Times a connection was paused.", &[(&[], report.broker.pauses)]);
     page.gauge(
         "lmq_effects_pending",
@@ -43,6 +44,11 @@ fn connections(page: &mut Page, report: &Report) {
             (&[("result", "not_authorized")], not_authorized),
         ],
     );
+    page.counter(
+        "lmq_sessions_expired_total",
+        "Sessions that ended because their client did not come back in time.",
+        &[(&[], stats.sessions_expired)],
+    );
     let closed: Vec<_> = report.closed.iter().map(|(reason, count)| ([("reason", *reason)], *count)).collect();
     let closed: Vec<(&[(&str, &str)], u64)> =
         closed.iter().map(|(labels, count)| (labels.as_slice(), *count)).collect();
@@ -59,7 +65,14 @@ fn messages(page: &mut Page, report: &Report) {
         "Payload bytes received in PUBLISH packets.",
         &[(&[], stats.payload_bytes_received)],
     );
+    page.counter("lmq_wills_total", "Wills published.", &[(&[], stats.wills)]);
     page.counter("lmq_routed_total", "Messages handed from one thread to another.", &[(&[], stats.routed)]);
+    page.gauge("lmq_retained", "Topics with a retained message, now.", &[(&[], stats.retained)]);
+    page.counter(
+        "lmq_retained_dropped_total",
+        "Retained messages that were delivered and not kept.",
+        &[(&[], stats.retained_dropped)],
+    );
     page.counter(
         "lmq_dropped_total",
         "Messages not delivered, by cause.",
@@ -67,12 +80,25 @@ fn messages(page: &mut Page, report: &Report) {
             (&[("cause", "refused_at_publisher")], stats.discarded),
             (&[("cause", "queue_full")], stats.dropped_queue_full),
             (&[("cause", "session_away")], stats.dropped_away),
+            (&[("cause", "expired")], stats.dropped_expired),
+            (&[("cause", "too_large")], stats.dropped_too_large),
             (&[("cause", "evicted")], stats.dropped_evicted),
             (&[("cause", "store_failed")], stats.dropped_store_failed),
             (&[("cause", "p2p_without_target")], stats.p2p_without_target),
             (&[("cause", "shared_without_taker")], stats.dropped_shared),
         ],
     );
+}
+
+fn quotas(page: &mut Page, report: &Report) {
+    let samples: Vec<_> = report
+        .exceeded
+        .iter()
+        .map(|((instance, resource), count)| ([("instance", &**instance), ("resource", *resource)], *count))
+        .collect();
+    let samples: Vec<(&[(&str, &str)], u64)> =
+        samples.iter().map(|(labels, count)| (labels.as_slice(), *count)).collect();
+    page.counter("lmq_quota_exceeded_total", "Times an instance began to use more than its quota.", &samples);
 }
 
 fn by_qos(counts: &[u64; 3]) -> [(&'static [(&'static str, &'static str)], u64); 3] {
@@ -90,6 +116,13 @@ mod tests {
         report.broker.connects_refused = [1, 2, 3, 4, 5];
         report.broker.received = [10, 11, 12];
         report.broker.dropped_away = 6;
+        report.broker.dropped_expired = 13;
+        report.broker.dropped_too_large = 14;
+        report.broker.wills = 15;
+        report.broker.retained = 18;
+        report.broker.retained_dropped = 19;
+        report.broker.sessions_expired = 16;
+        report.exceeded.insert(("mqtt-cn-a".into(), "connections"), 17);
         report.closed.insert("keep-alive", 7);
         let mut page = Page::default();
         write(&mut page, &report);
@@ -102,6 +135,13 @@ mod tests {
             "lmq_connects_total{result=\"not_authorized\"} 5",
             "lmq_received_total{qos=\"2\"} 12",
             "lmq_dropped_total{cause=\"session_away\"} 6",
+            "lmq_dropped_total{cause=\"expired\"} 13",
+            "lmq_dropped_total{cause=\"too_large\"} 14",
+            "lmq_wills_total 15",
+            "lmq_retained 18",
+            "lmq_retained_dropped_total 19",
+            "lmq_sessions_expired_total 16",
+            "lmq_quota_exceeded_total{instance=\"mqtt-cn-a\",resource=\"connections\"} 17",
             "lmq_closed_total{reason=\"keep-alive\"} 7",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");

@@ -52,6 +52,8 @@ pub(crate) struct Report {
     pub(crate) turned_away: u64,
     /// Connections closed, by [`CloseReason::name`](lmq_broker::CloseReason::name).
     pub(crate) closed: BTreeMap<&'static str, u64>,
+    /// Times an instance was said to exceed its quota, by its id and the resource.
+    pub(crate) exceeded: BTreeMap<(Box<str>, &'static str), u64>,
 }
 
 impl Report {
@@ -61,6 +63,9 @@ impl Report {
         self.turned_away += other.turned_away;
         for (reason, count) in &other.closed {
             *self.closed.entry(reason).or_default() += count;
+        }
+        for (key, count) in &other.exceeded {
+            *self.exceeded.entry(key.clone()).or_default() += count;
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Carrying out what the machines want.
 
-use lmq_broker::{CloseReason, Done, FrontOutput, Handoff, Output};
+use lmq_broker::{CloseReason, Done, FrontOutput, Handoff, InstanceIndex, Output, Resource};
 
 use super::{link::Owner, mail::Mail, sockets::note, worker::Worker};
 
@@ -88,8 +88,17 @@ impl Worker {
             Output::Dropped { client, reason, count } => {
                 tracing::debug!(client = %client.client_id, ?reason, count, "messages dropped");
             }
+            Output::Exceeded { instance, resource, used, max } => self.on_exceeded(instance, resource, used, max),
             output => tracing::error!(?output, "the gateway does not know what the broker wants"),
         }
+    }
+
+    /// Every thread says this for itself, once, and again after the instance had come down.
+    fn on_exceeded(&mut self, instance: InstanceIndex, resource: Resource, used: u32, max: u32) {
+        let name = self.setup.settings.instances.get(usize::from(instance.0)).map_or("", |instance| &instance.name);
+        let resource = name_of(resource);
+        tracing::warn!(instance = name, resource, used, max, "an instance uses more than its quota");
+        *self.counted.exceeded.entry((name.into(), resource)).or_default() += 1;
     }
 
     /// Moves a connection from the front to the shard that owns its client.
@@ -123,5 +132,15 @@ impl Worker {
 
     fn count(&mut self, reason: &CloseReason) {
         *self.counted.closed.entry(reason.name()).or_default() += 1;
+    }
+}
+
+/// As it stands in logs and metrics.
+fn name_of(resource: Resource) -> &'static str {
+    match resource {
+        Resource::Connections => "connections",
+        Resource::Subscriptions => "subscriptions",
+        Resource::PublishesPerSec => "publishes_per_sec",
+        _ => "other",
     }
 }

@@ -259,6 +259,9 @@ impl Worker {
         if report.closed != self.counted.closed {
             report.closed.clone_from(&self.counted.closed);
         }
+        if report.exceeded != self.counted.exceeded {
+            report.exceeded.clone_from(&self.counted.exceeded);
+        }
     }
 
     /// How long nothing has to be done if no event comes.

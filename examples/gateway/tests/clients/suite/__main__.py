@@ -13,8 +13,11 @@ from . import (
     command_cases,
     cross_cases,
     document_cases,
+    drain_cases,
+    feature_cases,
     mosquitto_broker,
     product_cases,
+    wire5_cases,
     wire_cases,
 )
 from .gateway import Gateway
@@ -84,16 +87,19 @@ class Run:
             body(server, site)
         finally:
             self.report.run_always(f"{name}/stop", check_stop, server)
+            self.report.finish_begun()
 
     def everything(self, server, site):
         bad_input.begin(self.report, site)
         self.clients(site)
         wire_cases.run_stricter(self.report, site, server)
+        wire5_cases.run(self.report, site)
         bad_input.run(self.report, site)
         if site.profile == "lmq":
             product_cases.run(self.report, site)
             document_cases.run(self.report, document_cases.Programs(self.kit, site))
         self.report.finish_begun()
+        drain_cases.open_all(self.report, site, self.kinds)
 
     def common(self, server, site):
         """What any broker of plain MQTT passes."""
@@ -105,13 +111,18 @@ class Run:
 
     def clients(self, site):
         cross_cases.begin(self.report, site, self.kinds)
-        threads = [threading.Thread(target=client_cases.run, args=(self.report, site, kind)) for kind in self.kinds]
+        threads = [threading.Thread(target=self.client, args=(site, kind)) for kind in self.kinds]
         for thread in threads:
             thread.start()
         wire_cases.run(self.report, site)
         for thread in threads:
             thread.join()
+        feature_cases.run_mixed(self.report, site, self.kinds)
         cross_cases.Exchange(self.report, site, self.kinds).run()
+
+    def client(self, site, kind):
+        client_cases.run(self.report, site, kind)
+        feature_cases.run(self.report, site, kind)
 
     def stop_kinds(self):
         for kind in self.kinds:

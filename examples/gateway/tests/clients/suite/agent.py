@@ -3,24 +3,37 @@
 import itertools
 import subprocess
 import threading
+from dataclasses import replace
 
 from .report import CaseError
-from .session import Inbox, Message, Refused
+from .session import Inbox, Message, Refused, ordered
+
+KEPT_SECONDS = 3600
 
 
 class AgentKind:
     can_unsubscribe = True
     stays_closed = True
     needs_subscription = False
+    # Not only some of the newer cases.
+    only = None
 
-    def __init__(self, name, transports, command, log, cwd=None, shared=True):
-        """`shared`: all sessions live in one process; else each has its own. `log` takes what libraries write to stderr."""
+    def __init__(
+        self, name, transports, command, log, cwd=None, shared=True, version=4, takes_pairs=False, lacks=(), signs=True
+    ):
+        """`shared`: all sessions live in one process; else each has its own. `log` takes what libraries write to stderr.
+        `version` is that of MQTT where a case does not say otherwise. `takes_pairs`: the agent knows the part of the protocol that
+        wills, RETAIN and MQTT 5.0 need. `lacks`: cases that the library cannot pass. `signs`: the agent can compute passwords."""
         self.name = name
         self.transports = transports
         self.command = command
         self.log = log
         self.cwd = cwd
         self.shared = shared
+        self.version = version
+        self.takes_pairs = takes_pairs
+        self.lacks = lacks
+        self.signs = signs
         self.numbers = itertools.count()
         self.process = None
         self.lock = threading.Lock()
@@ -29,8 +42,13 @@ class AgentKind:
         """A connected session; raises `Refused` with the CONNACK code."""
         name = f"{self.name}-{next(self.numbers)}"
         session = self.agent().session(name) if self.shared else OwnProcessSession(self.start(), name)
-        session.connect(options)
+        session.connect(self.adapted(options))
         return session
+
+    def adapted(self, options):
+        if not self.signs:
+            options = replace(options, credentials=options.credentials.computed())
+        return options if options.version != 4 else replace(options, version=self.version)
 
     def refusal(self, options):
         """The CONNACK code with which the client is refused."""
@@ -102,10 +120,13 @@ class Agent:
 
 
 class AgentSession(Inbox):
+    gone = False
+
     def __init__(self, agent, name):
         super().__init__(name)
         self.agent = agent
         self.present = "-"
+        self.welcome = {}
         agent.sessions[name] = self
 
     def connect(self, options):
@@ -122,44 +143,63 @@ class AgentSession(Inbox):
             credentials.secret,
             credentials.text,
             options.ca,
+            *options.more,
+            *kept(options),
         )
-        self.present = self.reply("connected")[0]
+        self.present, *pairs = self.reply("connected")
+        # What CONNACK says of itself, in MQTT 5.0.
+        self.welcome = dict(pair.split("=", 1) for pair in pairs)
 
-    def subscribe(self, filters, qos):
-        """The granted QoS (or 128) of each filter."""
+    def subscribe(self, filters, qos, *more):
+        """The granted QoS (or 128, in MQTT 5.0 the reason code) of each filter."""
         granted = []
         for topic_filter in filters:
-            self.send("subscribe", topic_filter, qos)
+            self.send("subscribe", topic_filter, qos, *more)
             granted.append(int(self.reply("subscribed")[0]))
         return granted
 
     def unsubscribe(self, topic_filter):
+        """The reason code, in MQTT 5.0."""
         self.send("unsubscribe", topic_filter)
-        self.reply("unsubscribed")
+        return [int(code) for code in self.reply("unsubscribed")]
 
-    def publish(self, topic, qos, *payloads):
-        """Returns when the QoS flow of every payload is complete."""
+    def publish(self, topic, qos, *payloads, more=()):
+        """Returns when the QoS flow of every payload is complete: the reason codes, in MQTT 5.0."""
         for payload in payloads:
-            self.send("publish", topic, qos, payload.hex())
-        for _ in payloads:
-            self.reply("published")
+            self.send("publish", topic, qos, payload.hex(), *more)
+        return [int(code) for _ in payloads for code in self.reply("published")]
 
-    def close(self):
-        if not self.lost.is_set():
-            self.send("disconnect")
-            self.reply("disconnected")
+    def close(self, *more):
+        if not self.lost.is_set() and not self.gone:
+            self.leave("disconnect", *more)
+
+    def drop(self):
+        """The connection breaks, without DISCONNECT."""
+        self.leave("drop")
+
+    def leave(self, how, *more):
+        self.gone = True
+        self.send(how, *more)
+        self.reply("disconnected")
 
     def send(self, operation, *fields):
         self.agent.send(operation, self.name, *fields)
 
     def accept(self, kind, fields):
         if kind == "message":
-            topic, qos, payload = fields
-            self.messages.put(Message(topic, int(qos), bytes.fromhex(payload)))
+            topic, qos, payload, *more = fields
+            self.messages.put(Message(topic, int(qos), bytes.fromhex(payload), ordered(more)))
         elif kind == "lost":
+            self.lost_code = int(fields[0]) if fields else None
             self.lost.set()
         else:
             self.replies.put((kind, *fields))
+
+
+def kept(options):
+    """In MQTT 5.0 a session stays only as long as its CONNECT says."""
+    said = any(pair.startswith("session-expiry=") for pair in options.more)
+    return [] if options.version != 5 or options.clean or said else [f"session-expiry={KEPT_SECONDS}"]
 
 
 class OwnProcessSession(AgentSession):

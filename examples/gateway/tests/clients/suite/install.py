@@ -14,12 +14,17 @@ from .mosquitto import MosquittoKind
 HERE = Path(__file__).resolve().parent.parent
 AGENTS = HERE / "agents"
 DOCUMENTS = HERE / "documents"
-TOOLS = ("openssl", "gcc", "go", "java", "javac", "keytool", "mvn", "node", "npm", "stdbuf")
+TOOLS = ("cargo", "openssl", "gcc", "go", "java", "javac", "keytool", "mvn", "node", "npm", "stdbuf")
 DEBIAN_PACKAGES = ("mosquitto-clients", "libpaho-mqtt-dev", "libssl-dev")
 PAHO_PYTHON = ("1.6.1", "2.2.0")
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 EVERY_TRANSPORT = ("tcp", "tls", "ws", "wss")
 WEB_TRANSPORTS = ("ws", "wss")
+# Transports do not know the version of MQTT: the plainest and the one with the most layers.
+V5_TRANSPORTS = ("tcp", "wss")
+
+RUST5_LACKS = ("asked_for", "session_shortened", "packet_too_large")
+JAVA5_LACKS = ("alias_from_client", "too_many_subscriptions")
 
 
 class InstallError(Exception):
@@ -38,7 +43,7 @@ class Kit:
             raise InstallError(f"tools not found: {', '.join(missing)}")
         self.cache.mkdir(parents=True, exist_ok=True)
         install_debian_packages()
-        steps = [self.node, self.java, self.go, self.c]
+        steps = [self.node, self.java, self.java5, self.rust, self.go, self.c]
         steps += [lambda version=version: self.python(version) for version in PAHO_PYTHON]
         with ThreadPoolExecutor() as pool:
             for step in [pool.submit(step) for step in steps]:
@@ -47,16 +52,24 @@ class Kit:
     def kinds(self):
         """Every client kind of the matrix."""
         node = self.cache / "node"
-        python = AGENTS / "python" / "agent.py"
+        mqttjs = ["node", "mqttjs.mjs"]
         return [
             MosquittoKind(),
-            *[self.kind(f"python{version}", [self.interpreter(version), "-B", python]) for version in PAHO_PYTHON],
-            self.kind("mqttjs", ["node", "mqttjs.mjs"], cwd=node),
+            *[self.kind(f"python{version}", self.python_command(version), takes_pairs=True) for version in PAHO_PYTHON],
+            self.kind("mqttjs", mqttjs, cwd=node, takes_pairs=True),
             self.kind("pahojs", ["node", "pahojs.mjs"], WEB_TRANSPORTS, cwd=node),
             self.kind("java", self.java_command("Agent")),
             # Paho C takes a second for each further connection of one process.
             self.kind("c", [self.cache / "c" / "agent"], shared=False),
             self.kind("go", [self.cache / "go" / "agent"]),
+            MosquittoKind(5),
+            self.kind5("python5", self.python_command(PAHO_PYTHON[-1])),
+            self.kind5(
+                "rust5", [self.rust_target() / "release" / "client-agent"], ("tcp",), lacks=RUST5_LACKS, signs=False
+            ),
+            self.kind5("mqttjs5", mqttjs, cwd=node),
+            # It chooses aliases itself, and does not know reason code 0x97 of SUBACK.
+            self.kind5("java5", self.java_command("Agent5", folder="java5"), lacks=JAVA5_LACKS),
         ]
 
     def kind(self, name, command, transports=EVERY_TRANSPORT, **more):
@@ -64,11 +77,17 @@ class Kit:
         log.write_text("")
         return AgentKind(name, transports, [str(word) for word in command], log, **more)
 
+    def kind5(self, name, command, transports=V5_TRANSPORTS, **more):
+        return self.kind(name, command, transports, version=5, takes_pairs=True, **more)
+
+    def python_command(self, version):
+        return [self.interpreter(version), "-B", AGENTS / "python" / "agent.py"]
+
     def interpreter(self, version):
         return self.cache / f"python-{version}" / "bin" / "python"
 
-    def java_command(self, main, *properties):
-        path = f"{self.cache / 'java' / 'classes'}:{self.cache / 'java' / 'lib'}/*"
+    def java_command(self, main, *properties, folder="java"):
+        path = f"{self.cache / folder / 'classes'}:{self.cache / folder / 'lib'}/*"
         return ["java", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", *properties, "-cp", path, main]
 
     def python(self, version):
@@ -89,13 +108,31 @@ class Kit:
                 run("npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", cwd=folder)
 
     def java(self):
-        folder = self.cache / "java"
-        programs = [AGENTS / "java" / "Agent.java", *sorted(DOCUMENTS.glob("*.java"))]
-        with Stamp(folder, [AGENTS / "java" / "pom.xml", *programs]) as stamp:
+        self.java_of("java", sorted(DOCUMENTS.glob("*.java")))
+
+    def java5(self):
+        self.java_of("java5")
+
+    def java_of(self, name, more=()):
+        folder = self.cache / name
+        programs = [*sorted((AGENTS / name).glob("*.java")), *more]
+        with Stamp(folder, [AGENTS / name / "pom.xml", *programs]) as stamp:
             if stamp.stale:
-                copy([AGENTS / "java" / "pom.xml"], folder)
+                copy([AGENTS / name / "pom.xml"], folder)
                 run("mvn", "-q", "-B", MAVEN_COPY, f"-DoutputDirectory={folder / 'lib'}", cwd=folder)
                 run("javac", "-d", folder / "classes", "-cp", f"{folder / 'lib'}/*", *programs)
+
+    def rust(self):
+        folder = self.cache / "rust"
+        manifest = AGENTS / "rust" / "Cargo.toml"
+        sources = [manifest, manifest.with_name("Cargo.lock"), *sorted((AGENTS / "rust" / "src").iterdir())]
+        with Stamp(folder, sources) as stamp:
+            if stamp.stale:
+                target = ["--target-dir", self.rust_target()]
+                run("cargo", "build", "--quiet", "--release", "--locked", "--manifest-path", manifest, *target)
+
+    def rust_target(self):
+        return self.cache / "rust" / "target"
 
     def go(self):
         folder = self.cache / "go"

@@ -18,6 +18,18 @@ class Message(NamedTuple):
     topic: str
     qos: int
     payload: bytes
+    # RETAIN and properties, as `key=value` in the order of their keys.
+    more: tuple = ()
+
+    def value(self, key):
+        """What stands there for `key`; `None` if nothing does."""
+        found = (pair.split("=", 1)[1] for pair in self.more if pair.startswith(f"{key}="))
+        return next(found, None)
+
+
+def ordered(pairs):
+    """User properties keep their own order."""
+    return tuple(sorted(pairs, key=lambda pair: pair.split("=", 1)[0]))
 
 
 @dataclass(frozen=True)
@@ -31,6 +43,10 @@ class Credentials:
 
     def plain(self):
         return sign(self.secret, self.text) if self.secret else self.password
+
+    def computed(self):
+        """The same, with the password instead of the secret."""
+        return Credentials(self.user, self.plain())
 
 
 def sign(secret, text):
@@ -48,6 +64,8 @@ class Options:
     credentials: Credentials = Credentials()
     ca: str = ""
     site: object = None
+    # What else the CONNECT says, as `key=value`.
+    more: tuple = ()
 
     def named(self, client_id):
         """The same options for another client of the same site."""
@@ -68,6 +86,8 @@ class Inbox:
         self.messages = queue.Queue()
         self.replies = queue.Queue()
         self.lost = threading.Event()
+        # The reason code of the server's DISCONNECT.
+        self.lost_code = None
 
     def reply(self, expected):
         """The fields of the next reply, which must be of the kind `expected`."""
@@ -102,6 +122,16 @@ class Inbox:
     def expect_lost(self):
         if not self.lost.wait(REPLY_SECONDS_MAX):
             raise CaseError(f"{self.name}: still connected after {REPLY_SECONDS_MAX} s")
+
+    def expect_lost_with(self, code):
+        """The server says why it closes the connection."""
+        self.expect_lost()
+        check_equal(f"{self.name}: reason code of DISCONNECT", self.lost_code, code)
+
+    def expect_none_before(self, sender, fence):
+        """Nothing arrives before what `sender` publishes to `fence`."""
+        sender.publish(fence, 1, b"fence")
+        check_equal(f"{self.name}: messages", self.messages_before(fence), [])
 
     def expect_alive(self):
         if self.lost.is_set():

@@ -10,6 +10,22 @@ export function sign(secret, text) {
   return createHmac("sha1", secret).update(text).digest("base64");
 }
 
+// What may stand there more than once is a list.
+export function pairsOf(words) {
+  const pairs = {};
+  for (const word of words) {
+    const at = word.indexOf("=");
+    const [key, value] = [word.slice(0, at), word.slice(at + 1)];
+    if (key === "user") {
+      const colon = value.indexOf(":");
+      (pairs.user ??= []).push([value.slice(0, colon), value.slice(colon + 1)]);
+    } else {
+      pairs[key] = value;
+    }
+  }
+  return pairs;
+}
+
 export async function serve(Connection) {
   const connections = new Map();
   for await (const line of createInterface({ input: process.stdin })) {
@@ -27,7 +43,7 @@ export async function serve(Connection) {
   process.exit(0);
 }
 
-function options([url, clientId, clean, keepAlive, version, user, password, secret, text, ca]) {
+function options([url, clientId, clean, keepAlive, version, user, password, secret, text, ca, ...words]) {
   return {
     url,
     clientId,
@@ -37,5 +53,6 @@ function options([url, clientId, clean, keepAlive, version, user, password, secr
     user,
     password: secret ? sign(secret, text) : password,
     ca,
+    pairs: pairsOf(words),
   };
 }
