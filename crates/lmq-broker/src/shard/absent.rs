@@ -13,7 +13,8 @@ use lmq_id::P2pTopic;
 use super::{
     Shard,
     effects::Question,
-    publish::{Arrival, Judgement, Origin},
+    judge::Judgement,
+    publish::{Arrival, Origin},
 };
 use crate::{ClientKey, CloseReason, Instant, StoreOp, Will, slab::Key};
 

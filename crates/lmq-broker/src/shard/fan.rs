@@ -145,19 +145,22 @@ impl<'a> Fan<'a> {
             return false;
         };
         let frame = &mut frames.shared[shape.index()];
-        let receiver = match shape.v5 {
-            false => Receiver { retain: terms.retain, ..Receiver::new(delivery) },
-            true => self.with_alias(&template, conn, self.receiver(conn, delivery, terms, wall)),
+        let apart = match shape.v5 || terms.retain {
+            true => Some(self.with_alias(&template, conn, self.receiver(conn, delivery, terms, wall))),
+            false => None,
         };
-        if receiver.is_plain() {
-            template.patch(frame, delivery);
-            conn.outbox.push(pool, frame);
-        } else {
+        if let Some(receiver) = apart.filter(|receiver| !receiver.is_plain()) {
             frames.single.clear();
             if template.write_for(frame, &receiver, &mut frames.single).is_err() {
                 return false;
             }
             conn.outbox.push(pool, &frames.single);
+        } else {
+            // At QoS 0 the frame is what it was when it was encoded.
+            if id {
+                template.patch(frame, delivery);
+            }
+            conn.outbox.push(pool, frame);
         }
         if let Some(payload) = self.shared.as_ref().filter(|_| !planted(Bug::PayloadForgotten)) {
             conn.outbox.push_shared(payload.clone());

@@ -14,7 +14,7 @@ use super::{
     Shard,
     effects::{Op, Question, Waiter},
     groups::SHARE,
-    publish::too_long,
+    judge::too_long,
 };
 use crate::{CloseReason, Denied, InstanceIndex, Resource, StoreOp, Subscription, replies::Answer, slab::Key};
 
