@@ -16,6 +16,11 @@ fuzz_target!(|data: &[u8]| {
                     Err(error) => {
                         assert!(error.offset() <= frame.bytes().len());
                         assert!(!error.statement().is_empty());
+                        for accepted in [None, Some(Version::V3_1), Some(Version::V3_1_1), Some(Version::V5_0)] {
+                            if let Some((version, answer)) = error.server_answer(accepted) {
+                                answer.encoder(version).expect("an answer of the version");
+                            }
+                        }
                         return;
                     }
                 }

@@ -202,6 +202,12 @@ impl Conn {
         self.sent_open < self.send_max
     }
 
+    /// Bytes in the outbox, and those that will follow once they are recorded.
+    #[inline]
+    pub(crate) fn outgoing_bytes(&self) -> usize {
+        self.outbox.len() + self.recording_bytes
+    }
+
     /// The largest packet the client takes, in bytes.
     #[inline]
     pub(crate) fn packet_bytes_max(&self) -> usize {

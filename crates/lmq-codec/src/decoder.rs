@@ -121,7 +121,8 @@ impl Decoder {
         self.step_packet(src)
     }
 
-    /// The version of the connection, once it is known.
+    /// The version of the connection, once it is known: also from a CONNECT that could not be read to its end, as the
+    /// refusal is written in it.
     #[must_use]
     pub const fn version(&self) -> Option<Version> {
         self.version
@@ -142,7 +143,11 @@ impl Decoder {
         if !allowed {
             return Err(DecodeError::new(Violation::FirstPacket, self.version, 0));
         }
-        self.step_packet(src)
+        let step = self.step_packet(src);
+        if let (Err(error), None) = (&step, self.version) {
+            self.version = error.version();
+        }
+        step
     }
 
     #[inline]

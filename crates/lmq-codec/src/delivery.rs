@@ -63,6 +63,11 @@ impl core::error::Error for QoSError {}
 pub struct PacketId(NonZeroU16);
 
 impl PacketId {
+    /// The lowest, 1.
+    pub const MIN: Self = Self(NonZeroU16::MIN);
+    /// The highest, 65,535.
+    pub const MAX: Self = Self(NonZeroU16::MAX);
+
     /// The identifier with this value; `None` for zero.
     #[must_use]
     #[inline]

@@ -270,7 +270,7 @@ pub(crate) fn properties_exist(empty: bool, version: Version) -> Result<(), Enco
     Ok(())
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn check_binary(name: &'static str, bytes: &[u8]) -> Result<(), EncodeError> {
     if bytes.len() > FIELD_BYTES_MAX {
         return Err(EncodeError::new(EncodeErrorKind::FieldTooLong(name, bytes.len())));
@@ -278,7 +278,7 @@ pub(crate) fn check_binary(name: &'static str, bytes: &[u8]) -> Result<(), Encod
     Ok(())
 }
 
-#[inline]
+#[inline(always)]
 pub(crate) fn check_text(name: &'static str, text: &str) -> Result<(), EncodeError> {
     check_binary(name, text.as_bytes())?;
     if has_nul(text.as_bytes()) {

@@ -1,6 +1,7 @@
 use core::fmt;
 
-use crate::{ReasonCode, Version};
+use crate::reason::On;
+use crate::{ConnAck, Disconnect, Packet, Properties, ReasonCode, Version};
 
 macro_rules! violations {
     ($($(#[$doc:meta])* $name:ident, $text:literal, $v3:literal, $v5:literal, $reason:ident;)*) => {
@@ -144,8 +145,8 @@ violations! {
 
 /// Why bytes are no packet: what, where, and which statement of the norm forbids it.
 ///
-/// The sender of the bytes is at fault. Keep the connection? Never: [`DecodeError::connack_code`] and
-/// `ReasonCode::from(&error)` give the last words the norm wants, if any.
+/// The sender of the bytes is at fault. Keep the connection? Never: [`DecodeError::server_answer`] gives the last words
+/// the norm wants of a server, if any.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct DecodeError {
     violation: Violation,
@@ -202,6 +203,41 @@ impl DecodeError {
     }
 }
 
+impl DecodeError {
+    /// What a server sends before it closes, and the version to write it in; `None`: it closes silently.
+    ///
+    /// `accepted` is the version of a connection whose CONNECT was answered with success. It then gets a DISCONNECT,
+    /// from MQTT 5.0 on. `None` stands for a connection that has not come so far: a CONNACK refuses it, before MQTT 5.0
+    /// only where there is a [`DecodeError::connack_code`]. [MQTT-3.1.4-1], [MQTT-4.13.1-1]
+    ///
+    /// ```
+    /// use lmq_codec::{Decoder, Packet, ReasonCode, Version};
+    ///
+    /// let nul_in_client_id = b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01\0";
+    /// let error = Decoder::server(100).step(nul_in_client_id).unwrap_err();
+    /// let (version, Packet::ConnAck(refusal)) = error.server_answer(None).unwrap() else { panic!() };
+    /// assert_eq!((version, refusal.reason), (Version::V5_0, ReasonCode::MalformedPacket));
+    /// ```
+    #[must_use]
+    pub fn server_answer(&self, accepted: Option<Version>) -> Option<(Version, Packet<'static>)> {
+        let reason = ReasonCode::from(self);
+        let or_plain = |on| if reason.allowed(on) { reason } else { ReasonCode::ProtocolError };
+        let refusal =
+            |reason| Packet::ConnAck(ConnAck { session_present: false, reason, properties: Properties::EMPTY });
+        match (accepted, self.version) {
+            (Some(version), _) if version.has_properties() => {
+                Some((version, Packet::Disconnect(Disconnect::new(or_plain(On::DISCONNECT)))))
+            }
+            (Some(_), _) => None,
+            (None, Some(version)) if version.has_properties() => Some((version, refusal(or_plain(On::CONNACK)))),
+            (None, version) => {
+                let reason = ReasonCode::from_connack_code(self.connack_code()?)?;
+                Some((version.unwrap_or(Version::V3_1_1), refusal(reason)))
+            }
+        }
+    }
+}
+
 impl From<&DecodeError> for ReasonCode {
     fn from(error: &DecodeError) -> Self {
         error.violation.row().3
@@ -222,3 +258,67 @@ impl fmt::Debug for DecodeError {
 }
 
 impl core::error::Error for DecodeError {}
+
+#[cfg(all(test, feature = "alloc"))]
+mod tests {
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn every_answer_can_be_written_in_its_version() {
+        let versions = [None, Some(Version::V3_1), Some(Version::V3_1_1), Some(Version::V5_0)];
+        for violation in Violation::ALL {
+            for read_in in versions {
+                let error = DecodeError::new(*violation, read_in, 0);
+                for accepted in versions {
+                    let Some((version, answer)) = error.server_answer(accepted) else {
+                        let silent = accepted.is_some() || error.connack_code().is_none();
+                        assert!(silent && accepted.or(read_in) != Some(Version::V5_0), "{error:?}, {accepted:?}");
+                        continue;
+                    };
+                    answer.encode(version, &mut Vec::new()).expect("an answer of the version");
+                    match answer {
+                        Packet::ConnAck(p) => assert!(accepted.is_none() && p.reason.is_failure(), "{error:?}"),
+                        Packet::Disconnect(p) => {
+                            assert_eq!((accepted, version), (Some(version), Version::V5_0));
+                            assert!(p.reason.is_failure(), "{error:?}");
+                        }
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn before_mqtt_5_two_faults_are_answered() {
+        let answer = |violation, version| {
+            let (version, answer) = DecodeError::new(violation, version, 0).server_answer(None)?;
+            let mut out = Vec::new();
+            answer.encode(version, &mut out).ok()?;
+            Some((version, out))
+        };
+        let (v31, v3) = (Some(Version::V3_1), Some(Version::V3_1_1));
+        let level = answer(Violation::UnsupportedProtocolLevel, None);
+        assert_eq!(level, Some((Version::V3_1_1, b"\x20\x02\0\x01".to_vec())));
+        assert_eq!(answer(Violation::ClientIdEmpty, v31), Some((Version::V3_1, b"\x20\x02\0\x02".to_vec())));
+        for version in [None, v31, v3] {
+            assert_eq!(answer(Violation::NulInText, version), None);
+            assert_eq!(answer(Violation::UnknownProtocolName, version), None);
+        }
+    }
+
+    #[test]
+    fn a_code_that_the_answer_does_not_have_becomes_a_protocol_error() {
+        let v5 = Some(Version::V5_0);
+        let answer = |violation, accepted| match DecodeError::new(violation, v5, 0).server_answer(accepted) {
+            Some((_, Packet::ConnAck(p))) => p.reason,
+            Some((_, Packet::Disconnect(p))) => p.reason,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(answer(Violation::TopicAliasZero, v5), ReasonCode::TopicAliasInvalid);
+        assert_eq!(answer(Violation::TopicAliasZero, None), ReasonCode::ProtocolError);
+        assert_eq!(answer(Violation::UnsupportedProtocolLevel, v5), ReasonCode::ProtocolError);
+        assert_eq!(answer(Violation::NulInText, None), ReasonCode::MalformedPacket);
+    }
+}

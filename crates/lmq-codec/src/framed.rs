@@ -18,7 +18,8 @@ impl Framed {
         Self { decoder }
     }
 
-    /// The version packets are written in: that of the connection, and MQTT 3.1.1 while a server has not seen CONNECT.
+    /// The version packets are written in: that of the connection, see [`Decoder::version`], and MQTT 3.1.1 while a
+    /// server has seen no version in a CONNECT.
     #[must_use]
     pub fn version(&self) -> Version {
         self.decoder.version().unwrap_or(Version::V3_1_1)

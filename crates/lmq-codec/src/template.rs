@@ -158,21 +158,24 @@ impl Template {
     /// shape, QoS 0 has another. A copy that does not fit is left unchanged (and trips a debug assertion).
     #[inline]
     pub fn patch(&self, copy: &mut [u8], delivery: Delivery) {
-        debug_assert_eq!(self.has_id, delivery.packet_id().is_some(), "delivery and template have the same shape");
+        let patched = self.patched(copy, delivery);
+        // Afterwards, so that a debug build too shows that nothing was written.
+        debug_assert!(patched.is_some(), "delivery, template and copy have the same shape");
+    }
+
+    #[inline]
+    fn patched(&self, copy: &mut [u8], delivery: Delivery) -> Option<()> {
         match delivery.packet_id() {
             None if !self.has_id => {}
             Some(id) if self.has_id => {
                 let at = self.id_at();
-                let Some(to) = copy.get_mut(at..at + 2) else {
-                    return;
-                };
-                to.copy_from_slice(&id.value().to_be_bytes());
+                copy.get_mut(at..at + 2)?.copy_from_slice(&id.value().to_be_bytes());
             }
-            _ => return,
+            _ => return None,
         }
-        if let Some(first) = copy.first_mut() {
-            *first = *first & 0xf1 | delivery.flags();
-        }
+        let first = copy.first_mut()?;
+        *first = *first & 0xf1 | delivery.flags();
+        Some(())
     }
 
     /// The exact length of the packet for one receiver in bytes, its payload included.

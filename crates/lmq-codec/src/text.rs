@@ -92,10 +92,36 @@ fn short_word(bytes: &[u8]) -> u64 {
     }
 }
 
-/// Whether the bytes contain U+0000.
+/// Whether the bytes contain U+0000. The least of sixteen bytes at a time are a vector where there are vectors.
 #[inline]
 pub(crate) fn has_nul(bytes: &[u8]) -> bool {
-    any(bytes, nul)
+    let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk::<16>()) else {
+        let [low, high] = short_pair(bytes);
+        return (nul(low) | nul(high)) & HIGHS != 0;
+    };
+    let mut found = least(*first, last);
+    if bytes.len() > 32 {
+        found = least_of_blocks(found, bytes);
+    }
+    found.iter().fold(false, |zero, byte| zero | (*byte == 0))
+}
+
+/// The smaller byte at each place.
+#[inline(always)]
+fn least(mut a: [u8; 16], b: &[u8; 16]) -> [u8; 16] {
+    for (a, b) in a.iter_mut().zip(b) {
+        *a = (*a).min(*b);
+    }
+    a
+}
+
+#[inline(never)]
+fn least_of_blocks(mut found: [u8; 16], mut bytes: &[u8]) -> [u8; 16] {
+    while let Some((block, tail)) = bytes.split_first_chunk::<16>() {
+        found = least(found, block);
+        bytes = tail;
+    }
+    found
 }
 
 /// Whether the bytes contain U+0000, `+` or `#`.

@@ -87,6 +87,24 @@ fn a_codec_writes_in_the_version_of_its_connection() {
 }
 
 #[test]
+fn a_connect_that_cannot_be_read_is_refused_in_its_version() {
+    let cases: [(&[u8], Version, &[u8]); 3] = [
+        // U+0000 in the client identifier.
+        (b"\x10\x0e\0\x04MQTT\x05\x02\0\0\0\0\x01\0", Version::V5_0, b"\x20\x03\0\x81\0"),
+        (b"\x10\x0e\0\x06MQIsdp\x03\x02\0\0\0\0", Version::V3_1, b"\x20\x02\0\x02"),
+        (b"\x10\x0d\0\x04MQTT\x09\x02\0\0\0\x01a", Version::V3_1_1, b"\x20\x02\0\x01"),
+    ];
+    for (connect, version, refusal) in cases {
+        let mut server = Framed::new(Decoder::server(100));
+        let found = tokio_util::codec::Decoder::decode(&mut server, &mut bytes::BytesMut::from(connect));
+        let Err(FramedError::Decode(error)) = found else { panic!("{found:?}") };
+        let (wanted, answer) = error.server_answer(None).unwrap();
+        assert_eq!((wanted, server.version()), (version, version));
+        assert_eq!(encode(&mut server, answer).unwrap(), refusal);
+    }
+}
+
+#[test]
 fn errors_say_which_side_they_come_from() {
     use std::error::Error;
 

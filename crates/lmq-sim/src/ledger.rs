@@ -294,14 +294,15 @@ impl Ledger {
         if surely { one.first_sent < other.first_sent } else { one.last_sent < other.first_sent }
     }
 
-    /// What the broker does not promise: a QoS 2 message comes again if a sibling fails while its own is stored, or if its packet
-    /// id was not stored and the broker forgot it.
+    /// What the broker does not promise: a QoS 2 message comes again if a store fails or the broker crashes while it is on its way to
+    /// other shards or to the MQ side, or if its packet id is not stored at all.
     fn may_come_twice(&self, entry: &Entry) -> bool {
         let publisher = &self.receivers[entry.publisher];
         let recorded = publisher.persistent && self.rules.stored_qos_max == QoS::ExactlyOnce;
-        let sibling_failed = self.rules.store_fails && self.rules.shards > 1;
-        let forgotten = !recorded && (self.rules.store_fails || self.crashes > entry.crashes);
-        sibling_failed || forgotten
+        // Where others have something to do, the packet id is recorded behind that.
+        let recorded_late = self.rules.shards > 1 || self.rules.uplink;
+        let faulty = self.rules.store_fails || self.crashes > entry.crashes;
+        (!recorded || recorded_late) && faulty
     }
 
     /// Whether, and how, a receiver must get a message once it is acknowledged.

@@ -74,10 +74,9 @@ impl Link<'_> {
         let first = match timeout(CONNECT_TIME, self.packets.next()).await {
             Ok(Some(Ok(Decoded::Packet(first)))) => first,
             Ok(Some(Err(FramedError::Decode(error)))) => {
-                // A CONNECT that cannot be read left its version in the error only. Before MQTT 5.0 most get no answer.
-                let version = error.version().unwrap_or(Version::V3_1_1);
-                if version.has_properties() || error.connack_code().is_some() {
-                    let _ = refusal(ReasonCode::from(&error)).encode(version, &mut self.unsent);
+                // Before MQTT 5.0 most get no answer.
+                if let Some((version, refusal)) = error.server_answer(None) {
+                    let _ = refusal.encode(version, &mut self.unsent);
                 }
                 return Err(FramedError::Decode(error).into());
             }
@@ -107,9 +106,8 @@ impl Link<'_> {
             let (delivery, topic) = (delivery(will.qos, ANY_ID), Some(will.topic));
             member.publish(&Publish { delivery, retain: false, topic, properties, payload: will.payload });
         }
-        // Last words exist in MQTT 5.0 only.
-        if let (Version::V5_0, Some(reason)) = (connect.version, end.reason()) {
-            let _ = self.say(Packet::Disconnect(Disconnect::new(reason)));
+        if let Some(last) = end.last_words(connect.version) {
+            let _ = self.say(last);
         }
         Err(end)
     }
@@ -277,12 +275,12 @@ fn refusal<'a>(reason: ReasonCode) -> Packet<'a> {
 }
 
 impl End {
-    /// What a DISCONNECT says about it.
-    fn reason(&self) -> Option<ReasonCode> {
+    /// What a client of this version is told, which exists in MQTT 5.0 only.
+    fn last_words(&self, version: Version) -> Option<Packet<'static>> {
         match self {
-            Self::Peer(FramedError::Decode(error)) => Some(error.into()),
-            Self::Server(reason) => Some(*reason),
-            Self::Peer(_) | Self::Silent => None,
+            Self::Peer(FramedError::Decode(error)) => error.server_answer(Some(version)).map(|(_, answer)| answer),
+            Self::Server(reason) if version.has_properties() => Some(Packet::Disconnect(Disconnect::new(*reason))),
+            _ => None,
         }
     }
 }

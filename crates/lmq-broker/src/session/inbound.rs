@@ -29,6 +29,16 @@ impl Inbound {
         }
     }
 
+    /// What the store knows takes the place of what was received; what is pending stays so.
+    pub(crate) fn reload(&mut self, recorded: &[PacketId]) {
+        self.entries.retain(|(_, stage)| matches!(stage, InboundStage::Pending(_)));
+        for id in recorded {
+            if self.stage(*id).is_none() {
+                self.set(*id, InboundStage::Received);
+            }
+        }
+    }
+
     pub(crate) fn remove(&mut self, id: PacketId) -> Option<InboundStage> {
         let at = self.find(id).ok()?;
         let (_, stage) = self.entries.remove(at);

@@ -12,7 +12,7 @@ use crate::{
     connack,
     planted::{Bug, planted},
     replies::Answer,
-    session::{Inbound, InboundStage, Session, Stage},
+    session::{InboundStage, Session, Stage},
     slab::Key,
 };
 
@@ -152,10 +152,8 @@ impl Shard {
     fn reload_inbound(&mut self, key: Key, stored: &StoredSession) {
         let Some(session) = self.sessions.get_mut(key) else { return };
         if core::mem::take(&mut session.inbound_unknown) {
-            session.inbound = Inbound::default();
-            for id in &stored.inbound {
-                session.inbound.set(*id, InboundStage::Received);
-            }
+            session.inbound.reload(&stored.inbound);
+            self.resolve_doubts(key, &stored.inbound);
         }
     }
 
@@ -270,6 +268,7 @@ impl Shard {
 
     /// Forgets a session with its subscriptions. The store is told by the caller, where it knows of it.
     pub(super) fn remove_session(&mut self, key: Key) {
+        self.resolve_doubts(key, &[]);
         self.remove_subscriptions(key);
         let Some(session) = self.sessions.remove(key) else {
             return;

@@ -109,7 +109,7 @@ impl Shard {
         let Some(conn) = conns.get_mut(conn_key) else {
             return Sent::Later;
         };
-        let crowded = conn.outbox.len() >= limits.outbox_bytes_max as usize && !planted(Bug::OutboxUnbounded);
+        let crowded = conn.outgoing_bytes() >= limits.outbox_bytes_max as usize && !planted(Bug::OutboxUnbounded);
         if !conn.is_live() || crowded {
             return Sent::Later;
         }
@@ -215,7 +215,7 @@ impl Shard {
         let limits = &self.settings.limits;
         let session = self.sessions.get_mut(key)?;
         let conn = self.conns.get(session.conn?)?;
-        if !conn.is_live() || conn.outbox.len() >= limits.outbox_bytes_max as usize {
+        if !conn.is_live() || conn.outgoing_bytes() >= limits.outbox_bytes_max as usize {
             return None;
         }
         if let Some(waiting) = session.queue.pop_at_most_once() {

@@ -10,7 +10,7 @@ use crate::{
     RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
     planted::{Bug, planted},
     replies::ReplyId,
-    session::InboundStage,
+    session::{InboundStage, Session},
     slab::Key,
 };
 
@@ -56,8 +56,10 @@ pub(super) struct Op {
     pub(super) waiting: u32,
     pub(super) failed: bool,
     pub(super) waiter: Waiter,
-    /// What to send once the effects are done.
+    /// What to send once the message is stored.
     pub(super) forward: Option<Box<Forward>>,
+    /// The packet id of the inbound QoS 2 message is to be recorded behind everything else.
+    pub(super) record: bool,
 }
 
 /// Who is told when an operation ends.
@@ -120,7 +122,7 @@ pub(super) struct Forward {
 impl Op {
     /// An operation whose effects are counted in as they are asked for.
     pub(super) const fn waited_by(waiter: Waiter) -> Self {
-        Self { waiting: 0, failed: false, waiter, forward: None }
+        Self { waiting: 0, failed: false, waiter, forward: None, record: false }
     }
 }
 
@@ -204,7 +206,7 @@ impl Shard {
             Question::Open { conn, session } => self.opened(conn, session, result),
             Question::Op(op) => self.settle(op, result.is_ok()),
             Question::Append(op) => {
-                self.stored(op, result.is_ok());
+                self.stored(op, result.as_ref().map(|_| ()).map_err(|failed| *failed));
                 self.settle(op, result.is_ok());
             }
             Question::Route { op, to, load } => {
@@ -247,7 +249,7 @@ impl Shard {
                     self.retained_ended(number);
                     publish
                 }
-                waiter => return self.tell(waiter, ok),
+                waiter => return self.tell(key, waiter, ok),
             };
             let Some(whole) = whole else { return };
             key = whole;
@@ -262,18 +264,35 @@ impl Shard {
         if op.waiting > 0 {
             return None;
         }
+        let records = core::mem::take(&mut op.record) && !op.failed;
+        if let Some(record) = self.record_of(key).filter(|_| records) {
+            self.ask_store(record, Question::Op(key));
+            return None;
+        }
         self.ops.remove(key)
     }
 
+    /// Records the inbound QoS 2 message that an operation is about, if its session still waits for it.
+    fn record_of(&self, key: Key) -> Option<StoreOp> {
+        let Waiter::Received { session, packet_id, .. } = self.ops.get(key)?.waiter else { return None };
+        let session = self.sessions.get(session)?;
+        let waits = session.inbound.stage(packet_id) == Some(InboundStage::Pending(key));
+        waits.then(|| StoreOp::RecordInbound { client: session.client.clone(), packet_id })
+    }
+
     /// The store has a message, or has not. It leaves now, whatever siblings say of it, so that queues keep the order of the store.
-    fn stored(&mut self, key: Key, ok: bool) {
+    fn stored(&mut self, key: Key, result: Result<(), Failed>) {
         let Some(forward) = self.ops.get_mut(key).and_then(|op| op.forward.take()) else {
             return;
         };
-        if ok {
-            self.forward(key, *forward);
-        } else {
-            self.note_unstored(&forward);
+        match result {
+            Ok(()) => self.forward(key, *forward),
+            Err(failed) => {
+                self.note_unstored(&forward);
+                if failed == Failed::TimedOut {
+                    self.keep_in_doubt(key, *forward);
+                }
+            }
         }
     }
 
@@ -299,7 +318,7 @@ impl Shard {
         self.send_to_members(remote, &message, Some(op));
     }
 
-    pub(super) fn tell(&mut self, waiter: Waiter, ok: bool) {
+    pub(super) fn tell(&mut self, op: Key, waiter: Waiter, ok: bool) {
         match waiter {
             // What goes on with another operation is told by `settle`.
             Waiter::Nobody | Waiter::Part(_) | Waiter::Retained { .. } => {}
@@ -312,7 +331,8 @@ impl Shard {
             Waiter::Source { source, position } => self.outputs.push_back(Output::Rejected { source, position }),
             Waiter::Reply { conn, reply } => self.reply_ready(conn, reply, ok),
             Waiter::Received { conn, reply, session, packet_id } => {
-                if let Some(session) = self.sessions.get_mut(session) {
+                let ours = |session: &&mut Session| session.inbound.stage(packet_id) == Some(InboundStage::Pending(op));
+                if let Some(session) = self.sessions.get_mut(session).filter(ours) {
                     if ok {
                         session.inbound.set(packet_id, InboundStage::Received);
                     } else {
@@ -321,6 +341,31 @@ impl Shard {
                     }
                 }
                 self.reply_ready(conn, reply, ok);
+            }
+        }
+    }
+
+    /// A message that may or may not be stored: if the store turns out to know its packet id, its publisher will not send it again, and who is
+    /// served from memory gets it then.
+    fn keep_in_doubt(&mut self, op: Key, mut forward: Forward) {
+        let Some(Waiter::Received { session, packet_id, .. }) = self.ops.get(op).map(|op| op.waiter) else {
+            return;
+        };
+        forward.receivers.retain(|receiver| receiver.seq.is_none());
+        if !forward.receivers.is_empty() {
+            self.in_doubt.insert((session, packet_id), forward);
+        }
+    }
+
+    /// The store knows these packet ids of a session whose messages were in doubt, and no others.
+    pub(super) fn resolve_doubts(&mut self, session: Key, recorded: &[PacketId]) {
+        let known = self.in_doubt.range((session, PacketId::MIN)..=(session, PacketId::MAX));
+        for key in known.map(|(key, _)| *key).collect::<Vec<_>>() {
+            let Some(forward) = self.in_doubt.remove(&key) else { continue };
+            if recorded.contains(&key.1) {
+                for Receiver { session, options, .. } in forward.receivers {
+                    self.deliver_message(session, options.terms(), &forward.message);
+                }
             }
         }
     }

@@ -34,7 +34,7 @@ mod subscribe;
 mod targets;
 
 use alloc::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     vec::Vec,
 };
@@ -97,6 +97,8 @@ pub struct Shard {
     timers: Timers,
     session_timers: Timers,
     rate_timers: Timers,
+    /// QoS 2 messages whose store was too slow to say whether it has them, by publishing session and packet id.
+    in_doubt: BTreeMap<(Key, lmq_codec::PacketId), effects::Forward>,
     /// Sessions that are over and that the store has not dropped yet.
     undropped: BTreeSet<ClientKey>,
     drop_again_at: Instant,
@@ -183,6 +185,7 @@ impl Shard {
             timers: Timers::default(),
             session_timers: Timers::default(),
             rate_timers: Timers::default(),
+            in_doubt: BTreeMap::new(),
             undropped: BTreeSet::new(),
             drop_again_at: Instant::default(),
             has_rates: settings.has_publish_rates(),

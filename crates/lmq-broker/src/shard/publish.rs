@@ -320,8 +320,6 @@ impl Shard {
     }
 
     /// Delivers to one client, which needs no subscription.
-    ///
-    /// A message for a client of a sibling is not recorded under its packet id: after a restart it may come twice.
     pub(super) fn point_to_point(
         &mut self,
         origin: &Origin,
@@ -339,6 +337,9 @@ impl Shard {
         }
         let message = self.message(origin, &mut fan);
         let op = self.route_point_to_point(owner, target, &message);
+        if let Some(op) = op.and_then(|op| self.ops.get_mut(op)) {
+            op.record = dedup.is_some();
+        }
         self.copy_up(origin, &mut fan, op)
     }
 
@@ -354,6 +355,10 @@ impl Shard {
         let remote = core::mem::take(&mut targets.remote);
         let stored_qos_max = self.settings.profile.stored_qos_max;
         let deferred = dedup.is_some();
+        let atomic = shards == 0 && remote.is_empty() && self.is_all_here(origin, fan);
+        // What others have to do is recorded against a second try when it is done, not before.
+        let record = deferred && !atomic;
+        let dedup = dedup.filter(|_| atomic);
         let mut receivers = Vec::new();
         for (slot, terms) in targets.iter(fan.qos, fan.retain) {
             let Some(session) = self.sessions.at_mut(slot) else {
@@ -370,16 +375,29 @@ impl Shard {
             }
         }
         self.scratch.targets = targets;
-        if receivers.is_empty() && !deferred {
-            if shards == 0 && remote.is_empty() {
-                return None;
-            }
+        let op = if !receivers.is_empty() || dedup.is_some() {
+            Some(self.store_then_forward(origin, fan, receivers, (shards, remote), deferred, dedup))
+        } else if shards == 0 && remote.is_empty() && !deferred {
+            None
+        } else {
             let message = self.message(origin, fan);
             let op = self.route(shards, &message);
             self.send_to_members(remote, &message, op);
-            return op;
+            op
+        };
+        if let Some(op) = op.and_then(|op| self.ops.get_mut(op)) {
+            op.record = record;
         }
-        Some(self.store_then_forward(origin, fan, receivers, (shards, remote), dedup))
+        op
+    }
+
+    /// Whether neither another shard nor the MQ side has to do with a message, its subscribers aside.
+    fn is_all_here(&self, origin: &Origin, fan: &Fan<'_>) -> bool {
+        let goes_up = self.settings.instances.get(usize::from(origin.instance.0)).is_some_and(|known| known.uplink);
+        let kept_elsewhere = fan.retain
+            && self.settings.profile.retained_messages
+            && self.settings.owner_of_topic(origin.instance, fan.topic.as_str()) != self.id;
+        !goes_up && !kept_elsewhere
     }
 
     fn store_then_forward(
@@ -388,6 +406,7 @@ impl Shard {
         fan: &mut Fan<'_>,
         receivers: Vec<Receiver>,
         elsewhere: (u64, Vec<RemoteMember>),
+        deferred: bool,
         dedup: Option<(ClientKey, PacketId)>,
     ) -> Key {
         let message = self.message(origin, fan);
@@ -396,10 +415,10 @@ impl Shard {
             Some(QueueSlot { client, seq: receiver.seq?, options: receiver.options.clone() })
         };
         let queues = receivers.iter().filter_map(slot).collect();
-        // What is recorded against a second try leaves for the siblings behind that; the rest need not wait for our store, and must not,
+        // A QoS 2 message of a session that stays leaves for the siblings behind its store; the rest need not wait for that, and must not,
         // lest a later message that needs no store overtakes it [MQTT-4.6.0-6].
         let nowhere = (0, Vec::new());
-        let (later, at_once) = if dedup.is_some() { (elsewhere, nowhere) } else { (nowhere, elsewhere) };
+        let (later, at_once) = if deferred { (elsewhere, nowhere) } else { (nowhere, elsewhere) };
         let forward = Forward { message: message.clone(), receivers, shards: later.0, remote: later.1 };
         let op = self.ops.insert(Op { forward: Some(Box::new(forward)), ..Op::waited_by(Waiter::Nobody) });
         self.ask_store(StoreOp::Append { message: message.clone(), queues, dedup }, Question::Append(op));

@@ -126,8 +126,8 @@ impl Shard {
         while let Some(who) = self.outstanding.settled() {
             match who {
                 Settled::Op(op) => {
-                    if let Some(op) = self.settle_part(op, true) {
-                        self.tell(op.waiter, !op.failed);
+                    if let Some(ended) = self.settle_part(op, true) {
+                        self.tell(op, ended.waiter, !ended.failed);
                     }
                 }
                 Settled::Sibling { to, ticket } => self.done(to, Some(ticket), Load::default()),

@@ -77,9 +77,7 @@ impl Shard {
         let limits = &self.settings.limits;
         let session = self.sessions.get_mut(key)?;
         let conn = self.conns.get(session.conn?)?;
-        // What is being recorded is as good as in the outbox.
-        let outgoing = conn.outbox.len() + conn.recording_bytes;
-        if !conn.is_live() || outgoing >= limits.outbox_bytes_max as usize {
+        if !conn.is_live() || conn.outgoing_bytes() >= limits.outbox_bytes_max as usize {
             return None;
         }
         let queue = session.stored.as_mut()?;

@@ -114,6 +114,10 @@ impl MemoryStore {
                 self.with(&client, |record| record.set_inflight(packet_id, state));
                 Done::Stored
             }
+            StoreOp::RecordInbound { client, packet_id } => {
+                self.with(&client, |record| record.inbound.push(packet_id));
+                Done::Stored
+            }
             StoreOp::ReleaseInbound { client, packet_id } => {
                 self.with(&client, |record| record.inbound.retain(|id| *id != packet_id));
                 Done::Stored

@@ -105,6 +105,13 @@ pub enum StoreOp {
         /// The new state; `None` when the exchange is over.
         state: Option<StoredInflight>,
     },
+    /// Remember the packet id of an inbound QoS 2 message that was forwarded: everything it caused is done.
+    RecordInbound {
+        /// Whose session.
+        client: ClientKey,
+        /// The packet id.
+        packet_id: PacketId,
+    },
     /// Forget the packet id of an inbound QoS 2 message: its PUBREL came.
     ReleaseInbound {
         /// Whose session.

@@ -310,3 +310,21 @@ fn messages_stored_while_the_answer_is_late_are_delivered_in_their_order() {
     world.release_store();
     world.expect(["p: PUBACK 3", "p: PUBACK 4", "p: PUBACK 5", "s: q1 #3 t 3", "s: q1 #4 t 4", "s: q1 #5 t 5"]);
 }
+
+#[test]
+fn a_late_store_does_not_keep_a_qos_2_message_from_those_served_from_memory() {
+    let mut world = World::new(mqtt(1));
+    world.connect("s");
+    world.subscribe("s", "t", 2);
+    world.connect_kept("p");
+    world.hold_store();
+    world.send("p", publish("t", "x", 2, 1));
+    world.advance(Duration::from_secs(30));
+    world.expect(["p: closed effect_failed"]);
+    // Stored after all, so its publisher is told that it came.
+    world.release_store();
+    world.connect_with("p", &Connect::kept("p"));
+    world.expect(["p: CONNACK 0 present", "s: q2 #1 t x"]);
+    world.send("p", publish_again("t", "x", 2, 1));
+    world.expect(["p: PUBREC 1"]);
+}

@@ -349,7 +349,7 @@ fn a_malformed_packet_closes_that_connection_and_no_other() {
         ("f", "82 02 0001"),
         // [MQTT-3.8.1-1]: SUBSCRIBE with reserved flags.
         ("g", "80 06 0001 0001 74 00"),
-        // [MQTT-3-8.3-4]: QoS 3 asked for.
+        // [MQTT-3.8.3-4]: QoS 3 asked for.
         ("h", "82 06 0001 0001 74 03"),
         // [MQTT-3.10.3-2]: UNSUBSCRIBE without filter.
         ("i", "a2 02 0001"),

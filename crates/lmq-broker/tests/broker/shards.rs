@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lmq_broker::Settings;
 
-use crate::common::{Connect, World, mqtt, publish, pubrel, subscribe, unsubscribe};
+use crate::common::{Connect, World, mqtt, publish, publish_again, pubrel, subscribe, unsubscribe};
 
 fn two(change: impl Fn(&mut Settings)) -> World {
     let mut settings = mqtt(2);
@@ -149,7 +149,7 @@ fn puback_waits_for_the_store_of_the_sibling() {
 }
 
 #[test]
-fn a_qos_2_message_of_a_kept_publisher_crosses_only_once_it_is_recorded() {
+fn a_qos_2_message_of_a_kept_publisher_is_recorded_once_the_siblings_have_it() {
     let mut world = two(|_| {});
     world.connect("s");
     world.subscribe("s", "t", 2);
@@ -157,9 +157,42 @@ fn a_qos_2_message_of_a_kept_publisher_crosses_only_once_it_is_recorded() {
     world.trace_routes();
     world.hold_store();
     world.send("p", publish("t", "x", 2, 1));
-    world.expect_nothing();
+    world.expect(["route 0>1 publish t ?", "route 1>0 done", "s: q2 #1 t x"]);
     world.release_store();
-    world.expect(["route 0>1 publish t ?", "route 1>0 done", "s: q2 #1 t x", "p: PUBREC 1"]);
+    world.expect(["p: PUBREC 1"]);
+}
+
+#[test]
+fn a_qos_2_message_that_a_sibling_could_not_keep_is_forwarded_when_it_comes_again() {
+    let mut world = two(|_| {});
+    world.connect_kept("s");
+    world.subscribe("s", "t", 2);
+    world.connect_kept("p");
+    assert_ne!(world.shard_of("s"), world.shard_of("p"));
+    world.hold_store();
+    world.send("p", publish("t", "x", 2, 1));
+    world.fail_held();
+    world.expect(["s: dropped 1 StoreFailed", "p: closed effect_failed"]);
+    world.release_store();
+    world.reconnect_kept("p");
+    world.send("p", publish_again("t", "x", 2, 1));
+    world.expect(["s: q2 #1 t x", "p: PUBREC 1"]);
+}
+
+#[test]
+fn a_qos_2_message_is_not_taken_for_forwarded_after_a_crash_before_the_siblings_had_it() {
+    let mut world = two(|_| {});
+    world.connect_kept("s");
+    world.subscribe("s", "t", 2);
+    world.connect_kept("p");
+    world.hold_routes();
+    world.send("p", publish("t", "x", 2, 1));
+    world.restart();
+    world.release_routes();
+    world.reconnect_kept("s");
+    world.reconnect_kept("p");
+    world.send("p", publish_again("t", "x", 2, 1));
+    world.expect(["s: q2 #1 t x", "p: PUBREC 1"]);
 }
 
 #[test]

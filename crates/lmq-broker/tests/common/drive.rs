@@ -354,6 +354,9 @@ fn store_line(op: &StoreOp) -> String {
         StoreOp::SetInflight { client, packet_id, state } => {
             format!("inflight {}#{} {state:?}", client.client_id, packet_id.value())
         }
+        StoreOp::RecordInbound { client, packet_id } => {
+            format!("record {}#{}", client.client_id, packet_id.value())
+        }
         StoreOp::ReleaseInbound { client, packet_id } => {
             format!("release {}#{}", client.client_id, packet_id.value())
         }

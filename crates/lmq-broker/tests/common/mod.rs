@@ -7,6 +7,7 @@
 mod bytes;
 mod drive;
 mod faults;
+mod level;
 mod v5;
 
 use std::{
@@ -17,6 +18,7 @@ use std::{
 
 use ::bytes::Buf;
 pub(crate) use bytes::*;
+pub(crate) use level::Level;
 use lmq_auth::Permissions;
 use lmq_codec::Version;
 pub(crate) use v5::*;

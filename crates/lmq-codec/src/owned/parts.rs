@@ -64,7 +64,7 @@ pub(super) enum Parts {
     Ack { kind: AckKind, id: PacketId, reason: ReasonCode, properties: Span },
     Subscribe { id: PacketId, properties: Span, filters: Span, version: Version },
     SubAck { id: PacketId, properties: Span, reasons: Span },
-    Unsubscribe { id: PacketId, properties: Span, filters: Span },
+    Unsubscribe { id: PacketId, properties: Span, filters: Span, version: Version },
     UnsubAck { id: PacketId, properties: Span, reasons: Span },
     PingReq,
     PingResp,
@@ -102,11 +102,11 @@ impl Parts {
                 properties: block(&p.properties, On::Ack)?,
                 reasons: Span::of(p.reasons.wire()?, whole)?,
             },
-            Packet::Unsubscribe(p) => Self::Unsubscribe {
-                id: p.id,
-                properties: block(&p.properties, On::Unsubscribe)?,
-                filters: Span::of(p.filters.wire()?, whole)?,
-            },
+            Packet::Unsubscribe(p) => {
+                let (filters, version) = p.filters.wire()?;
+                let (properties, filters) = (block(&p.properties, On::Unsubscribe)?, Span::of(filters, whole)?);
+                Self::Unsubscribe { id: p.id, properties, filters, version }
+            }
             Packet::UnsubAck(p) => Self::UnsubAck {
                 id: p.id,
                 properties: block(&p.properties, On::Ack)?,
@@ -222,10 +222,10 @@ impl Parts {
                 properties: block(properties, On::Ack),
                 reasons: ReasonCodes::from_checked(reasons.bytes(whole)),
             }),
-            Self::Unsubscribe { id, properties, filters } => Packet::Unsubscribe(Unsubscribe {
+            Self::Unsubscribe { id, properties, filters, version } => Packet::Unsubscribe(Unsubscribe {
                 id: *id,
                 properties: block(properties, On::Unsubscribe),
-                filters: UnsubscribeFilters::from_checked(filters.bytes(whole)),
+                filters: UnsubscribeFilters::from_checked(filters.bytes(whole), *version),
             }),
             Self::UnsubAck { id, properties, reasons } => Packet::UnsubAck(UnsubAck {
                 id: *id,

@@ -112,12 +112,11 @@ impl<'a> Ack<'a> {
         Ok(Encoder::new(form, version, Sizes::new(3, properties)?))
     }
 
-    /// The four bytes of an acknowledgement that says only its identifier, the same in every edition.
+    /// Whether it says only its identifier: four bytes, the same in every edition.
     #[cfg(feature = "alloc")]
     #[inline]
-    pub(crate) fn short(&self, kind: AckKind) -> Option<[u8; 4]> {
-        let plain = self.reason == ReasonCode::Success && self.properties.is_empty();
-        plain.then(|| short(kind.first_byte(), self.id))
+    pub(crate) fn is_short(&self) -> bool {
+        self.reason == ReasonCode::Success && self.properties.is_empty()
     }
 
     #[inline]

@@ -187,23 +187,51 @@ impl<'a> Connect<'a> {
 
     /// Checks the packet and appends it to `dst`.
     #[cfg(feature = "alloc")]
-    #[inline]
+    #[inline(always)]
     pub(super) fn encode(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
-        let sizes = self.sizes(version)?;
-        self.write(version, &sizes, &mut BufSink(dst));
-        Ok(())
+        let written = match version {
+            Version::V3_1_1 => self.write_checked::<true>(version, dst),
+            _ => self.write_checked::<false>(version, dst),
+        };
+        // As for PUBLISH: an error is looked for once more where there is one.
+        if written { Ok(()) } else { self.refused(version) }
     }
 
+    #[cfg(feature = "alloc")]
+    #[cold]
+    fn refused(&self, version: Version) -> Result<(), EncodeError> {
+        self.sizes(version).map(|_| ())
+    }
+
+    /// Whether the packet could be written. The version most connections have gets code of its own.
+    #[cfg(feature = "alloc")]
+    #[inline(never)]
+    fn write_checked<const V3_1_1: bool>(&self, version: Version, dst: &mut impl bytes::BufMut) -> bool {
+        let version = if V3_1_1 { Version::V3_1_1 } else { version };
+        let Ok(sizes) = self.sizes(version) else { return false };
+        self.write(version, &sizes, &mut BufSink(dst));
+        true
+    }
+
+    #[inline(always)]
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
-        sink.header(0x10, sizes.remaining);
         let (flags, [high, low]) = (self.flags(), self.keep_alive.to_be_bytes());
         let [id_high, id_low] = (self.client_id.len() as u16).to_be_bytes();
-        match version {
-            Version::V3_1 => {
+        match (version, sizes.remaining) {
+            // Most are so short that everything up to the client identifier is one piece.
+            (Version::V3_1_1, len @ 0..0x80) => {
+                sink.bytes(&[0x10, len as u8, 0, 4, b'M', b'Q', b'T', b'T', 4, flags, high, low, id_high, id_low]);
+            }
+            (Version::V3_1, len) => {
+                sink.header(0x10, len);
                 sink.bytes(&[0, 6, b'M', b'Q', b'I', b's', b'd', b'p', 3, flags, high, low, id_high, id_low]);
             }
-            Version::V3_1_1 => sink.bytes(&[0, 4, b'M', b'Q', b'T', b'T', 4, flags, high, low, id_high, id_low]),
-            Version::V5_0 => {
+            (Version::V3_1_1, len) => {
+                sink.header(0x10, len);
+                sink.bytes(&[0, 4, b'M', b'Q', b'T', b'T', 4, flags, high, low, id_high, id_low]);
+            }
+            (Version::V5_0, len) => {
+                sink.header(0x10, len);
                 sink.bytes(&[0, 4, b'M', b'Q', b'T', b'T', 5, flags, high, low]);
                 self.properties.write(sizes.properties, sink);
                 sink.bytes(&[id_high, id_low]);

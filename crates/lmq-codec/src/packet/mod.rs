@@ -169,34 +169,24 @@ impl<'a> Packet<'a> {
     #[inline(always)]
     pub fn encode(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
         // The shortest packets, which are most of them, need no measuring.
-        let short = match self {
-            Self::PingReq | Self::PingResp => {
-                dst.put_slice(&[if matches!(self, Self::PingReq) { 0xc0 } else { 0xd0 }, 0]);
-                return Ok(());
-            }
-            Self::PubAck(p) => p.short(AckKind::Ack),
-            Self::PubRec(p) => p.short(AckKind::Rec),
-            Self::PubRel(p) => p.short(AckKind::Rel),
-            Self::PubComp(p) => p.short(AckKind::Comp),
+        match self {
+            Self::PingReq => dst.put_slice(&[0xc0, 0]),
+            Self::PingResp => dst.put_slice(&[0xd0, 0]),
+            Self::PubAck(p) if p.is_short() => dst.put_slice(&Ack::puback(p.id)),
+            Self::PubRec(p) if p.is_short() => dst.put_slice(&Ack::pubrec(p.id)),
+            Self::PubRel(p) if p.is_short() => dst.put_slice(&Ack::pubrel(p.id)),
+            Self::PubComp(p) if p.is_short() => dst.put_slice(&Ack::pubcomp(p.id)),
             Self::Publish(p) => return p.encode(version, dst),
-            _ => None,
-        };
-        match short {
-            Some(bytes) => {
-                dst.put_slice(&bytes);
-                Ok(())
-            }
-            None => self.encode_other(version, dst),
+            Self::Connect(p) => return p.encode(version, dst),
+            _ => return self.encode_other(version, dst),
         }
+        Ok(())
     }
 
     #[cfg(feature = "alloc")]
     #[inline(never)]
     fn encode_other(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
-        match self {
-            Self::Connect(p) => p.encode(version, dst),
-            _ => self.encoder(version).map(|encoder| encoder.write(dst)),
-        }
+        self.encoder(version).map(|encoder| encoder.write(dst))
     }
 
     /// The type of the packet.

@@ -80,7 +80,7 @@ impl<'a> Publish<'a> {
         Ok(Encoder::new(Form::Publish(self), version, self.sizes(version)?))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn sizes(&self, version: Version) -> Result<Sizes, EncodeError> {
         let properties = if version.has_properties() {
             Some(if self.properties.is_empty() { 0 } else { self.properties.measure(On::Publish)? })
@@ -96,7 +96,8 @@ impl<'a> Publish<'a> {
             }
         };
         let id = if self.delivery.qos() == QoS::AtMostOnce { 0 } else { 2 };
-        Sizes::new((2 + topic + id).saturating_add(self.payload.len()), properties)
+        // A topic has at most 65,535 bytes and a payload less than half of what there is to address.
+        Sizes::new(2 + topic + id + self.payload.len(), properties)
     }
 
     #[inline]
@@ -109,12 +110,18 @@ impl<'a> Publish<'a> {
     #[inline(always)]
     pub(super) fn encode(&self, version: Version, dst: &mut impl bytes::BufMut) -> Result<(), EncodeError> {
         // An error is looked for once more where there is one, so that no result of its size is moved where there is none.
-        if self.write_checked(version, dst) { Ok(()) } else { self.sizes(version).map(|_| ()) }
+        if self.write_checked(version, dst) { Ok(()) } else { self.refused(version) }
+    }
+
+    #[cfg(feature = "alloc")]
+    #[cold]
+    fn refused(&self, version: Version) -> Result<(), EncodeError> {
+        self.sizes(version).map(|_| ())
     }
 
     /// Whether the packet could be written.
     #[cfg(feature = "alloc")]
-    #[inline(never)]
+    #[inline(always)]
     fn write_checked(&self, version: Version, dst: &mut impl bytes::BufMut) -> bool {
         let Ok(sizes) = self.sizes(version) else { return false };
         self.write_head(version, &sizes, &mut BufSink(dst));

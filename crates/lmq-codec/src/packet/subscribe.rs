@@ -303,4 +303,19 @@ mod tests {
         assert_eq!(rewritten(options, v5, v5).as_deref(), Ok(&options[..]));
         assert!(rewritten(options, v5, v3).is_err());
     }
+
+    #[test]
+    fn filters_of_another_edition_are_looked_at_again() {
+        let (v3, v5) = (Version::V3_1_1, Version::V5_0);
+        let plain = b"\xa2\x07\0\x09\0\x03a/+";
+        assert_eq!(rewritten(plain, v3, v3).as_deref(), Ok(&plain[..]));
+        assert_eq!(rewritten(plain, v3, Version::V3_1).as_deref(), Ok(&plain[..]));
+        let plain_5 = b"\xa2\x08\0\x09\0\0\x03a/+";
+        assert_eq!(rewritten(plain, v3, v5).as_deref(), Ok(&plain_5[..]));
+        assert_eq!(rewritten(plain_5, v5, v5).as_deref(), Ok(&plain_5[..]));
+        assert_eq!(rewritten(plain_5, v5, v3).as_deref(), Ok(&plain[..]));
+        let half_shared = b"\xa2\x0c\0\x09\0\x08$share/a";
+        assert_eq!(rewritten(half_shared, v3, v3).as_deref(), Ok(&half_shared[..]));
+        assert!(rewritten(half_shared, v3, v5).is_err());
+    }
 }

@@ -39,7 +39,7 @@ impl<'a> Unsubscribe<'a> {
             check_share(filter, SubscribeOptions::default(), version).map_err(|violation| fail(left, violation))?;
             left = rest;
         }
-        Ok((left, Self { id, properties, filters: UnsubscribeFilters(Repr::Wire(i)) }))
+        Ok((left, Self { id, properties, filters: UnsubscribeFilters(Repr::Wire(i, version)) }))
     }
 
     /// Checks once that the packet can be written in this edition and measures it.
@@ -49,17 +49,11 @@ impl<'a> Unsubscribe<'a> {
     pub fn encoder(&self, version: Version) -> Result<Encoder<'_>, EncodeError> {
         properties_exist(self.properties.is_empty(), version)?;
         let properties = if version.has_properties() { Some(self.properties.measure(On::Unsubscribe)?) } else { None };
-        let mut body = 2_usize;
-        for filter in self.filters {
-            if let Err(violation) = check_share(filter, SubscribeOptions::default(), version) {
-                return Err(EncodeError::new(EncodeErrorKind::Packet(violation)));
-            }
-            body = body.saturating_add(2 + filter.as_bytes().len());
-        }
-        if body == 2 {
+        let filters = self.filters.measure(version)?;
+        if filters == 0 {
             return Err(EncodeError::new(EncodeErrorKind::Packet(Violation::UnsubscribeEmpty)));
         }
-        Ok(Encoder::new(Form::Unsubscribe(self), version, Sizes::new(body, properties)?))
+        Ok(Encoder::new(Form::Unsubscribe(self), version, Sizes::new(filters.saturating_add(2), properties)?))
     }
 
     pub(crate) fn write(&self, version: Version, sizes: &Sizes, sink: &mut impl Sink) {
@@ -67,9 +61,7 @@ impl<'a> Unsubscribe<'a> {
         if version.has_properties() {
             self.properties.write(sizes.properties, sink);
         }
-        for filter in self.filters {
-            sink.field(filter.as_bytes());
-        }
+        self.filters.write(version, sink);
     }
 }
 
@@ -80,7 +72,7 @@ pub struct UnsubscribeFilters<'a>(Repr<'a>);
 #[derive(Clone, Copy)]
 enum Repr<'a> {
     /// Checked bytes.
-    Wire(&'a [u8]),
+    Wire(&'a [u8], Version),
     List(&'a [TopicFilter<'a>]),
 }
 
@@ -92,16 +84,47 @@ impl<'a> UnsubscribeFilters<'a> {
     }
 
     #[cfg(feature = "alloc")]
-    pub(crate) const fn wire(&self) -> Option<&'a [u8]> {
+    pub(crate) const fn wire(&self) -> Option<(&'a [u8], Version)> {
         match self.0 {
-            Repr::Wire(bytes) => Some(bytes),
+            Repr::Wire(bytes, version) => Some((bytes, version)),
             Repr::List(_) => None,
         }
     }
 
     #[cfg(feature = "alloc")]
-    pub(crate) const fn from_checked(bytes: &'a [u8]) -> Self {
-        Self(Repr::Wire(bytes))
+    pub(crate) const fn from_checked(bytes: &'a [u8], version: Version) -> Self {
+        Self(Repr::Wire(bytes, version))
+    }
+
+    /// The entries as they came from the wire, if this version writes and checks them as theirs did.
+    const fn wire_of(&self, version: Version) -> Option<&'a [u8]> {
+        match self.0 {
+            Repr::Wire(bytes, checked) if checked.has_properties() == version.has_properties() => Some(bytes),
+            _ => None,
+        }
+    }
+
+    /// Length on the wire, after a check that a packet of this version may carry them.
+    fn measure(&self, version: Version) -> Result<usize, EncodeError> {
+        if let Some(bytes) = self.wire_of(version) {
+            return Ok(bytes.len());
+        }
+        let mut len = 0_usize;
+        for filter in *self {
+            check_share(filter, SubscribeOptions::default(), version)
+                .map_err(|v| EncodeError::new(EncodeErrorKind::Packet(v)))?;
+            len = len.saturating_add(2 + filter.as_bytes().len());
+        }
+        Ok(len)
+    }
+
+    fn write(&self, version: Version, sink: &mut impl Sink) {
+        if let Some(bytes) = self.wire_of(version) {
+            return sink.bytes(bytes);
+        }
+        for filter in *self {
+            sink.field(filter.as_bytes());
+        }
     }
 
     /// The filters one by one, in the order of the packet.
@@ -116,7 +139,7 @@ impl<'a> Iterator for UnsubscribeFilters<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
-            Repr::Wire(bytes) => {
+            Repr::Wire(bytes, _) => {
                 let (filter, rest) = wire::checked_field(bytes)?;
                 *bytes = rest;
                 Some(TopicFilter::from_checked(filter))
