@@ -22,6 +22,7 @@ pub(super) struct Fan<'a> {
     pub(super) retain: bool,
     pub(super) properties: MessageProperties,
     pub(super) expires_at: Option<UnixMillis>,
+    pub(super) expiry_secs: Option<u32>,
     payload: &'a [u8],
     /// A handle of the payload, where it is large enough to be shared.
     shared: Option<Bytes>,
@@ -67,6 +68,7 @@ impl<'a> Fan<'a> {
             retain,
             properties,
             expires_at: expiry_secs.map(|secs| wall.plus(u64::from(secs) * 1000)),
+            expiry_secs,
             payload,
             shared: shared.then(|| Bytes::copy_from_slice(payload)),
             message: None,
@@ -83,6 +85,7 @@ impl<'a> Fan<'a> {
             retain: message.retain,
             properties: message.properties.clone(),
             expires_at: message.expires_at,
+            expiry_secs: message.expiry_secs,
             payload: &message.payload,
             shared: shared.then(|| message.payload.clone()),
             message: Some(message.clone()),
@@ -176,7 +179,8 @@ impl<'a> Fan<'a> {
             return plain;
         }
         // [MQTT-3.3.2-6]: what is left, a begun second counted in full.
-        let left = |at: UnixMillis| u32::try_from(at.since(wall).div_ceil(1000)).unwrap_or(u32::MAX);
+        let given = self.expiry_secs.unwrap_or(u32::MAX);
+        let left = |at: UnixMillis| u32::try_from(at.since(wall).div_ceil(1000)).unwrap_or(u32::MAX).min(given);
         Receiver {
             message_expiry: self.expires_at.map(left),
             // [MQTT-3.3.4-3]

@@ -432,6 +432,7 @@ impl Shard {
             retain: fan.retain,
             properties: fan.properties.clone(),
             expires_at: fan.expires_at,
+            expiry_secs: fan.expiry_secs,
             publisher_persistent: origin.persistent,
             publisher: publisher.unwrap_or_default(),
         });

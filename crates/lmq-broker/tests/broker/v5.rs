@@ -470,3 +470,19 @@ fn an_exchange_that_is_given_up_counts_until_its_pubcomp() {
     world.send("s", ack5(0x70, 1, 0));
     world.expect(["s: q1 #3 t b"]);
 }
+
+#[test]
+fn a_clock_that_is_set_back_prolongs_no_message() {
+    let mut world = World::new(mqtt(1));
+    world.connect5("p", &[]);
+    world.connect_with("k", &kept("k", 60));
+    world.send("k", subscribe5(1, &[], &[("t", 1)]));
+    world.expect(["k: CONNACK 0", "k: SUBACK 1 [1]"]);
+    world.cut("k");
+    world.send("p", publish5(0x02, "t", &[0x02, 0, 0, 0, 5], "x", 1));
+    world.take_log();
+    world.now.wall = lmq_broker::UnixMillis::new(world.now.wall.value() - 3_600_000);
+    world.connect_with("k", &kept("k", 60));
+    // [MQTT-3.3.2-6]
+    world.expect(["k: CONNACK 0 present", "k: q1 #1 t x {MessageExpiryInterval(5)}"]);
+}
