@@ -16,8 +16,6 @@ pub(crate) struct Rules {
     pub(crate) shards: u16,
     /// Acknowledgements wait for the MQ side.
     pub(crate) uplink: bool,
-    /// See [`Avoid::recorded_before_siblings`](crate::Avoid).
-    pub(crate) recorded_before_siblings: bool,
 }
 
 /// Where a message goes.
@@ -58,8 +56,6 @@ struct Interest {
 #[derive(Debug, Default)]
 struct Receiver {
     persistent: bool,
-    /// The shard it belongs to.
-    home: usize,
     interests: Vec<Interest>,
     /// When its current connection began; `None` while it has none.
     online_since: Option<u64>,
@@ -104,13 +100,10 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(rules: Rules, clients: &[(bool, usize)]) -> Self {
-        let receiver = |(persistent, home): &(bool, usize)| Receiver {
-            persistent: *persistent,
-            home: *home,
-            ..Receiver::default()
-        };
-        let receivers = clients.iter().map(receiver);
+    /// For clients of which each has a session that outlives its connection, or not.
+    pub(crate) fn new(rules: Rules, persistent: &[bool]) -> Self {
+        let receiver = |persistent: &bool| Receiver { persistent: *persistent, ..Receiver::default() };
+        let receivers = persistent.iter().map(receiver);
         Self { rules, tick: 0, messages: Vec::new(), receivers: receivers.collect(), crashes: 0 }
     }
 
@@ -135,10 +128,7 @@ impl Ledger {
         let Some(entry) = self.messages.get_mut(number as usize - 1) else { return Ok(()) };
         entry.acked = true;
         for receiver in 0..self.receivers.len() {
-            if self.duty(number, receiver) == Some(Duty::Stored)
-                && !is_kept(receiver)
-                && !self.is_early(number, receiver)
-            {
+            if self.duty(number, receiver) == Some(Duty::Stored) && !is_kept(receiver) {
                 let text = format!("message {number} was acknowledged, the queue of client {receiver} never had it");
                 return Err(Violation::new(Checker::AckedMeansStored, text));
             }
@@ -318,9 +308,6 @@ impl Ledger {
         if low == QoS::AtMostOnce {
             return None;
         }
-        if self.is_swallowed(entry, client) {
-            return None;
-        }
         let may_store = matches!(entry.way, Way::Topic(_)) || publisher.persistent;
         if receiver.persistent && may_store && high <= self.rules.stored_qos_max {
             return Some(Duty::Stored);
@@ -349,25 +336,6 @@ impl Interest {
 }
 
 impl Ledger {
-    /// Whether the broker may acknowledge a message before a sibling has it: a known defect.
-    fn is_early(&self, number: u64, client: usize) -> bool {
-        let entry = &self.messages[number as usize - 1];
-        self.is_recorded(entry) && self.receivers[client].home != self.receivers[entry.publisher].home
-    }
-
-    /// Whether the broker may acknowledge a message and not forward it: known defects.
-    fn is_swallowed(&self, entry: &Entry, client: usize) -> bool {
-        let elsewhere = self.receivers[client].home != self.receivers[entry.publisher].home;
-        let lost = elsewhere && self.crashes > entry.crashes;
-        self.is_recorded(entry) && (self.rules.store_fails || lost)
-    }
-
-    /// Whether a packet id is recorded while something else is still awaited, and a defect of that is known.
-    fn is_recorded(&self, entry: &Entry) -> bool {
-        let recorded = entry.qos == QoS::ExactlyOnce && self.receivers[entry.publisher].persistent;
-        self.rules.recorded_before_siblings && recorded && (self.rules.shards > 1 || self.rules.uplink)
-    }
-
     fn next_tick(&mut self) -> u64 {
         self.tick += 1;
         self.tick
@@ -381,14 +349,8 @@ mod tests {
     const TOPIC: &str = "sim/0";
 
     fn ledger(store_fails: bool) -> Ledger {
-        let rules = Rules {
-            stored_qos_max: QoS::ExactlyOnce,
-            store_fails,
-            shards: 1,
-            uplink: false,
-            recorded_before_siblings: false,
-        };
-        let mut ledger = Ledger::new(rules, &[(true, 0), (true, 0)]);
+        let rules = Rules { stored_qos_max: QoS::ExactlyOnce, store_fails, shards: 1, uplink: false };
+        let mut ledger = Ledger::new(rules, &[true, true]);
         ledger.declare(1, Some("sim/#"), QoS::ExactlyOnce);
         ledger.connected(1, true);
         ledger.subscribed(1, Some("sim/#"));
@@ -428,14 +390,8 @@ mod tests {
 
     #[test]
     fn a_message_lost_from_memory_must_have_been_reported() {
-        let rules = Rules {
-            stored_qos_max: QoS::ExactlyOnce,
-            store_fails: false,
-            shards: 1,
-            uplink: false,
-            recorded_before_siblings: false,
-        };
-        let mut ledger = Ledger::new(rules, &[(true, 0), (false, 0)]);
+        let rules = Rules { stored_qos_max: QoS::ExactlyOnce, store_fails: false, shards: 1, uplink: false };
+        let mut ledger = Ledger::new(rules, &[true, false]);
         ledger.declare(1, Some("sim/#"), QoS::AtLeastOnce);
         ledger.connected(1, true);
         ledger.subscribed(1, Some("sim/#"));

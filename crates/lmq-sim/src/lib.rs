@@ -1,6 +1,5 @@
 #![doc = include_str!("../README.md")]
 
-mod avoid;
 mod client;
 mod clock;
 mod ledger;
@@ -17,7 +16,6 @@ mod violation;
 mod wire;
 mod world;
 
-pub use avoid::Avoid;
 pub use marks::{Mark, Marks};
 pub use options::{Net, Options, SmallLimits, StoreFaults};
 pub use run::{Manner, Outcome, run, run_with};

@@ -5,13 +5,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lmq_sim::{Avoid, Manner, Options, Swarm, run_with, swarm};
+use lmq_sim::{Manner, Options, Swarm, run_with, swarm};
 
 const USAGE: &str = "\
 lmq-sim --seeds COUNT [--from FIRST] [--threads COUNT]   runs that many seeds
 lmq-sim --seed SEED [--trace]                            runs one, and prints what happens in it
-lmq-sim --planted [--seeds COUNT]                        plants each bug and looks for it in so many seeds (RUSTFLAGS='--cfg lmq_planted')
-  --show DEFECT                                          also what shows a known defect of the broker; --known: of all";
+lmq-sim --planted [--seeds COUNT]                        plants each bug and looks for it in so many seeds (RUSTFLAGS='--cfg lmq_planted')";
 
 #[derive(Default)]
 struct Arguments {
@@ -19,7 +18,6 @@ struct Arguments {
     from: u64,
     seed: Option<u64>,
     trace: bool,
-    avoid: Option<Avoid>,
     planted: bool,
     threads: Option<usize>,
 }
@@ -45,13 +43,6 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
             "--seed" => arguments.seed = Some(words.next()?.parse().ok()?),
             "--threads" => arguments.threads = Some(words.next()?.parse().ok()?),
             "--planted" => arguments.planted = true,
-            "--known" => arguments.avoid = Some(Avoid::NOTHING),
-            "--show" => {
-                if !arguments.avoid.get_or_insert(Avoid::KNOWN).show(&words.next()?) {
-                    eprintln!("known are {}", Avoid::NAMES.join(", "));
-                    return None;
-                }
-            }
             "--trace" => arguments.trace = true,
             _ => return None,
         }
@@ -59,12 +50,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Option<Arguments> {
     Some(arguments)
 }
 
-fn draw(seed: u64, avoid: Option<Avoid>) -> Options {
-    Options::draw_all(seed).avoiding(avoid.unwrap_or(Avoid::KNOWN))
-}
-
 fn one(seed: u64, arguments: &Arguments) -> ExitCode {
-    let options = draw(seed, arguments.avoid);
+    let options = Options::draw(seed);
     println!("{options:?}");
     let outcome = run_with(seed, options, Manner { printed: arguments.trace, cuts: None });
     println!("{outcome}");
@@ -76,12 +63,8 @@ fn many(arguments: &Arguments) -> ExitCode {
     let threads = threads(arguments);
     std::panic::set_hook(Box::new(|_| {}));
     let start = Instant::now();
-    let Swarm { passed, failed, marks } = swarm(
-        arguments.from..arguments.from + count,
-        threads,
-        |seed| draw(seed, arguments.avoid),
-        |outcome| println!("{outcome}"),
-    );
+    let Swarm { passed, failed, marks } =
+        swarm(arguments.from..arguments.from + count, threads, Options::draw, |outcome| println!("{outcome}"));
     let took = start.elapsed().max(Duration::from_millis(1));
     print!("{marks}");
     println!("{:.0} runs per second on {threads} threads", count as f64 / took.as_secs_f64());
@@ -101,7 +84,7 @@ fn planted(arguments: &Arguments) -> ExitCode {
     std::panic::set_hook(Box::new(|_| {}));
     let seeds = arguments.seeds.unwrap_or(2_000);
     let first_failure = |from: u64, to: u64| {
-        let runs = swarm(from..to, threads(arguments), |seed| draw(seed, arguments.avoid), |_| {});
+        let runs = swarm(from..to, threads(arguments), Options::draw, |_| {});
         runs.failed.into_iter().next()
     };
     let mut missed = u64::from(first_failure(0, STEP).is_some());

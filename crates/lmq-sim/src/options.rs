@@ -1,6 +1,6 @@
 //! What one run is like: everything drawn from the seed.
 
-use crate::{avoid::Avoid, rng::Rng};
+use crate::rng::Rng;
 
 /// The options of one run, drawn from its seed. Each class of faults is on or off with a rate of its own: a run in which everything
 /// goes wrong at once hides as much as one in which nothing does.
@@ -74,8 +74,6 @@ pub struct Options {
     pub unsubscribe: u32,
     /// A persistent client discards its session.
     pub discard: u32,
-    /// Defects of the broker that are known: what would show them is left out.
-    pub avoid: Avoid,
 }
 
 /// Limits of the broker that are small enough to be met.
@@ -136,13 +134,8 @@ pub struct StoreFaults {
 }
 
 impl Options {
-    /// Draws the options of a seed, without what is known to fail.
+    /// Draws the options of a seed.
     pub fn draw(seed: u64) -> Self {
-        Self::draw_all(seed).avoiding(Avoid::KNOWN)
-    }
-
-    /// Draws the options of a seed, with everything.
-    pub fn draw_all(seed: u64) -> Self {
         let rng = &mut Rng::fork(seed, 1);
         let lmq = rng.below(3) == 0;
         let shards = rng.pick(&[1, 1, 2, 2, 3, 4]);
@@ -181,15 +174,7 @@ impl Options {
             disconnect: rate(rng, 80),
             unsubscribe: rate(rng, 60),
             discard: rate(rng, 20),
-            avoid: Avoid::NOTHING,
         }
-    }
-
-    /// The same without what shows these defects.
-    #[must_use]
-    pub fn avoiding(mut self, avoid: Avoid) -> Self {
-        self.avoid = avoid;
-        self
     }
 
     /// The same without any limit that could be met, and with the network cut only where the test wants it: for comparisons.

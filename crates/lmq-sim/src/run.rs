@@ -6,7 +6,6 @@ use std::{
 };
 
 use crate::{
-    avoid::Avoid,
     clock::SECOND,
     marks::Marks,
     options::Options,
@@ -94,11 +93,7 @@ impl fmt::Display for Outcome {
             Some(violation) => {
                 writeln!(f, "seed {}: FAILED, {violation}", self.seed)?;
                 writeln!(f, "  {:?}", self.options)?;
-                write!(f, "  replay: cargo run --release -p lmq-sim -- --seed {} --trace", self.seed)?;
-                Avoid::NAMES
-                    .iter()
-                    .filter(|name| self.options.avoid.shows(name))
-                    .try_for_each(|name| write!(f, " --show {name}"))
+                write!(f, "  replay: cargo run --release -p lmq-sim -- --seed {} --trace", self.seed)
             }
         }
     }

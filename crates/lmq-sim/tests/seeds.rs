@@ -2,7 +2,7 @@
 
 use std::thread;
 
-use lmq_sim::{Avoid, Checker, Manner, Options, Outcome, Swarm, run, run_with, swarm};
+use lmq_sim::{Checker, Manner, Options, Outcome, Swarm, run, run_with, swarm};
 
 fn threads() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
@@ -46,13 +46,4 @@ fn a_panic_of_the_broker_is_a_violation() {
     options.shards = 65;
     let violation = run_with(0, options, Manner::default()).violation.expect("a broker has at most 64 shards");
     assert_eq!(violation.checker, Checker::Panic);
-}
-
-#[test]
-fn every_known_defect_has_a_name() {
-    for name in Avoid::NAMES {
-        let mut avoid = Avoid::KNOWN;
-        assert!(!avoid.shows(name) && avoid.show(name) && avoid.shows(name), "{name}");
-    }
-    assert!(!Avoid::KNOWN.clone().show("nothing of the kind"));
 }

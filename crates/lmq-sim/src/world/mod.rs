@@ -122,11 +122,9 @@ impl World {
             store_fails: options.store_fails(),
             shards: options.shards,
             uplink: options.uplink,
-            recorded_before_siblings: options.avoid.recorded_before_siblings,
         };
-        let home = |id: &String| usize::from(settings.shard_of(InstanceIndex(0), id).0);
-        let homes: Vec<(bool, usize)> = persistent.iter().copied().zip(ids.iter().map(home)).collect();
-        let mut ledger = Ledger::new(rules, &homes);
+        let homes = ids.iter().map(|id| usize::from(settings.shard_of(InstanceIndex(0), id).0)).collect();
+        let mut ledger = Ledger::new(rules, &persistent);
         let clients: Vec<Client> = persistent
             .iter()
             .enumerate()
@@ -149,7 +147,7 @@ impl World {
                 .iter()
                 .map(|id| ClientKey { instance: InstanceIndex(0), client_id: id.as_str().into() })
                 .collect(),
-            homes: homes.iter().map(|(_, home)| *home).collect(),
+            homes,
             clients,
             ledger,
             status: StatusBook::default(),
