@@ -50,6 +50,10 @@ pub(crate) struct Session {
     pub(crate) expiry: u32,
     /// The store was told of a will when the session was opened last.
     pub(crate) had_will: bool,
+    /// What the store was told of `expiry`.
+    pub(crate) told_expiry: u32,
+    /// The live entry of the timer heap.
+    pub(crate) timer_at: Instant,
     /// When it ends, while no connection serves it.
     pub(crate) ends_at: Option<Instant>,
     pub(crate) will: Option<Arc<Will>>,
@@ -65,6 +69,8 @@ impl Session {
             stored: persistent.then(Box::default),
             expiry: 0,
             ends_at: None,
+            told_expiry: 0,
+            timer_at: Instant::FAR_FUTURE,
             recorded: persistent,
             will: None,
             had_will: false,

@@ -200,6 +200,7 @@ impl Shard {
             (session.will, session.will_at, session.ends_at) = (request.will.clone(), None, None);
             (session.had_will, session.expiry) = (request.will.is_some(), request.session_expiry);
             session.recorded = session.stored.is_some() || session.had_will;
+            session.told_expiry = session.expiry;
         }
         self.write(conn, &connack);
         self.report(conn, EventType::Connect);

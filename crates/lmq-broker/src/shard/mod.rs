@@ -99,6 +99,8 @@ pub struct Shard {
     timers: Timers,
     session_timers: Timers,
     rate_timers: Timers,
+    /// Connections that wait for their turn to publish.
+    rate_waits: BTreeMap<Key, InstanceIndex>,
     /// QoS 2 messages whose store was too slow to say whether it has them, by publishing session and packet id.
     in_doubt: BTreeMap<(Key, lmq_codec::PacketId), effects::Forward>,
     /// Sessions that are over and that the store has not dropped yet.
@@ -187,6 +189,7 @@ impl Shard {
             timers: Timers::default(),
             session_timers: Timers::default(),
             rate_timers: Timers::default(),
+            rate_waits: BTreeMap::new(),
             in_doubt: BTreeMap::new(),
             undropped: BTreeSet::new(),
             drop_again_at: Instant::default(),

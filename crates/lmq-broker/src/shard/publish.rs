@@ -189,8 +189,11 @@ impl Shard {
         let Some(reply) = self.wait_reply(conn, answer) else {
             return;
         };
-        if let Some(op) = self.ops.get_mut(op) {
-            op.waiter = waiter(conn, reply);
+        let Some(state) = self.ops.get_mut(op) else { return };
+        state.waiter = waiter(conn, reply);
+        if state.waiting == 0 {
+            state.waiting = 1;
+            self.settle(op, true);
         }
     }
 
@@ -269,6 +272,8 @@ impl Shard {
         dedup: Option<(ClientKey, PacketId)>,
     ) -> Option<Key> {
         let owner = self.settings.shard_of(origin.instance, target);
+        // What is for one client is kept for nobody else.
+        let arrival = Arrival { retain: false, ..arrival };
         let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min, self.now.wall);
         if owner == self.id {
             let origin = Origin { may_store: origin.persistent, ..*origin };
