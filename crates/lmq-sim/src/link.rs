@@ -62,6 +62,8 @@ pub(crate) struct Link {
     pub(crate) shut: bool,
     /// The client is done with it.
     pub(crate) client_done: bool,
+    /// How long its client had been away when the broker took it over, and when it had left; `None` if it was not away.
+    pub(crate) away: Option<(u64, u64)>,
     /// A CONNACK with return code 0 was written.
     pub(crate) accepted: bool,
     pub(crate) answered: bool,
@@ -98,6 +100,7 @@ impl Link {
             closing: false,
             shut: false,
             client_done: false,
+            away: None,
             accepted: false,
             answered: false,
             paused_since: None,

@@ -96,6 +96,12 @@ marks! {
     SessionDiscarded => "session discarded",
     /// A client unsubscribed.
     Unsubscribed => "unsubscribed",
+    /// A session ended because its client was away for too long.
+    SessionExpired => "session expired",
+    /// A message was dropped because its time was over.
+    DroppedExpired => "dropped (expired)",
+    /// A message came with less time than it was given.
+    TimeCounted => "time of a message counted",
     /// A payload was shared between receivers.
     SharedPayload => "shared payload",
     /// A message crossed between shards.

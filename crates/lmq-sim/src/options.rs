@@ -60,6 +60,10 @@ pub struct Options {
     pub auth_missing: u32,
     /// Per mille of verdicts that deny.
     pub auth_denied: u32,
+    /// Seconds for which sessions of MQTT 5.0 outlive their connection; 0: for ever.
+    pub session_expiry_secs: u32,
+    /// Per mille of messages of MQTT 5.0 whose time is over at some point.
+    pub message_expiry: u32,
     /// The broker crashes.
     pub crash: u32,
     /// A client connects again although its connection is alive, several times in a row.
@@ -167,6 +171,8 @@ impl Options {
             auth_delay_max_ms: rng.pick(&[0, 5, 500, 4_000]),
             auth_missing: rate(rng, 100),
             auth_denied: rate(rng, 100),
+            session_expiry_secs: rng.pick(&[0, 0, 1, 2, 5, 15]),
+            message_expiry: rng.pick(&[0, 0, 300, 1_000]),
             crash: rate(rng, 40),
             takeover: rate(rng, 100),
             wall_jump: rate(rng, 100),

@@ -16,9 +16,11 @@ pub enum Checker {
     ExactlyOnce,
     /// A message arrived that was never sent, or not as it was sent.
     Content,
+    /// A message carries more than what is left of its time, or comes when nothing is left [MQTT-3.3.2-5] [MQTT-3.3.2-6].
+    Expiry,
     /// The broker sent something that is malformed or out of place.
     Protocol,
-    /// A session that was confirmed is gone [MQTT-3.2.2-2].
+    /// A session that was confirmed is gone [MQTT-3.2.2-2], or outlives its expiry [MQTT-3.1.2-23].
     SessionKept,
     /// Two connections of one client id are alive [MQTT-3.1.4-2].
     OneConnection,

@@ -24,6 +24,7 @@ pub(crate) enum Heard {
         length: usize,
         intact: bool,
         alias: Option<u16>,
+        expiry: Option<u32>,
     },
     PubAck(PacketId),
     /// With whether the message is refused.
@@ -44,16 +45,37 @@ pub(crate) struct Quota {
     pub(crate) aliases: u16,
 }
 
+/// What a client says in its CONNECT.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hello<'a> {
+    pub(crate) client_id: &'a str,
+    /// A session that is not clean outlives its connection.
+    pub(crate) clean: bool,
+    pub(crate) keep_alive: u16,
+    pub(crate) quota: Quota,
+    /// For so long, in MQTT 5.0.
+    pub(crate) expiry_secs: u32,
+}
+
+/// What a client publishes, its delivery aside.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) payload: &'a [u8],
+    /// Seconds until it is worth nothing.
+    pub(crate) expiry: Option<u32>,
+}
+
 /// Writes packets of one version.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Writer(pub(crate) Version);
 
 impl Writer {
-    /// A session that is not clean outlives its connection.
-    pub(crate) fn connect(self, client_id: &str, clean: bool, keep_alive: u16, quota: Quota, out: &mut Vec<u8>) {
+    pub(crate) fn connect(self, hello: &Hello<'_>, out: &mut Vec<u8>) {
+        let Hello { client_id, clean, keep_alive, quota, expiry_secs } = *hello;
         let mut list = Vec::new();
         if self.0.has_properties() {
-            list.extend((!clean).then_some(Property::SessionExpiryInterval(u32::MAX)));
+            list.extend((!clean).then_some(Property::SessionExpiryInterval(expiry_secs)));
             list.extend(NonZeroU16::new(quota.messages).map(Property::ReceiveMaximum));
             list.push(Property::TopicAliasMaximum(quota.aliases));
         }
@@ -70,12 +92,12 @@ impl Writer {
         self.write(&Packet::Connect(connect), out);
     }
 
-    pub(crate) fn publish(self, topic: &str, payload: &[u8], delivery: Delivery, out: &mut Vec<u8>) {
+    pub(crate) fn publish(self, words: &Words<'_>, delivery: Delivery, out: &mut Vec<u8>) {
+        let Words { topic, payload, expiry } = *words;
+        let list: Vec<_> = expiry.map(Property::MessageExpiryInterval).into_iter().collect();
+        let properties = Properties::new(&list).unwrap_or_default();
         let topic = TopicName::new(topic).ok();
-        self.write(
-            &Packet::Publish(Publish { delivery, retain: false, topic, properties: Properties::EMPTY, payload }),
-            out,
-        );
+        self.write(&Packet::Publish(Publish { delivery, retain: false, topic, properties, payload }), out);
     }
 
     pub(crate) fn subscribe(self, id: PacketId, filters: &[(&str, QoS)], out: &mut Vec<u8>) {
@@ -148,6 +170,7 @@ fn connack_code(reason: ReasonCode) -> u8 {
 
 fn heard_publish(publish: &Publish<'_>) -> Result<Heard, String> {
     let alias = publish.properties.topic_alias().map(NonZeroU16::get);
+    let expiry = publish.properties.message_expiry_interval();
     let topic = publish.topic.map_or_else(String::new, |topic| topic.as_str().to_owned());
     let (qos, id, dup) = match publish.delivery {
         Delivery::AtMostOnce => (QoS::AtMostOnce, None, false),
@@ -156,7 +179,7 @@ fn heard_publish(publish: &Publish<'_>) -> Result<Heard, String> {
     };
     let number = number_of(publish.payload);
     let intact = number.is_some_and(|number| payload(number, publish.payload.len()) == publish.payload);
-    Ok(Heard::Publish { number, topic, qos, alias, id, dup, length: publish.payload.len(), intact })
+    Ok(Heard::Publish { number, topic, qos, alias, expiry, id, dup, length: publish.payload.len(), intact })
 }
 
 /// What a client says, for the reader of a trace.

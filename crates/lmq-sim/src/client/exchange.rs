@@ -6,7 +6,7 @@ use super::Ctx;
 use crate::{
     ledger::Way,
     marks::Mark,
-    wire::{PUBREL, Writer, payload},
+    wire::{PUBREL, Words, Writer, payload},
 };
 
 #[derive(Debug)]
@@ -27,18 +27,16 @@ pub(super) struct Exchanges {
 }
 
 impl Exchanges {
-    #[expect(clippy::too_many_arguments, reason = "a message and where its bytes go")]
+    /// Sends a message for the first time.
     pub(super) fn open(
         &mut self,
         writer: Writer,
         id: PacketId,
         number: u64,
-        way: Way,
-        qos: QoS,
-        bytes: &[u8],
-        out: &mut Vec<u8>,
+        (way, qos): (Way, QoS),
+        ctx: &mut Ctx<'_>,
     ) {
-        writer.publish(way.topic(), bytes, delivery(qos, id, false), out);
+        publish(writer, way.topic(), number, delivery(qos, id, false), ctx);
         if qos != QoS::AtMostOnce {
             self.open.push(Exchange { id, number, way, qos, released: false });
         }
@@ -54,8 +52,8 @@ impl Exchanges {
             }
             ctx.marks.hit(Mark::Resent);
             ctx.ledger.resend(exchange.number);
-            let bytes = payload(exchange.number, ctx.ledger.length(exchange.number));
-            writer.publish(exchange.way.topic(), &bytes, delivery(exchange.qos, exchange.id, true), &mut ctx.out);
+            let delivery = delivery(exchange.qos, exchange.id, true);
+            publish(writer, exchange.way.topic(), exchange.number, delivery, ctx);
         }
     }
 
@@ -106,6 +104,12 @@ impl Exchanges {
     pub(super) fn unfinished(&self) -> Option<String> {
         self.open.first().map(|open| format!("waits for an answer to message {} under {}", open.number, open.id))
     }
+}
+
+fn publish(writer: Writer, topic: &str, number: u64, delivery: Delivery, ctx: &mut Ctx<'_>) {
+    let payload = payload(number, ctx.ledger.length(number));
+    let words = Words { topic, payload: &payload, expiry: ctx.ledger.expiry(number) };
+    writer.publish(&words, delivery, &mut ctx.out);
 }
 
 fn delivery(qos: QoS, id: PacketId, dup: bool) -> Delivery {

@@ -18,7 +18,7 @@ use crate::{
     options::Options,
     rng::Rng,
     violation::{Checker, Violation},
-    wire::{Heard, PUBCOMP, Quota, Writer, payload},
+    wire::{Heard, Hello, PUBCOMP, Quota, Writer},
 };
 
 /// What a client needs of the world while it acts.
@@ -69,6 +69,8 @@ pub(crate) struct Client {
     pub(crate) left: u32,
     writer: Writer,
     quota: Quota,
+    /// Seconds for which its session outlives a connection, if not for ever.
+    pub(crate) expiry_secs: Option<u32>,
     /// What the broker said its topic aliases mean, on this connection.
     aliases: BTreeMap<u16, String>,
     /// Messages of this connection that it has not acknowledged to the end.
@@ -87,6 +89,8 @@ pub(crate) struct Client {
     pub(crate) discard: bool,
     /// A session of this client was confirmed, and nothing may have discarded it since.
     session_known: bool,
+    /// Its session was away for too long, and is a new one at the broker.
+    expired: bool,
     /// Its session was discarded, and no CONNECT since has made another.
     session_gone: bool,
     /// No connection of this client is left behind in this run.
@@ -111,6 +115,7 @@ impl Client {
             left: options.messages,
             writer: Writer(version),
             quota,
+            expiry_secs: Some(options.session_expiry_secs).filter(|secs| version5 && persistent && *secs > 0),
             aliases: BTreeMap::new(),
             unacknowledged: BTreeSet::new(),
             exchanges: Exchanges::default(),
@@ -124,6 +129,7 @@ impl Client {
             storm: 0,
             discard: false,
             session_known: false,
+            expired: false,
             session_gone: false,
             never_left_behind: options.takeover == 0 && options.net.half_open == 0,
             others: ids.to_vec(),
@@ -150,7 +156,17 @@ impl Client {
         self.phase = Phase::Connecting { since: ctx.now, discards };
         let keep_alive = ctx.options.keep_alive_secs;
         let clean = discards || !self.persistent;
-        self.writer.connect(&self.id, clean, keep_alive, self.quota, &mut ctx.out);
+        let expiry_secs = self.expiry_secs.unwrap_or(u32::MAX);
+        let hello = Hello { client_id: &self.id, clean, keep_alive, quota: self.quota, expiry_secs };
+        self.writer.connect(&hello, &mut ctx.out);
+    }
+
+    /// Its session ended in time, and the broker has made a new one: whether the client hears of it or not, it is told by what keeps the
+    /// books.
+    pub(crate) fn expired(&mut self, ctx: &mut Ctx<'_>) {
+        ctx.marks.hits(Mark::SessionExpired, u64::from(self.session_known));
+        ctx.ledger.discarded(self.index);
+        (self.session_known, self.expired) = (false, true);
     }
 
     /// The connection is gone.
@@ -252,28 +268,29 @@ impl Client {
         self.left -= 1;
         let way = self.way(ctx);
         let qos = draw_qos(ctx);
-        self.send(way, qos, ctx);
+        let expires = self.version.has_properties() && ctx.rng.per_mille(ctx.options.message_expiry);
+        let expiry = expires.then(|| ctx.rng.range(1, 20) as u32);
+        self.send(way, qos, expiry, ctx);
     }
 
     /// Publishes one message to every topic, with every QoS.
     pub(crate) fn publish_last(&mut self, ctx: &mut Ctx<'_>) {
         for topic in 0..ctx.options.topics {
             for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
-                self.send(Way::Topic(format!("sim/{topic}")), qos, ctx);
+                self.send(Way::Topic(format!("sim/{topic}")), qos, None, ctx);
             }
         }
     }
 
-    fn send(&mut self, way: Way, qos: QoS, ctx: &mut Ctx<'_>) {
+    fn send(&mut self, way: Way, qos: QoS, expiry: Option<u32>, ctx: &mut Ctx<'_>) {
         let length = 8 + ctx.rng.below(u64::from(ctx.options.payload_bytes_max)) as usize;
         if length >= ctx.options.limits.shared_payload_bytes_min as usize {
             ctx.marks.hit(Mark::SharedPayload);
         }
         let Some(id) = self.free_id(ctx.options) else { return };
-        let number = ctx.ledger.publish(self.index, way.clone(), qos, length);
+        let number = ctx.ledger.publish(self.index, way.clone(), qos, length, expiry);
         self.sent_at = ctx.now;
-        let bytes = payload(number, length);
-        self.exchanges.open(self.writer, id, number, way, qos, &bytes, &mut ctx.out);
+        self.exchanges.open(self.writer, id, number, (way, qos), ctx);
     }
 
     fn way(&self, ctx: &mut Ctx<'_>) -> Way {
@@ -297,11 +314,12 @@ impl Client {
             Heard::ConnAck { present, code } if connecting => return self.answered(present, code, ctx),
             other if connecting => return self.protocol(format!("{other:?} before CONNACK")),
             Heard::ConnAck { .. } => return self.protocol("a second CONNACK"),
-            Heard::Publish { number, topic, qos, id, dup, length, intact, alias } => {
+            Heard::Publish { number, topic, qos, id, dup, length, intact, alias, expiry } => {
                 let topic = self.topic(topic, alias)?;
                 self.count_in(id)?;
-                let arrival = Arrival { receiver: self.index, number, topic, qos, length, intact };
-                self.take(arrival, id, dup, ctx)?;
+                let (receiver, version5) = (self.index, self.version.has_properties());
+                let arrival = Arrival { receiver, number, topic, qos, length, intact, dup, expiry, version5 };
+                self.take(arrival, id, ctx)?;
             }
             Heard::PubAck(id) => match self.exchanges.puback(id) {
                 Some(_number) => {}
@@ -356,14 +374,14 @@ impl Client {
             let text = format!("client {} was told that its session is new", self.index);
             return Err(Violation::new(Checker::SessionKept, text));
         }
-        if present {
-            ctx.marks.hit(Mark::SessionPresent);
-        } else {
+        ctx.marks.hits(Mark::SessionPresent, u64::from(present));
+        let new = !present | std::mem::take(&mut self.expired);
+        if new {
             self.exchanges.forget();
             self.inbound.clear();
             self.subscriptions.forget();
         }
-        ctx.ledger.connected(self.index, !present);
+        ctx.ledger.connected(self.index, new);
         if discards {
             // A connection that was left behind may still make a session.
             (self.discard, self.session_gone) = (false, self.never_left_behind);

@@ -36,13 +36,13 @@ impl Client {
         Ok(())
     }
 
-    pub(super) fn take(
-        &mut self,
-        arrival: Arrival,
-        id: Option<PacketId>,
-        dup: bool,
-        ctx: &mut Ctx<'_>,
-    ) -> Result<(), Violation> {
+    pub(super) fn take(&mut self, arrival: Arrival, id: Option<PacketId>, ctx: &mut Ctx<'_>) -> Result<(), Violation> {
+        let dup = arrival.dup;
+        let counted = arrival
+            .expiry
+            .zip(arrival.number)
+            .is_some_and(|(left, number)| ctx.ledger.expiry(number).is_some_and(|given| left < given));
+        ctx.marks.hits(Mark::TimeCounted, u64::from(counted));
         if dup {
             ctx.marks.hit(Mark::Redelivered);
         }

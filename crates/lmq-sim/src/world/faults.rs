@@ -119,6 +119,7 @@ impl World {
         self.note_given_up();
         let ids: Vec<LinkId> = self.links.keys().copied().collect();
         for id in ids {
+            self.note_end(id, true);
             self.link(id, |link| {
                 (link.place, link.shut, link.dirty) = (Place::Gone, true, false);
                 link.inbox.clear();

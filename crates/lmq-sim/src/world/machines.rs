@@ -37,6 +37,7 @@ impl World {
             moved |= self.write_dirty();
             moved |= !moved && self.call_due();
             if !moved {
+                self.drained_at = self.clock.micros();
                 return self.arm_timers();
             }
         }
@@ -74,14 +75,15 @@ impl World {
     fn on_front(&mut self, node: usize, output: FrontOutput) {
         match output {
             FrontOutput::Handoff(handoff) => {
-                let Some(link) = self.at(Place::Front(node, handoff.conn)) else { return };
+                let Some(id) = self.at(Place::Front(node, handoff.conn)) else { return };
                 let shard = usize::from(handoff.shard.0);
                 let now = self.clock.now();
                 let conn = self.nodes[shard].shard.adopt(now, *handoff);
-                self.link(link, |link| {
+                self.link(id, |link| {
                     link.place = Place::Shard(shard, conn);
                     link.reading = false;
                 });
+                self.note_adopted(id);
             }
             FrontOutput::Transmit(conn) => self.transmit(Place::Front(node, conn)),
             FrontOutput::Close { conn, reason, linger } => self.on_close(Place::Front(node, conn), &reason, linger),
@@ -202,6 +204,7 @@ impl World {
             DropReason::QueueFull => Mark::DroppedQueueFull,
             DropReason::Away => Mark::DroppedAway,
             DropReason::Evicted => Mark::Evicted,
+            DropReason::Expired => Mark::DroppedExpired,
             _ => Mark::DroppedStoreFailed,
         };
         self.marks.hits(mark, u64::from(count));
@@ -234,6 +237,7 @@ impl World {
         let Some(id) = self.at(place) else { return };
         self.trace.bytes(reason.name().as_bytes());
         self.say(|| format!("link {} of client {}: closed {reason}", id.0, self.links[&id].client));
+        self.note_end(id, false);
         self.link(id, |link| (link.closing, link.dirty) = (true, true));
         self.clock.after(linger.as_micros() as u64, Event::Linger(id));
     }
@@ -296,6 +300,7 @@ impl World {
         }
         link.accepted = true;
         let (client, live) = (link.client, link.is_live());
+        self.note_accepted(id, bytes.get(2) == Some(&1));
         let is_second =
             |(other, link): (&LinkId, &crate::link::Link)| *other != id && link.client == client && link.is_live();
         if live && self.links.iter().any(is_second) {

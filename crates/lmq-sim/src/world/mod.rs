@@ -1,8 +1,9 @@
 //! The world: machines, links, stores and clients on one clock.
 //!
-//! [`machines`] carries out what the machines want, [`network`] moves bytes, [`faults`] is what goes wrong, [`checks`] looks at the
-//! whole after every step.
+//! [`machines`] carries out what the machines want, [`network`] moves bytes, [`faults`] is what goes wrong, [`absence`] knows when sessions
+//! may and must have ended, [`checks`] looks at the whole after every step.
 
+mod absence;
 mod checks;
 mod faults;
 mod machines;
@@ -12,6 +13,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use lmq_broker::{ClientKey, Front, InstanceIndex, Profile, RouteMessage, Settings, Shard, ShardId, Ticket, Verdict};
 
+use self::absence::Absence;
 use crate::{
     client::{Client, Ctx, Wish},
     clock::{Clock, MILLI, SECOND},
@@ -100,6 +102,11 @@ pub(crate) struct World {
     keys: Vec<ClientKey>,
     /// The shard of each client.
     homes: Vec<usize>,
+    absences: Vec<Absence>,
+    /// When the machines came to rest last.
+    drained_at: u64,
+    /// The machines are not drained after every event in this run.
+    was_lazy: bool,
     pub(crate) ledger: Ledger,
     status: StatusBook,
     pub(crate) marks: Marks,
@@ -122,6 +129,7 @@ impl World {
             store_fails: options.store_fails(),
             shards: options.shards,
             uplink: options.uplink,
+            wall_jumps: options.wall_jump > 0,
         };
         let homes = ids.iter().map(|id| usize::from(settings.shard_of(InstanceIndex(0), id).0)).collect();
         let mut ledger = Ledger::new(rules, &persistent);
@@ -148,6 +156,9 @@ impl World {
                 .map(|id| ClientKey { instance: InstanceIndex(0), client_id: id.as_str().into() })
                 .collect(),
             homes,
+            drained_at: 0,
+            was_lazy: options.lazy_drain > 0,
+            absences: ids.iter().map(|_| Absence::default()).collect(),
             clients,
             ledger,
             status: StatusBook::default(),
@@ -172,6 +183,7 @@ impl World {
     /// One event and what follows from it.
     pub(crate) fn step(&mut self) -> bool {
         let Some(event) = self.clock.pop() else { return false };
+        self.ledger.now = self.clock.micros();
         self.trace.number(self.clock.micros());
         self.handle(event);
         if !self.rng.per_mille(self.options.lazy_drain) {
@@ -328,7 +340,7 @@ fn client_id(options: &Options, at: usize) -> String {
 fn settings(options: &Options) -> Settings {
     let mut profile = if options.lmq { Profile::lmq() } else { Profile::mqtt() };
     // A minute is longer than most runs.
-    profile.keep_alive_min = None;
+    (profile.keep_alive_min, profile.session_expiry_min) = (None, std::time::Duration::ZERO);
     let mut settings = Settings::new(profile, options.shards);
     settings.instances[0].parent_topics = vec!["sim".into()];
     settings.instances[0].uplink = options.uplink;

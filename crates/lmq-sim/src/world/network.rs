@@ -145,6 +145,7 @@ impl World {
     /// The broker's driver is done with it.
     pub(super) fn hang_up(&mut self, id: LinkId) {
         let now = self.clock.now();
+        self.note_end(id, false);
         let Some(link) = self.links.get_mut(&id) else { return };
         match std::mem::replace(&mut link.place, Place::Gone) {
             Place::Front(node, conn) => self.nodes[node].front.handle_closed(conn),
@@ -256,8 +257,9 @@ impl World {
     }
 
     fn note_acked(&mut self, number: u64) {
+        let gone: Vec<bool> = (0..self.clients.len()).map(|client| self.may_be_gone(client)).collect();
         let Self { stores, homes, keys, .. } = self;
-        let is_kept = |client: usize| stores[homes[client]].has_kept(&keys[client].client_id, number);
+        let is_kept = |client: usize| gone[client] || stores[homes[client]].has_kept(&keys[client].client_id, number);
         if let Err(violation) = self.ledger.acked(number, is_kept) {
             self.fail(violation);
         }

@@ -1,5 +1,7 @@
 //! Who sent what, who wanted it, who got it; and what must hold of that.
 
+mod expiry;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use lmq_codec::{QoS, TopicFilter, TopicName};
@@ -16,6 +18,8 @@ pub(crate) struct Rules {
     pub(crate) shards: u16,
     /// Acknowledgements wait for the MQ side.
     pub(crate) uplink: bool,
+    /// The wall clock may be set.
+    pub(crate) wall_jumps: bool,
 }
 
 /// Where a message goes.
@@ -39,6 +43,10 @@ struct Entry {
     way: Way,
     qos: QoS,
     length: usize,
+    /// Seconds until it is worth nothing, and when it was sent first.
+    expiry: Option<u32>,
+    sent_at: u64,
+    acked_at: Option<u64>,
     first_sent: u64,
     last_sent: u64,
     acked: bool,
@@ -57,6 +65,8 @@ struct Interest {
 struct Receiver {
     persistent: bool,
     interests: Vec<Interest>,
+    /// When its latest CONNACK left, by the clock.
+    accepted_at: Option<u64>,
     /// When its current connection began; `None` while it has none.
     online_since: Option<u64>,
     /// Counts its sessions.
@@ -88,11 +98,17 @@ pub(crate) struct Arrival {
     pub(crate) qos: QoS,
     pub(crate) length: usize,
     pub(crate) intact: bool,
+    pub(crate) dup: bool,
+    /// What the packet said of its time, in a version that can say it.
+    pub(crate) expiry: Option<u32>,
+    pub(crate) version5: bool,
 }
 
 #[derive(Debug)]
 pub(crate) struct Ledger {
     rules: Rules,
+    /// Microseconds since the beginning of the run.
+    pub(crate) now: u64,
     tick: u64,
     messages: Vec<Entry>,
     receivers: Vec<Receiver>,
@@ -104,14 +120,17 @@ impl Ledger {
     pub(crate) fn new(rules: Rules, persistent: &[bool]) -> Self {
         let receiver = |persistent: &bool| Receiver { persistent: *persistent, ..Receiver::default() };
         let receivers = persistent.iter().map(receiver);
-        Self { rules, tick: 0, messages: Vec::new(), receivers: receivers.collect(), crashes: 0 }
+        Self { rules, now: 0, tick: 0, messages: Vec::new(), receivers: receivers.collect(), crashes: 0 }
     }
 
     /// A client sends a new message; returns its number.
-    pub(crate) fn publish(&mut self, publisher: usize, way: Way, qos: QoS, length: usize) -> u64 {
-        let at = self.next_tick();
-        let crashes = self.crashes;
-        self.messages.push(Entry { publisher, way, qos, length, first_sent: at, last_sent: at, acked: false, crashes });
+    pub(crate) fn publish(&mut self, publisher: usize, way: Way, qos: QoS, length: usize, expiry: Option<u32>) -> u64 {
+        let (at, sent_at, crashes) = (self.next_tick(), self.now, self.crashes);
+        let (first_sent, last_sent) = (at, at);
+        let (acked, acked_at) = (false, None);
+        let entry =
+            Entry { publisher, way, qos, length, expiry, sent_at, acked_at, first_sent, last_sent, acked, crashes };
+        self.messages.push(entry);
         self.messages.len() as u64
     }
 
@@ -127,6 +146,7 @@ impl Ledger {
     pub(crate) fn acked(&mut self, number: u64, is_kept: impl Fn(usize) -> bool) -> Result<(), Violation> {
         let Some(entry) = self.messages.get_mut(number as usize - 1) else { return Ok(()) };
         entry.acked = true;
+        entry.acked_at.get_or_insert(self.now);
         for receiver in 0..self.receivers.len() {
             if self.duty(number, receiver) == Some(Duty::Stored) && !is_kept(receiver) {
                 let text = format!("message {number} was acknowledged, the queue of client {receiver} never had it");
@@ -225,11 +245,11 @@ impl Ledger {
                     continue;
                 }
                 match self.duty(number, client) {
-                    Some(Duty::Stored) => {
+                    Some(Duty::Stored) if !self.may_be_expired(&self.messages[number as usize - 1]) => {
                         let text = format!("message {number} was acknowledged and never reached client {client}");
                         return Err(Violation::new(Checker::Delivered, text));
                     }
-                    Some(Duty::Memory) => lost.push(number),
+                    Some(_) => lost.push(number),
                     None => {}
                 }
             }
@@ -244,6 +264,14 @@ impl Ledger {
 
     pub(crate) fn length(&self, number: u64) -> usize {
         self.messages.get(number as usize - 1).map_or(0, |entry| entry.length)
+    }
+
+    pub(crate) fn expiry(&self, number: u64) -> Option<u32> {
+        self.messages.get(number as usize - 1).and_then(|entry| entry.expiry)
+    }
+
+    pub(crate) const fn wall_jumps(&self) -> bool {
+        self.rules.wall_jumps
     }
 
     pub(crate) const fn store_fails(&self) -> bool {
@@ -268,6 +296,7 @@ impl Ledger {
         if !same || !wanted || arrival.qos > entry.qos {
             return Err(Violation::new(Checker::Content, format!("sent as {entry:?}, came as {arrival:?}")));
         }
+        self.check_expiry(arrival, entry)?;
         Ok(number)
     }
 
@@ -343,109 +372,4 @@ impl Ledger {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TOPIC: &str = "sim/0";
-
-    fn ledger(store_fails: bool) -> Ledger {
-        let rules = Rules { stored_qos_max: QoS::ExactlyOnce, store_fails, shards: 1, uplink: false };
-        let mut ledger = Ledger::new(rules, &[true, true]);
-        ledger.declare(1, Some("sim/#"), QoS::ExactlyOnce);
-        ledger.connected(1, true);
-        ledger.subscribed(1, Some("sim/#"));
-        ledger
-    }
-
-    fn publish(ledger: &mut Ledger, qos: QoS) -> u64 {
-        ledger.publish(0, Way::Topic(TOPIC.into()), qos, 10)
-    }
-
-    fn arrival(number: u64, qos: QoS) -> Arrival {
-        Arrival { receiver: 1, number: Some(number), topic: TOPIC.into(), qos, length: 10, intact: true }
-    }
-
-    fn checker(result: Result<(), Violation>) -> Option<Checker> {
-        result.err().map(|violation| violation.checker)
-    }
-
-    #[test]
-    fn an_acknowledged_message_that_is_not_kept_is_noticed() {
-        let mut ledger = ledger(false);
-        let number = publish(&mut ledger, QoS::AtLeastOnce);
-        assert_eq!(checker(ledger.acked(number, |_| true)), None);
-        assert_eq!(checker(ledger.acked(number, |_| false)), Some(Checker::AckedMeansStored));
-    }
-
-    #[test]
-    fn an_acknowledged_message_that_does_not_arrive_is_noticed_unless_it_was_given_up() {
-        let mut ledger = ledger(false);
-        let number = publish(&mut ledger, QoS::AtLeastOnce);
-        assert_eq!(checker(ledger.check_delivered()), None);
-        ledger.acked(number, |_| true).unwrap();
-        assert_eq!(checker(ledger.check_delivered()), Some(Checker::Delivered));
-        ledger.excuse(1, number);
-        assert_eq!(checker(ledger.check_delivered()), None);
-    }
-
-    #[test]
-    fn a_message_lost_from_memory_must_have_been_reported() {
-        let rules = Rules { stored_qos_max: QoS::ExactlyOnce, store_fails: false, shards: 1, uplink: false };
-        let mut ledger = Ledger::new(rules, &[true, false]);
-        ledger.declare(1, Some("sim/#"), QoS::AtLeastOnce);
-        ledger.connected(1, true);
-        ledger.subscribed(1, Some("sim/#"));
-        let number = publish(&mut ledger, QoS::AtLeastOnce);
-        ledger.acked(number, |_| false).unwrap();
-        assert_eq!(checker(ledger.check_delivered()), Some(Checker::Delivered));
-        ledger.dropped(1, 1);
-        assert_eq!(checker(ledger.check_delivered()), None);
-    }
-
-    #[test]
-    fn a_message_that_is_overtaken_is_noticed() {
-        let mut ledger = ledger(false);
-        let (first, second) = (publish(&mut ledger, QoS::AtLeastOnce), publish(&mut ledger, QoS::AtLeastOnce));
-        ledger.delivered(&arrival(second, QoS::AtLeastOnce)).unwrap();
-        assert_eq!(checker(ledger.delivered(&arrival(first, QoS::AtLeastOnce))), Some(Checker::Order));
-        // A second delivery is no first one.
-        assert_eq!(checker(ledger.delivered(&arrival(second, QoS::AtLeastOnce))), None);
-    }
-
-    #[test]
-    fn where_stores_fail_a_message_counts_from_its_latest_try() {
-        let mut ledger = ledger(true);
-        let (first, second) = (publish(&mut ledger, QoS::AtLeastOnce), publish(&mut ledger, QoS::AtLeastOnce));
-        ledger.delivered(&arrival(second, QoS::AtLeastOnce)).unwrap();
-        ledger.resend(first);
-        assert_eq!(checker(ledger.delivered(&arrival(first, QoS::AtLeastOnce))), None);
-    }
-
-    #[test]
-    fn a_qos_2_message_that_comes_twice_is_noticed() {
-        let mut ledger = ledger(false);
-        let number = publish(&mut ledger, QoS::ExactlyOnce);
-        ledger.delivered(&arrival(number, QoS::ExactlyOnce)).unwrap();
-        ledger.crashed();
-        assert_eq!(checker(ledger.delivered(&arrival(number, QoS::ExactlyOnce))), Some(Checker::ExactlyOnce));
-        // Another session is another life.
-        ledger.connected(1, true);
-        assert_eq!(checker(ledger.delivered(&arrival(number, QoS::ExactlyOnce))), None);
-    }
-
-    #[test]
-    fn a_message_nobody_sent_or_wanted_is_noticed() {
-        let mut ledger = ledger(false);
-        let number = publish(&mut ledger, QoS::AtLeastOnce);
-        let wrong = [
-            arrival(number + 1, QoS::AtLeastOnce),
-            arrival(number, QoS::ExactlyOnce),
-            Arrival { receiver: 0, ..arrival(number, QoS::AtLeastOnce) },
-            Arrival { length: 9, ..arrival(number, QoS::AtLeastOnce) },
-            Arrival { intact: false, ..arrival(number, QoS::AtLeastOnce) },
-        ];
-        for arrival in &wrong {
-            assert_eq!(checker(ledger.delivered(arrival)), Some(Checker::Content));
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,138 @@
+//! Each thing a ledger notices.
+
+use super::*;
+use crate::clock::SECOND;
+
+const TOPIC: &str = "sim/0";
+
+fn ledger(store_fails: bool) -> Ledger {
+    let rules = Rules { stored_qos_max: QoS::ExactlyOnce, store_fails, shards: 1, uplink: false, wall_jumps: false };
+    let mut ledger = Ledger::new(rules, &[true, true]);
+    ledger.declare(1, Some("sim/#"), QoS::ExactlyOnce);
+    ledger.connected(1, true);
+    ledger.subscribed(1, Some("sim/#"));
+    ledger
+}
+
+fn publish(ledger: &mut Ledger, qos: QoS) -> u64 {
+    ledger.publish(0, Way::Topic(TOPIC.into()), qos, 10, None)
+}
+
+fn arrival(number: u64, qos: QoS) -> Arrival {
+    Arrival {
+        receiver: 1,
+        number: Some(number),
+        topic: TOPIC.into(),
+        qos,
+        length: 10,
+        intact: true,
+        dup: false,
+        expiry: None,
+        version5: true,
+    }
+}
+
+fn checker(result: Result<(), Violation>) -> Option<Checker> {
+    result.err().map(|violation| violation.checker)
+}
+
+#[test]
+fn an_acknowledged_message_that_is_not_kept_is_noticed() {
+    let mut ledger = ledger(false);
+    let number = publish(&mut ledger, QoS::AtLeastOnce);
+    assert_eq!(checker(ledger.acked(number, |_| true)), None);
+    assert_eq!(checker(ledger.acked(number, |_| false)), Some(Checker::AckedMeansStored));
+}
+
+#[test]
+fn an_acknowledged_message_that_does_not_arrive_is_noticed_unless_it_was_given_up() {
+    let mut ledger = ledger(false);
+    let number = publish(&mut ledger, QoS::AtLeastOnce);
+    assert_eq!(checker(ledger.check_delivered()), None);
+    ledger.acked(number, |_| true).unwrap();
+    assert_eq!(checker(ledger.check_delivered()), Some(Checker::Delivered));
+    ledger.excuse(1, number);
+    assert_eq!(checker(ledger.check_delivered()), None);
+}
+
+#[test]
+fn a_message_lost_from_memory_must_have_been_reported() {
+    let rules =
+        Rules { stored_qos_max: QoS::ExactlyOnce, store_fails: false, shards: 1, uplink: false, wall_jumps: false };
+    let mut ledger = Ledger::new(rules, &[true, false]);
+    ledger.declare(1, Some("sim/#"), QoS::AtLeastOnce);
+    ledger.connected(1, true);
+    ledger.subscribed(1, Some("sim/#"));
+    let number = publish(&mut ledger, QoS::AtLeastOnce);
+    ledger.acked(number, |_| false).unwrap();
+    assert_eq!(checker(ledger.check_delivered()), Some(Checker::Delivered));
+    ledger.dropped(1, 1);
+    assert_eq!(checker(ledger.check_delivered()), None);
+}
+
+#[test]
+fn a_message_that_is_overtaken_is_noticed() {
+    let mut ledger = ledger(false);
+    let (first, second) = (publish(&mut ledger, QoS::AtLeastOnce), publish(&mut ledger, QoS::AtLeastOnce));
+    ledger.delivered(&arrival(second, QoS::AtLeastOnce)).unwrap();
+    assert_eq!(checker(ledger.delivered(&arrival(first, QoS::AtLeastOnce))), Some(Checker::Order));
+    // A second delivery is no first one.
+    assert_eq!(checker(ledger.delivered(&arrival(second, QoS::AtLeastOnce))), None);
+}
+
+#[test]
+fn where_stores_fail_a_message_counts_from_its_latest_try() {
+    let mut ledger = ledger(true);
+    let (first, second) = (publish(&mut ledger, QoS::AtLeastOnce), publish(&mut ledger, QoS::AtLeastOnce));
+    ledger.delivered(&arrival(second, QoS::AtLeastOnce)).unwrap();
+    ledger.resend(first);
+    assert_eq!(checker(ledger.delivered(&arrival(first, QoS::AtLeastOnce))), None);
+}
+
+#[test]
+fn a_qos_2_message_that_comes_twice_is_noticed() {
+    let mut ledger = ledger(false);
+    let number = publish(&mut ledger, QoS::ExactlyOnce);
+    ledger.delivered(&arrival(number, QoS::ExactlyOnce)).unwrap();
+    ledger.crashed();
+    assert_eq!(checker(ledger.delivered(&arrival(number, QoS::ExactlyOnce))), Some(Checker::ExactlyOnce));
+    // Another session is another life.
+    ledger.connected(1, true);
+    assert_eq!(checker(ledger.delivered(&arrival(number, QoS::ExactlyOnce))), None);
+}
+
+#[test]
+fn a_message_nobody_sent_or_wanted_is_noticed() {
+    let mut ledger = ledger(false);
+    let number = publish(&mut ledger, QoS::AtLeastOnce);
+    let wrong = [
+        arrival(number + 1, QoS::AtLeastOnce),
+        arrival(number, QoS::ExactlyOnce),
+        Arrival { receiver: 0, ..arrival(number, QoS::AtLeastOnce) },
+        Arrival { length: 9, ..arrival(number, QoS::AtLeastOnce) },
+        Arrival { intact: false, ..arrival(number, QoS::AtLeastOnce) },
+    ];
+    for arrival in &wrong {
+        assert_eq!(checker(ledger.delivered(arrival)), Some(Checker::Content));
+    }
+}
+
+#[test]
+fn the_time_of_a_message_is_noticed() {
+    let mut ledger = ledger(false);
+    let number = ledger.publish(0, Way::Topic(TOPIC.into()), QoS::AtLeastOnce, 10, Some(10));
+    ledger.acked(number, |_| true).unwrap();
+    (ledger.now, ledger.receivers[1].accepted_at) = (4 * SECOND, Some(4_500_000));
+    let carries = |expiry, version5| Arrival { expiry, version5, ..arrival(number, QoS::AtLeastOnce) };
+    for (expiry, version5) in [(None, true), (Some(7), true), (Some(6), false)] {
+        assert_eq!(checker(ledger.delivered(&carries(expiry, version5))), Some(Checker::Expiry));
+    }
+    assert_eq!(checker(ledger.check_delivered()), Some(Checker::Delivered));
+    (ledger.now, ledger.receivers[1].accepted_at) = (11 * SECOND, Some(11 * SECOND));
+    assert_eq!(checker(ledger.delivered(&carries(Some(0), true))), Some(Checker::Expiry));
+    // Missing, and reported.
+    ledger.dropped(1, 1);
+    assert_eq!(checker(ledger.check_delivered()), None);
+    ledger.receivers[1].accepted_at = Some(4_500_000);
+    assert_eq!(checker(ledger.delivered(&carries(Some(6), true))), None);
+}

@@ -1,0 +1,92 @@
+//! How long clients are away, as the broker sees it: what sessions that end in time may and must have done.
+
+use super::World;
+use crate::{
+    clock::{MILLI, SECOND},
+    link::{Link, LinkId, Place},
+    violation::{Checker, Violation},
+};
+
+/// When the broker has last seen a client.
+#[derive(Debug, Default)]
+pub(super) struct Absence {
+    /// The latest end of a connection with a session.
+    live_end: Option<u64>,
+    /// A connection with a session has ended since the broker began.
+    known: bool,
+    /// The latest end of any connection that a shard had since the broker began.
+    any_end: Option<u64>,
+}
+
+impl World {
+    /// A shard has a connection from now on.
+    pub(super) fn note_adopted(&mut self, id: LinkId) {
+        let (now, client) = (self.clock.micros(), self.links[&id].client);
+        let is_there = |link: &Link| link.client == client && matches!(link.place, Place::Shard(..)) && !link.closing;
+        let alone = self.links.iter().all(|(other, link)| *other == id || !is_there(link));
+        let Absence { known, any_end, .. } = self.absences[client];
+        let left = any_end.filter(|_| alone && known);
+        self.link(id, |link| link.away = left.map(|left| (now - left, left)));
+    }
+
+    /// A connection of a shard ends, or all do in a crash.
+    pub(super) fn note_end(&mut self, id: LinkId, crash: bool) {
+        let now = self.clock.micros();
+        let Some(link) = self.links.get(&id) else { return };
+        let absence = &mut self.absences[link.client];
+        if matches!(link.place, Place::Shard(..)) && !link.closing {
+            absence.any_end = Some(now);
+            absence.known |= link.accepted;
+            // The broker may have known since it was drained before.
+            absence.live_end = absence.live_end.max(link.accepted.then_some(self.drained_at));
+        }
+        if crash {
+            (absence.any_end, absence.known) = (None, false);
+        }
+    }
+
+    /// A CONNACK leaves.
+    pub(super) fn note_accepted(&mut self, id: LinkId, present: bool) {
+        let (now, client) = (self.clock.micros(), self.links[&id].client);
+        let Link { away, closing, .. } = self.links[&id];
+        self.ledger.accepted(client);
+        if !present && self.may_have_ended(client) {
+            self.with_client(client, |client, ctx| client.expired(ctx));
+        }
+        let limit = self.clients[client].expiry_secs.map(|secs| u64::from(secs) * SECOND + self.lateness());
+        // Nobody came in between, and it was away for long.
+        let away = away.filter(|(_, left)| !self.wall_counts() && self.absences[client].any_end == Some(*left));
+        if let Some((away, limit)) = away.zip(limit).filter(|((away, _), limit)| present && away > limit) {
+            let text = format!("client {client} was away for {} us and found its session", away.0);
+            self.fail(Violation::new(Checker::SessionKept, format!("{text}, which ends after {limit}")));
+        }
+        if closing {
+            self.absences[client].live_end = Some(now);
+        }
+    }
+
+    /// Whether deadlines may have come back from a store by a clock that was set.
+    const fn wall_counts(&self) -> bool {
+        self.ledger.wall_jumps() && self.boot > 1
+    }
+
+    /// How late a deadline may be served: the machines are not drained after every event.
+    const fn lateness(&self) -> u64 {
+        if self.was_lazy { 2 * SECOND } else { MILLI }
+    }
+
+    /// Whether the session of a client may be over: it is away for long enough.
+    pub(super) fn may_be_gone(&self, client: usize) -> bool {
+        let is_live = self.links.values().any(|link| link.client == client && link.is_live());
+        !is_live && self.may_have_ended(client)
+    }
+
+    /// The same of a client that has just come back.
+    fn may_have_ended(&self, client: usize) -> bool {
+        let Some(limit) = self.clients[client].expiry_secs.map(|secs| u64::from(secs) * SECOND) else {
+            return false;
+        };
+        let ended = |end: u64| self.wall_counts() || end + limit <= self.clock.micros() + MILLI;
+        self.absences[client].live_end.is_some_and(ended)
+    }
+}
