@@ -213,7 +213,10 @@ impl Conn {
     /// The largest packet the client takes, in bytes.
     #[inline]
     pub(crate) fn packet_bytes_max(&self) -> usize {
-        self.v5.as_ref().map_or(usize::MAX, |v5| v5.packet_bytes_max as usize)
+        match self.v5.as_ref().map(|v5| v5.packet_bytes_max) {
+            None | Some(u32::MAX) => usize::MAX,
+            Some(max) => max as usize,
+        }
     }
 
     /// How long a pause may last: never so long that the client gives up because we do not answer its PINGREQ.

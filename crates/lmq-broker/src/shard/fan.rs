@@ -24,7 +24,9 @@ pub(super) struct Fan<'a> {
     pub(super) expires_at: Option<UnixMillis>,
     pub(super) expiry_secs: Option<u32>,
     payload: &'a [u8],
-    /// A handle of the payload, where it is large enough to be shared.
+    /// The payload is large enough to be shared instead of copied to each receiver.
+    large: bool,
+    /// A handle of it, once somebody needs one.
     shared: Option<Bytes>,
     pub(super) message: Option<Arc<Message>>,
     /// By [`Shape`].
@@ -57,7 +59,7 @@ impl Shape {
 impl<'a> Fan<'a> {
     pub(super) fn new(arrival: Arrival<'a>, shared_bytes_min: u32, wall: UnixMillis) -> Self {
         let Arrival { topic, payload, qos, retain, properties, expiry_secs } = arrival;
-        let shared = payload.len() >= shared_bytes_min as usize;
+        let large = payload.len() >= shared_bytes_min as usize;
         let properties = match properties.is_empty() {
             true => MessageProperties::EMPTY,
             false => MessageProperties::of(&properties).unwrap_or_default(),
@@ -70,7 +72,8 @@ impl<'a> Fan<'a> {
             expires_at: expiry_secs.map(|secs| wall.plus(u64::from(secs) * 1000)),
             expiry_secs,
             payload,
-            shared: shared.then(|| Bytes::copy_from_slice(payload)),
+            large,
+            shared: None,
             message: None,
             encoded: [None; 4],
         }
@@ -78,7 +81,7 @@ impl<'a> Fan<'a> {
 
     /// `None` if the topic is no topic name: impossible for a message of ours.
     pub(super) fn of_message(message: &'a Arc<Message>, shared_bytes_min: u32) -> Option<Self> {
-        let shared = message.payload.len() >= shared_bytes_min as usize;
+        let large = message.payload.len() >= shared_bytes_min as usize;
         Some(Self {
             topic: TopicName::new(&message.topic).ok()?,
             qos: message.qos,
@@ -87,14 +90,19 @@ impl<'a> Fan<'a> {
             expires_at: message.expires_at,
             expiry_secs: message.expiry_secs,
             payload: &message.payload,
-            shared: shared.then(|| message.payload.clone()),
+            large,
+            shared: large.then(|| message.payload.clone()),
             message: Some(message.clone()),
             encoded: [None; 4],
         })
     }
 
-    pub(super) fn payload(&self) -> Bytes {
-        self.shared.clone().unwrap_or_else(|| Bytes::copy_from_slice(self.payload))
+    /// A handle of the payload; of a large one always the same.
+    pub(super) fn payload(&mut self) -> Bytes {
+        if !self.large {
+            return Bytes::copy_from_slice(self.payload);
+        }
+        self.shared.get_or_insert_with(|| Bytes::copy_from_slice(self.payload)).clone()
     }
 
     /// Why this client will never take the message, if so.
@@ -165,8 +173,8 @@ impl<'a> Fan<'a> {
             }
             conn.outbox.push(pool, frame);
         }
-        if let Some(payload) = self.shared.as_ref().filter(|_| !planted(Bug::PayloadForgotten)) {
-            conn.outbox.push_shared(payload.clone());
+        if self.large && !planted(Bug::PayloadForgotten) {
+            conn.outbox.push_shared(self.payload());
         }
         conn.sent_open += u16::from(id);
         true
@@ -224,9 +232,9 @@ impl<'a> Fan<'a> {
         };
         let publish = Publish { delivery, retain: false, topic: Some(self.topic), properties, payload: self.payload };
         frame.clear();
-        let template = match self.shared {
-            Some(_) => Template::write_head(&publish, version, frame),
-            None => Template::write(&publish, version, frame),
+        let template = match self.large {
+            true => Template::write_head(&publish, version, frame),
+            false => Template::write(&publish, version, frame),
         };
         template.ok()
     }

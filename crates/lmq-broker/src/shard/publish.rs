@@ -256,7 +256,7 @@ impl Shard {
     fn unheard(&self, origin: &Origin) -> ReasonCode {
         let session = origin.session.and_then(|key| self.sessions.get(key));
         let conn = session.and_then(|session| self.conns.get(session.conn?));
-        let goes_up = self.settings.instances.get(usize::from(origin.instance.0)).is_some_and(|known| known.uplink);
+        let goes_up = self.goes_up(origin.instance);
         match conn {
             Some(conn) if conn.v5.is_some() && !goes_up => ReasonCode::NoMatchingSubscribers,
             _ => ReasonCode::Success,
@@ -338,7 +338,7 @@ impl Shard {
 
     /// Whether neither another shard nor the MQ side has to do with a message, its subscribers aside.
     fn is_all_here(&self, origin: &Origin, fan: &Fan<'_>) -> bool {
-        let goes_up = self.settings.instances.get(usize::from(origin.instance.0)).is_some_and(|known| known.uplink);
+        let goes_up = self.goes_up(origin.instance);
         let kept_elsewhere = fan.retain
             && self.settings.profile.retained_messages
             && self.settings.owner_of_topic(origin.instance, fan.topic.as_str()) != self.id;
