@@ -35,7 +35,9 @@ impl Shard {
     }
 
     /// The connection of a session is gone: decides what becomes of its will and how long it waits.
-    pub(super) fn part(&mut self, key: Key, conn: Key, reason: &CloseReason) {
+    ///
+    /// One that never got its CONNACK leaves a session that waited before as it was.
+    pub(super) fn part(&mut self, key: Key, conn: Key, was_live: bool, reason: &CloseReason) {
         let Some(session) = self.sessions.get_mut(key).filter(|session| session.conn == Some(conn)) else {
             return;
         };
@@ -46,6 +48,10 @@ impl Shard {
         }
         if session.expiry == 0 {
             return self.end_session(key);
+        }
+        if !was_live {
+            self.remember_absence(key);
+            return self.watch_session(key);
         }
         let now = self.now.monotonic;
         session.will_at = session.will.as_ref().map(|will| now.saturating_add(seconds(will.delay_secs)));
@@ -111,6 +117,17 @@ impl Shard {
                 self.remember_absence(key);
             }
             self.watch_session(key);
+        }
+    }
+
+    /// Ends the session of a client whose time is over and that nobody has looked at since.
+    pub(super) fn end_if_over(&mut self, client: &ClientKey) {
+        let Some(key) = self.find(client) else { return };
+        let over = |at: Instant| at <= self.now.monotonic;
+        let waits = self.sessions.get(key).filter(|session| session.conn.is_none());
+        if waits.is_some_and(|session| session.ends_at.is_some_and(over)) {
+            self.stats.sessions_expired += 1;
+            self.end_session(key);
         }
     }
 

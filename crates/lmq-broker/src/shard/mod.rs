@@ -101,6 +101,8 @@ pub struct Shard {
     rate_timers: Timers,
     /// Connections that wait for their turn to publish.
     rate_waits: BTreeMap<Key, InstanceIndex>,
+    /// How many messages the store was given.
+    appends: u64,
     /// QoS 2 messages whose store was too slow to say whether it has them, by publishing session and packet id.
     in_doubt: BTreeMap<(Key, lmq_codec::PacketId), effects::Forward>,
     /// Sessions that are over and that the store has not dropped yet.
@@ -190,6 +192,7 @@ impl Shard {
             session_timers: Timers::default(),
             rate_timers: Timers::default(),
             rate_waits: BTreeMap::new(),
+            appends: 0,
             in_doubt: BTreeMap::new(),
             undropped: BTreeSet::new(),
             drop_again_at: Instant::default(),

@@ -320,9 +320,11 @@ impl Shard {
             }
         }
         self.scratch.targets = targets;
-        let op = if !receivers.is_empty() || dedup.is_some() {
+        // A message that waits for the store goes behind it also without receivers here, lest it overtakes an earlier one that has some
+        // [MQTT-4.6.0-6].
+        let op = if !receivers.is_empty() || deferred {
             Some(self.store_then_forward(origin, fan, receivers, (shards, remote), deferred, dedup))
-        } else if shards == 0 && remote.is_empty() && !deferred {
+        } else if shards == 0 && remote.is_empty() {
             None
         } else {
             let message = self.message(origin, fan);
@@ -364,7 +366,9 @@ impl Shard {
         // lest a later message that needs no store overtakes it [MQTT-4.6.0-6].
         let nowhere = (0, Vec::new());
         let (later, at_once) = if deferred { (elsewhere, nowhere) } else { (nowhere, elsewhere) };
-        let forward = Forward { message: message.clone(), receivers, shards: later.0, remote: later.1 };
+        self.appends += 1;
+        let ordinal = self.appends;
+        let forward = Forward { ordinal, message: message.clone(), receivers, shards: later.0, remote: later.1 };
         let op = self.ops.insert(Op { forward: Some(Box::new(forward)), ..Op::waited_by(Waiter::Nobody) });
         self.ask_store(StoreOp::Append { message: message.clone(), queues, dedup }, Question::Append(op));
         self.route_to(at_once.0, &message, Some(op));
