@@ -1,7 +1,7 @@
 //! CONNACK, in the words of the client's version.
 
 use alloc::vec::Vec;
-use core::num::{NonZeroU16, NonZeroU32};
+use core::num::NonZeroU32;
 
 use lmq_codec::{ConnAck, Packet, Properties, Property, ReasonCode, Version};
 
@@ -39,7 +39,7 @@ fn announce<'a>(request: &'a ConnectRequest, settings: &Settings, list: &mut Vec
     if request.changed.session_expiry {
         list.push(Property::SessionExpiryInterval(request.session_expiry));
     }
-    list.extend(NonZeroU16::new(limits.receive_max).map(Property::ReceiveMaximum));
+    list.push(Property::ReceiveMaximum(limits.receive_max));
     if !profile.retained_messages {
         list.push(Property::RetainAvailable(false));
     }

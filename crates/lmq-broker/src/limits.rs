@@ -1,4 +1,7 @@
-use core::{num::NonZeroU32, time::Duration};
+use core::{
+    num::{NonZeroU16, NonZeroU32},
+    time::Duration,
+};
 
 /// Bounds on everything a peer can make the broker hold or do. All are per shard unless they say otherwise.
 ///
@@ -16,6 +19,7 @@ use core::{num::NonZeroU32, time::Duration};
 /// | `inflight_max` | 128 | 32 bytes each, per session | a peer that never acknowledges |
 /// | `queue_messages_max` | 10,000 | with the next | a subscriber slower than its publishers |
 /// | `queue_bytes_max` | 8 MiB | twice, per session | the same |
+/// | `queues_bytes_max` | 1 GiB | twice, once for each session a message waits for | many such subscribers |
 /// | `outbox_bytes_max` | 256 KiB | twice that per connection, plus one message | a peer that does not read |
 /// | `connects_per_sec_max` | none | - | storms of connections |
 /// | `publishes_per_sec_max` | none | - | a client that floods |
@@ -62,6 +66,9 @@ pub struct Limits {
     /// Bytes (topics and payloads) that wait in memory for one session. As many of shared subscriptions are kept while the client has them and has
     /// not acknowledged them.
     pub queue_bytes_max: u32,
+    /// Bytes (topics and payloads) that wait in memory for all sessions together, a message counted once for each. What exceeds them is dropped from
+    /// the queue it was to join, as with `queue_bytes_max`.
+    pub queues_bytes_max: u64,
     /// Bytes that wait for one socket before further messages wait in the queue instead. At twice as many, answers included, no more
     /// of the peer's packets are served until it reads.
     pub outbox_bytes_max: u32,
@@ -71,7 +78,7 @@ pub struct Limits {
     pub publishes_per_sec_max: Option<NonZeroU32>,
     /// QoS 1 and 2 messages that a client of MQTT 5.0 may send before they are acknowledged, announced as receive maximum; 1 to 65,535. One more
     /// closes the connection. Older clients are paused at `replies_max`.
-    pub receive_max: u16,
+    pub receive_max: NonZeroU16,
     /// The highest topic alias a client of MQTT 5.0 may use; 0: none.
     pub topic_alias_max: u16,
     /// How many topics of its messages a client of MQTT 5.0 is told by alias, if it takes so many; 0: none.
@@ -124,10 +131,11 @@ impl Default for Limits {
             inflight_max: 128,
             queue_messages_max: 10_000,
             queue_bytes_max: 8 * 1024 * 1024,
+            queues_bytes_max: 1024 * 1024 * 1024,
             outbox_bytes_max: 256 * 1024,
             connects_per_sec_max: None,
             publishes_per_sec_max: None,
-            receive_max: 1024,
+            receive_max: NonZeroU16::MIN.saturating_add(1023),
             topic_alias_max: 30,
             topic_alias_out_max: 16,
             replies_max: 1024,

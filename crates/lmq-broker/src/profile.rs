@@ -21,7 +21,7 @@ pub struct Profile {
     pub p2p: bool,
     /// `$SYS/uploadToken` and the other control topics are taken by the broker and never forwarded.
     pub control_topics: bool,
-    /// `a/b/` and `a/b` match each other; the text of the topic is delivered as published.
+    /// `a/b/` and `a/b` match each other; the text of the topic is delivered as published. A client needs the right to `a/b` for either.
     pub trailing_slash_ignored: bool,
     /// The highest QoS kept for a session that is away. Above it a subscription of a persistent session is served as if the
     /// session were clean.

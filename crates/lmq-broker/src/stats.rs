@@ -12,6 +12,8 @@ pub struct Stats {
     pub connects_accepted: u64,
     /// CONNECT packets refused by the shard, by return code 1 to 5 (index 0 to 4). What a front refuses does not get here.
     pub connects_refused: [u64; 5],
+    /// Bytes of topics and payloads that wait in memory for sessions, now; a message counts once for each.
+    pub queued_bytes: u64,
     /// Wills published.
     pub wills: u64,
     /// Sessions that ended because their client did not come back in time.
@@ -70,6 +72,7 @@ impl Stats {
             (&mut self.sessions, other.sessions),
             (&mut self.subscriptions, other.subscriptions),
             (&mut self.connects_accepted, other.connects_accepted),
+            (&mut self.queued_bytes, other.queued_bytes),
             (&mut self.wills, other.wills),
             (&mut self.sessions_expired, other.sessions_expired),
             (&mut self.takeovers, other.takeovers),

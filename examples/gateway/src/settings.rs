@@ -54,6 +54,7 @@ fn limits(config: &Config) -> Limits {
         inflight_max: asked.inflight_max.unwrap_or(default.inflight_max),
         queue_messages_max: asked.queue_messages_max.unwrap_or(default.queue_messages_max),
         queue_bytes_max: asked.queue_bytes_max.unwrap_or(default.queue_bytes_max),
+        queues_bytes_max: asked.queues_bytes_max.unwrap_or(default.queues_bytes_max),
         retained_messages_max: asked.retained_messages_max.unwrap_or(default.retained_messages_max),
         retained_bytes_max: asked.retained_bytes_max.unwrap_or(default.retained_bytes_max),
         outbox_bytes_max: asked.outbox_bytes_max.unwrap_or(default.outbox_bytes_max),

@@ -12,7 +12,7 @@ use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 pub(crate) use inbound::{Inbound, InboundStage};
 pub(crate) use lent::{Lent, SharedMessage};
 use lmq_codec::QoS;
-pub(crate) use queue::{MemoryQueue, Waiting};
+pub(crate) use queue::{MemoryQueue, QueuedBytes, Waiting};
 pub(crate) use replays::{Replay, Replays};
 pub(crate) use stored::StoredQueue;
 pub(crate) use window::{Inflight, Stage, Window};

@@ -1,6 +1,7 @@
 //! Messages that wait in memory for one session.
 
 use alloc::{boxed::Box, collections::VecDeque, sync::Arc};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::{
     DeliveryOptions, Limits, Message,
@@ -16,67 +17,76 @@ pub(crate) struct Waiting {
     pub(crate) share: Option<Arc<str>>,
 }
 
+/// Bytes that wait in all queues of a shard. What a queue added leaves with the queue, however its session ends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct QueuedBytes(Arc<AtomicUsize>);
+
+impl QueuedBytes {
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+}
+
 /// Two lines: QoS 0, where the oldest gives way, and QoS 1 and 2, where the newest does. Both share the session's limits.
 ///
 /// One word while nothing waits, which is how most sessions spend their lives.
 #[derive(Debug, Default)]
 pub(crate) struct MemoryQueue(Option<Box<Lines>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Lines {
     at_most_once: VecDeque<Waiting>,
     confirmed: VecDeque<Waiting>,
     bytes: usize,
+    all: QueuedBytes,
 }
 
 impl MemoryQueue {
     /// Puts a QoS 0 message in; says how many older ones had to go.
-    pub(crate) fn push_at_most_once(&mut self, waiting: Waiting, limits: &Limits) -> u32 {
-        let lines = self.0.get_or_insert_default();
-        lines.bytes += waiting.message.weight();
+    pub(crate) fn push_at_most_once(&mut self, waiting: Waiting, limits: &Limits, all: &QueuedBytes) -> u32 {
+        let lines = self.lines(all);
+        lines.add(&waiting);
         lines.at_most_once.push_back(waiting);
         let mut dropped = 0;
         while lines.over(limits) {
             let Some(oldest) = lines.at_most_once.pop_front() else { break };
-            lines.bytes -= oldest.message.weight();
+            lines.take(&oldest);
             dropped += 1;
         }
+        self.free_if_empty();
         dropped
     }
 
     /// Puts a QoS 1 or 2 message in, if there is room once QoS 0 has given way; says how many messages were lost.
-    pub(crate) fn push_confirmed(&mut self, waiting: Waiting, limits: &Limits) -> u32 {
-        let lines = self.0.get_or_insert_default();
-        lines.bytes += waiting.message.weight();
+    pub(crate) fn push_confirmed(&mut self, waiting: Waiting, limits: &Limits, all: &QueuedBytes) -> u32 {
+        let lines = self.lines(all);
+        lines.add(&waiting);
         lines.confirmed.push_back(waiting);
         let mut dropped = 0;
         while lines.over(limits) {
             let oldest = lines.at_most_once.pop_front();
             let given_up = oldest.or_else(|| lines.confirmed.pop_back());
             let Some(given_up) = given_up else { break };
-            lines.bytes -= given_up.message.weight();
+            lines.take(&given_up);
             dropped += 1;
         }
+        self.free_if_empty();
         dropped
     }
 
     pub(crate) fn pop_at_most_once(&mut self) -> Option<Waiting> {
         let lines = self.0.as_mut()?;
         let waiting = lines.at_most_once.pop_front()?;
-        lines.bytes -= waiting.message.weight();
-        if lines.len() == 0 {
-            self.0 = None;
-        }
+        lines.take(&waiting);
+        self.free_if_empty();
         Some(waiting)
     }
 
     pub(crate) fn pop_confirmed(&mut self) -> Option<Waiting> {
         let lines = self.0.as_mut()?;
         let waiting = lines.confirmed.pop_front()?;
-        lines.bytes -= waiting.message.weight();
-        if lines.len() == 0 {
-            self.0 = None;
-        }
+        lines.take(&waiting);
+        self.free_if_empty();
         Some(waiting)
     }
 
@@ -94,6 +104,19 @@ impl MemoryQueue {
         self.0.as_ref().map_or(0, |lines| lines.len())
     }
 
+    fn lines(&mut self, all: &QueuedBytes) -> &mut Lines {
+        self.0.get_or_insert_with(|| {
+            let (at_most_once, confirmed) = (VecDeque::new(), VecDeque::new());
+            Box::new(Lines { at_most_once, confirmed, bytes: 0, all: all.clone() })
+        })
+    }
+
+    fn free_if_empty(&mut self) {
+        if self.len() == 0 {
+            self.0 = None;
+        }
+    }
+
     #[cfg(test)]
     fn bytes(&self) -> usize {
         self.0.as_ref().map_or(0, |lines| lines.bytes)
@@ -107,7 +130,23 @@ impl Lines {
 
     fn over(&self, limits: &Limits) -> bool {
         let many = self.len() > limits.queue_messages_max as usize && !planted(Bug::QueueUnbounded);
-        many || self.bytes > limits.queue_bytes_max as usize
+        many || self.bytes > limits.queue_bytes_max as usize || self.all.get() as u64 > limits.queues_bytes_max
+    }
+
+    fn add(&mut self, waiting: &Waiting) {
+        self.bytes += waiting.message.weight();
+        self.all.0.fetch_add(waiting.message.weight(), Relaxed);
+    }
+
+    fn take(&mut self, waiting: &Waiting) {
+        self.bytes -= waiting.message.weight();
+        self.all.0.fetch_sub(waiting.message.weight(), Relaxed);
+    }
+}
+
+impl Drop for Lines {
+    fn drop(&mut self) {
+        self.all.0.fetch_sub(self.bytes, Relaxed);
     }
 }
 
@@ -126,11 +165,11 @@ mod tests {
     #[test]
     fn qos_0_drops_the_oldest_and_qos_1_the_newest() {
         let limits = Limits { queue_messages_max: 2, ..Limits::default() };
-        let mut queue = MemoryQueue::default();
-        assert_eq!(["a", "b", "c"].map(|m| queue.push_at_most_once(message(m), &limits)), [0, 0, 1]);
-        assert_eq!(queue.push_confirmed(message("d"), &limits), 1);
-        assert_eq!(queue.push_confirmed(message("e"), &limits), 1);
-        assert_eq!(queue.push_confirmed(message("f"), &limits), 1);
+        let (mut queue, all) = (MemoryQueue::default(), QueuedBytes::default());
+        assert_eq!(["a", "b", "c"].map(|m| queue.push_at_most_once(message(m), &limits, &all)), [0, 0, 1]);
+        assert_eq!(queue.push_confirmed(message("d"), &limits, &all), 1);
+        assert_eq!(queue.push_confirmed(message("e"), &limits, &all), 1);
+        assert_eq!(queue.push_confirmed(message("f"), &limits, &all), 1);
         assert!(queue.pop_at_most_once().is_none());
         let left = core::iter::from_fn(|| queue.pop_confirmed()).map(|waiting| waiting.message.payload.clone());
         assert_eq!(left.collect::<alloc::vec::Vec<_>>(), ["d", "e"]);
@@ -140,10 +179,26 @@ mod tests {
     #[test]
     fn bytes_are_limited_too() {
         let limits = Limits { queue_bytes_max: 10, ..Limits::default() };
-        let mut queue = MemoryQueue::default();
-        assert_eq!(queue.push_at_most_once(message("12345"), &limits), 0);
-        assert_eq!(queue.push_at_most_once(message("12345"), &limits), 1);
-        assert_eq!(queue.push_at_most_once(message("12345678901"), &limits), 2);
+        let (mut queue, all) = (MemoryQueue::default(), QueuedBytes::default());
+        assert_eq!(queue.push_at_most_once(message("12345"), &limits, &all), 0);
+        assert_eq!(queue.push_at_most_once(message("12345"), &limits, &all), 1);
+        assert_eq!(queue.push_at_most_once(message("12345678901"), &limits, &all), 2);
         assert_eq!((queue.len(), queue.bytes()), (0, 0));
+    }
+
+    #[test]
+    fn all_queues_together_are_limited_and_a_queue_that_goes_makes_room() {
+        let limits = Limits { queues_bytes_max: 10, ..Limits::default() };
+        let (mut first, mut second, all) = (MemoryQueue::default(), MemoryQueue::default(), QueuedBytes::default());
+        assert_eq!(first.push_confirmed(message("12345"), &limits, &all), 0);
+        assert_eq!(second.push_at_most_once(message("1234"), &limits, &all), 1);
+        assert_eq!((first.len(), second.len(), all.get()), (1, 0, 6));
+        assert_eq!(second.push_at_most_once(message("123"), &limits, &all), 0);
+        assert_eq!(second.push_confirmed(message("123"), &limits, &all), 1);
+        assert_eq!((second.has_at_most_once(), second.has_confirmed(), all.get()), (false, true, 10));
+        drop(first);
+        assert_eq!((second.push_confirmed(message("12345"), &limits, &all), all.get()), (0, 10));
+        assert!(second.pop_confirmed().is_some() && second.pop_confirmed().is_some());
+        assert_eq!(all.get(), 0);
     }
 }

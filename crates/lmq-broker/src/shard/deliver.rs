@@ -176,8 +176,8 @@ impl Shard {
             (DropReason::Away, 1)
         } else {
             let dropped = match waiting.options.qos {
-                QoS::AtMostOnce => session.queue.push_at_most_once(waiting, limits),
-                _ => session.queue.push_confirmed(waiting, limits),
+                QoS::AtMostOnce => session.queue.push_at_most_once(waiting, limits, &self.queued),
+                _ => session.queue.push_confirmed(waiting, limits, &self.queued),
             };
             self.stats.dropped_queue_full += u64::from(dropped);
             (DropReason::QueueFull, dropped)

@@ -59,7 +59,8 @@ impl Shard {
         if !point_to_point && too_long(topic, profile) {
             return Err(CloseReason::InvalidTopic("longer than the profile allows"));
         }
-        let allowed = state.permissions.as_ref().is_some_and(|permissions| permissions.allows_publish(topic));
+        let routed = self.routed(topic);
+        let allowed = state.permissions.as_ref().is_some_and(|permissions| permissions.allows_publish(routed));
         if !allowed || !self.parent_exists(instance, topic) {
             return match profile.denied {
                 Denied::Close => Err(CloseReason::NotAuthorized),
@@ -73,6 +74,12 @@ impl Shard {
             Ok((_, target)) => Ok(Judgement::PointToPoint(target.as_str())),
             Err(_) => Err(CloseReason::InvalidTopic("a P2P topic is <parent>/p2p/<client id>")),
         }
+    }
+
+    /// The text of a topic or filter as it is matched, which is what the client must have a right to.
+    pub(super) fn routed<'a>(&self, text: &'a str) -> &'a str {
+        let ignored = self.settings.profile.trailing_slash_ignored;
+        text.strip_suffix('/').filter(|shorter| ignored && !shorter.is_empty()).unwrap_or(text)
     }
 
     /// Whether the first level of a topic or filter is a parent topic of the instance, where the profile asks.

@@ -58,7 +58,7 @@ use crate::{
     outbox::{BlockPool, Outgoing},
     random::Random,
     rate::Rate,
-    session::Session,
+    session::{QueuedBytes, Session},
     slab::{Key, Slab},
     timers::Timers,
 };
@@ -131,6 +131,7 @@ pub struct Shard {
     replaying: VecDeque<Key>,
     /// Topics that this call may still look at for them.
     replay_left: u32,
+    queued: QueuedBytes,
     stats: Stats,
 }
 
@@ -211,6 +212,7 @@ impl Shard {
             live: 0,
             replaying: VecDeque::new(),
             replay_left: settings.limits.work_per_call_max,
+            queued: QueuedBytes::default(),
             stats: Stats::default(),
             random,
             settings,
@@ -292,6 +294,7 @@ impl Shard {
         Stats {
             connections: self.conns.len() as u64,
             sessions: self.sessions.len() as u64,
+            queued_bytes: self.queued.get() as u64,
             effects_pending: self.questions.len() as u64,
             retained: self.kept_own(),
             operations_pending: self.ops.len() as u64,

@@ -133,7 +133,7 @@ impl Shard {
         }
         if arrival.qos != QoS::AtMostOnce {
             // [MQTT-3.3.4-8]
-            if v5.received_open >= settings.limits.receive_max {
+            if v5.received_open >= settings.limits.receive_max.get() {
                 return Err(CloseReason::Protocol(ReasonCode::ReceiveMaximumExceeded, "more than the receive maximum"));
             }
             v5.received_open += 1;

@@ -112,8 +112,8 @@ impl Shard {
         let Some(state) = self.conns.get(conn) else {
             return Ok(Some(ReasonCode::UnspecifiedError));
         };
-        let allowed =
-            state.permissions.as_ref().is_some_and(|permissions| permissions.allows_subscribe(filter.as_str()));
+        let routed = self.routed(filter.as_str());
+        let allowed = state.permissions.as_ref().is_some_and(|permissions| permissions.allows_subscribe(routed));
         if !allowed || !self.parent_exists(instance, filter.as_str()) {
             return match profile.denied {
                 Denied::Close => Err(CloseReason::NotAuthorized),

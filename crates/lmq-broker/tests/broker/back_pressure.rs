@@ -76,6 +76,27 @@ fn bytes_in_the_queue_are_limited_too() {
 }
 
 #[test]
+fn bytes_in_all_queues_together_are_limited_too() {
+    // Each message weighs 9 bytes: topic and payload.
+    let mut world = slow(1, |limits| limits.queues_bytes_max = 30);
+    world.connect("s2");
+    world.subscribe("s2", "t", 1);
+    world.block("s2");
+    send(&mut world, 1, 1..=10);
+    let queued = |world: &World, client| world.session(client).map_or(0, |session| session.queued);
+    assert_eq!((queued(&world, "s") + queued(&world, "s2"), world.stats().queued_bytes), (3, 27));
+    let lost = world.stats().dropped_queue_full;
+    world.cut("s");
+    assert_eq!(world.stats().queued_bytes, 9 * queued(&world, "s2") as u64);
+    send(&mut world, 1, 11..=13);
+    assert_eq!((queued(&world, "s2"), world.stats().dropped_queue_full), (3, lost + 1));
+    world.take_log();
+    world.unblock("s2");
+    assert_eq!(world.take_log().last().map(String::as_str), Some("s2: q1 #8 t 00000012"));
+    assert_eq!((queued(&world, "s2"), world.stats().queued_bytes), (0, 0));
+}
+
+#[test]
 fn one_slow_subscriber_delays_no_other() {
     let mut world = slow(1, |limits| limits.queue_messages_max = 1);
     world.connect("fast");

@@ -80,7 +80,7 @@ fn without_a_receive_maximum_only_our_own_limit_counts() {
 #[test]
 fn an_acknowledged_message_makes_room_for_the_next_of_the_publisher() {
     let mut settings = mqtt(1);
-    settings.limits.receive_max = 2;
+    settings.limits.receive_max = 2.try_into().unwrap();
     let mut world = World::new(settings);
     world.connect5("p", &[]);
     // [MQTT-3.3.4-7]: PUBACK and PUBCOMP count, and a PUBREC that fails would.

@@ -225,6 +225,32 @@ fn a_trailing_slash_makes_no_difference_and_is_delivered_as_published() {
 }
 
 #[test]
+fn a_trailing_slash_gives_no_right() {
+    let mut settings = mqtt(1);
+    settings.profile.trailing_slash_ignored = true;
+    let mut world = World::new(settings);
+    world.authenticate_by(|request| {
+        let mut permissions = Permissions::everything();
+        if &*request.client.client_id == "guest" {
+            permissions = Permissions::nothing();
+            permissions.grant(Access::ReadWrite, "dev/+").unwrap();
+        }
+        Verdict::Allow(Grant::new(permissions))
+    });
+    world.connect("guest");
+    world.connect("owner");
+    world.subscribe("owner", "#", 0);
+    world.send("guest", subscribe(1, &[("dev", 0), ("dev/", 0), ("dev/1/", 0)]));
+    world.expect(["guest: SUBACK 1 [128, 128, 0]"]);
+    world.send("owner", publish("dev", "x", 0, 0));
+    world.expect(["owner: q0 dev x"]);
+    world.send("guest", publish("dev/", "y", 0, 0));
+    assert_eq!(world.take_log(), [""; 0]);
+    world.send("guest", publish("dev/1/", "z", 0, 0));
+    world.expect(["guest: q0 dev/1/ z", "owner: q0 dev/1/ z"]);
+}
+
+#[test]
 fn a_trailing_slash_is_a_level_of_its_own_in_standard_mqtt() {
     let mut world = World::new(mqtt(1));
     world.connect("p");

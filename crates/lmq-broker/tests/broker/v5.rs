@@ -120,7 +120,7 @@ fn a_receive_maximum_of_the_client_is_never_exceeded_not_even_by_what_is_sent_ag
 #[test]
 fn a_publisher_that_exceeds_our_receive_maximum_is_told_so() {
     let mut settings = mqtt(1);
-    settings.limits.receive_max = 2;
+    settings.limits.receive_max = 2.try_into().unwrap();
     let mut world = World::new(settings);
     world.connect5("a", &[]);
     // QoS 2 without PUBREL: nothing is finished. [MQTT-3.3.4-7] [MQTT-3.3.4-8]

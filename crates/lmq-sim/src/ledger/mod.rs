@@ -306,10 +306,11 @@ impl Ledger {
 
     /// Whether a message must come before another one of the same publisher, topic and QoS.
     ///
-    /// Where the first copy may have been lost, or failed in one shard and not in another, a message counts from its latest try on.
+    /// Where the first copy may have been lost, failed in one shard and not in another, or ended in time, a message counts from its latest try on.
     fn is_before(&self, receiver: usize, number: u64, later: u64) -> bool {
         let (one, other) = (&self.messages[number as usize - 1], &self.messages[later as usize - 1]);
-        let surely = !self.rules.store_fails && self.duty(number, receiver) == Some(Duty::Stored);
+        let surely =
+            !self.rules.store_fails && self.duty(number, receiver) == Some(Duty::Stored) && !self.may_be_expired(one);
         if surely { one.first_sent < other.first_sent } else { one.last_sent < other.first_sent }
     }
 

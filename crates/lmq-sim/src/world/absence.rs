@@ -49,7 +49,10 @@ impl World {
     pub(super) fn note_accepted(&mut self, id: LinkId, present: bool) {
         let (now, client) = (self.clock.micros(), self.links[&id].client);
         let Link { away, closing, .. } = self.links[&id];
-        self.ledger.accepted(client);
+        // One of a connection the client gave up says nothing of what it reads on another.
+        if self.clients[client].link == Some(id) {
+            self.ledger.accepted(client);
+        }
         if !present && self.may_have_ended(client) {
             self.with_client(client, |client, ctx| client.expired(ctx));
         }

@@ -1,6 +1,9 @@
 //! `[limits]` of the file: bounds on what clients can make the gateway hold or do.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    num::{NonZeroU16, NonZeroU32},
+    time::Duration,
+};
 
 use super::section::Section;
 
@@ -15,7 +18,7 @@ pub(crate) struct Limits {
     pub(crate) connect_bytes_max: Option<u32>,
     pub(crate) packet_bytes_max: Option<u32>,
     pub(crate) publishes_per_sec_max: Option<NonZeroU32>,
-    pub(crate) receive_max: Option<u16>,
+    pub(crate) receive_max: Option<NonZeroU16>,
     pub(crate) topic_alias_max: Option<u16>,
     pub(crate) outbox_bytes_max: Option<u32>,
     pub(crate) keep_alive_max: Option<Duration>,
@@ -26,6 +29,7 @@ pub(crate) struct Limits {
     pub(crate) inflight_max: Option<u16>,
     pub(crate) queue_messages_max: Option<u32>,
     pub(crate) queue_bytes_max: Option<u32>,
+    pub(crate) queues_bytes_max: Option<u64>,
     pub(crate) session_expiry_max: Option<Duration>,
     pub(crate) retained_messages_max: Option<u32>,
     pub(crate) retained_bytes_max: Option<u64>,
@@ -49,7 +53,7 @@ impl Limits {
             publishes_per_sec_max: s
                 .number("publishes-per-sec-max", &(1..=1_000_000))
                 .and_then(|p| NonZeroU32::new(p.value)),
-            receive_max: s.number("receive-max", &(1..=65_535)).map(|p| p.value),
+            receive_max: s.number("receive-max", &(1..=65_535)).and_then(|p| NonZeroU16::new(p.value)),
             topic_alias_max: s.number("topic-alias-max", &(0..=65_535)).map(|p| p.value),
             outbox_bytes_max: s.bytes("outbox-bytes-max", &(4096..=1 << 30)).map(|p| p.value),
             keep_alive_max: s.duration("keep-alive-max", 1..=65_535).map(|p| p.value),
@@ -60,6 +64,7 @@ impl Limits {
             inflight_max: s.number("inflight-max", &(1..=60_000)).map(|p| p.value),
             queue_messages_max: s.number("queue-messages-max", &(1..=10_000_000)).map(|p| p.value),
             queue_bytes_max: s.bytes("queue-bytes-max", &(1024..=1 << 31)).map(|p| p.value),
+            queues_bytes_max: s.bytes("queues-bytes-max", &(1024..=1 << 40)).map(|p| p.value),
             session_expiry_max: s.duration("session-expiry-max", 1..=u64::from(u32::MAX - 1)).map(|p| p.value),
             retained_messages_max: s.number("retained-messages-max", &(0..=100_000_000)).map(|p| p.value),
             retained_bytes_max: s.bytes("retained-bytes-max", &(0..=1 << 40)).map(|p| p.value),

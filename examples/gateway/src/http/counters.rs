@@ -67,6 +67,7 @@ fn messages(page: &mut Page, report: &Report) {
     );
     page.counter("lmq_wills_total", "Wills published.", &[(&[], stats.wills)]);
     page.counter("lmq_routed_total", "Messages handed from one thread to another.", &[(&[], stats.routed)]);
+    page.gauge("lmq_queued_bytes", "Bytes that wait in memory for sessions, now.", &[(&[], stats.queued_bytes)]);
     page.gauge("lmq_retained", "Topics with a retained message, now.", &[(&[], stats.retained)]);
     page.counter(
         "lmq_retained_dropped_total",
@@ -119,6 +120,7 @@ mod tests {
         report.broker.dropped_expired = 13;
         report.broker.dropped_too_large = 14;
         report.broker.wills = 15;
+        report.broker.queued_bytes = 20;
         report.broker.retained = 18;
         report.broker.retained_dropped = 19;
         report.broker.sessions_expired = 16;
@@ -138,6 +140,7 @@ mod tests {
             "lmq_dropped_total{cause=\"expired\"} 13",
             "lmq_dropped_total{cause=\"too_large\"} 14",
             "lmq_wills_total 15",
+            "lmq_queued_bytes 20",
             "lmq_retained 18",
             "lmq_retained_dropped_total 19",
             "lmq_sessions_expired_total 16",
