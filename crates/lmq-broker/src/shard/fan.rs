@@ -104,7 +104,7 @@ impl<'a> Fan<'a> {
         wall: UnixMillis,
     ) -> Option<DropReason> {
         // [MQTT-3.3.2-5]
-        if self.expires_at.is_some_and(|at| at <= wall) {
+        if self.expires_at.is_some_and(|at| at <= wall) && !planted(Bug::ExpiredSent) {
             return Some(DropReason::Expired);
         }
         self.is_too_large(frames, conn, terms).then_some(DropReason::TooLarge)
@@ -173,7 +173,10 @@ impl<'a> Fan<'a> {
             return plain;
         }
         // [MQTT-3.3.2-6]: what is left, a begun second counted in full.
-        let left = |at: UnixMillis| u32::try_from(at.since(wall).div_ceil(1000)).unwrap_or(u32::MAX);
+        let left = |at: UnixMillis| {
+            let late = if planted(Bug::ExpiryNotCounted) { 5_000 } else { 0 };
+            u32::try_from((at.since(wall) + late).div_ceil(1000)).unwrap_or(u32::MAX)
+        };
         Receiver {
             message_expiry: self.expires_at.map(left),
             // [MQTT-3.3.4-3]
