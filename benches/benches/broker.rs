@@ -1,7 +1,10 @@
 //! A broker of one shard in the process, from bytes to bytes, without sockets: `cargo bench --bench broker`.
 //! `src/bin/broker_instructions.rs` runs the same cases for callgrind.
 
-use std::{hint::black_box, time::Duration};
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use lmq_benches::broker::{Away, FanOut, Pair, Visits};
@@ -24,6 +27,18 @@ fn fan_out(c: &mut Criterion) {
         let mut fan = FanOut::new(receivers, payload);
         group.throughput(Throughput::Elements(u64::from(receivers)));
         group.bench_function(name, |b| b.iter(|| fan.turn()));
+        group.bench_function(format!("{name}/into-outboxes"), |b| {
+            b.iter_custom(|turns| {
+                let mut spent = Duration::ZERO;
+                for _ in 0..turns {
+                    let start = Instant::now();
+                    fan.publish();
+                    spent += start.elapsed();
+                    fan.collect();
+                }
+                spent
+            });
+        });
         black_box(fan.delivered());
     }
 }

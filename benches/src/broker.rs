@@ -229,7 +229,17 @@ impl FanOut {
 
     /// One message, to all.
     pub fn turn(&mut self) {
+        self.publish();
+        self.collect();
+    }
+
+    /// One message, into the outboxes of all.
+    pub fn publish(&mut self) {
         self.broker.feed(self.publisher, &self.input);
+    }
+
+    /// What is in the outboxes leaves.
+    pub fn collect(&mut self) {
         self.broker.drain();
     }
 

@@ -85,6 +85,13 @@ impl Permissions {
         Self(Rights::Grants(Vec::new()))
     }
 
+    /// Whether nothing is forbidden: then no topic needs to be asked about.
+    #[must_use]
+    #[inline]
+    pub const fn is_everything(&self) -> bool {
+        matches!(self.0, Rights::Everything)
+    }
+
     /// Adds a right. Granting below [`everything`](Self::everything) changes nothing.
     ///
     /// # Errors

@@ -98,7 +98,7 @@ impl CloseReason {
 impl fmt::Display for CloseReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Malformed(error) => write!(f, "malformed packet: {error}"),
+            Self::Malformed(error) => write!(f, "{error}"),
             Self::Unexpected(packet) => write!(f, "unexpected {packet}"),
             Self::Refused(refusal) => {
                 write!(f, "refused with return code {}", refusal.return_code())

@@ -59,38 +59,40 @@ pub(crate) enum PauseCause {
     Rate,
 }
 
+/// In memory in this order: what a message to the client looks at shares the first cache lines.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Conn {
     pub(crate) phase: Phase,
-    pub(crate) session: Option<Key>,
     pub(crate) version: Version,
-    /// What only MQTT 5.0 has.
-    pub(crate) v5: Option<Box<V5>>,
+    /// `Transmit` was said and the outbox has not been empty since.
+    pub(crate) announced: bool,
+    /// It counts for the quota of its instance.
+    pub(crate) counted: bool,
     /// QoS 1 and 2 messages that the client takes at a time; what exceeds them waits.
     pub(crate) send_max: u16,
     /// Those sent on this connection and not finished.
     pub(crate) sent_open: u16,
+    /// What only MQTT 5.0 has.
+    pub(crate) v5: Option<Box<V5>>,
     /// Bytes of QoS 2 messages whose packet id is being stored before they leave.
     pub(crate) recording_bytes: usize,
-    /// One and a half times the keep-alive; zero for none.
-    pub(crate) silence_max: Duration,
-    pub(crate) seen_at: Instant,
+    pub(crate) outbox: Outbox,
     /// Since when the peer takes nothing of what is there.
     pub(crate) stalled_since: Option<Instant>,
-    /// The live entry of the timer heap.
-    pub(crate) timer_at: Instant,
+    pub(crate) session: Option<Key>,
     pub(crate) paused: Option<(PauseCause, Instant)>,
+    pub(crate) replies: Replies,
     /// Bytes received and not processed: a cut packet, or what came behind a pause.
     pub(crate) assembly: Vec<u8>,
-    pub(crate) outbox: Outbox,
-    /// `Transmit` was said and the outbox has not been empty since.
-    pub(crate) announced: bool,
-    pub(crate) replies: Replies,
     pub(crate) permissions: Option<Permissions>,
+    pub(crate) seen_at: Instant,
+    /// The live entry of the timer heap.
+    pub(crate) timer_at: Instant,
+    /// One and a half times the keep-alive; zero for none.
+    pub(crate) silence_max: Duration,
     /// How often it publishes.
     pub(crate) rate: Rate,
-    /// It counts for the quota of its instance.
-    pub(crate) counted: bool,
     pub(crate) channel: ChannelId,
     pub(crate) addr: SocketAddr,
     /// The CONNECT, until the connection is live.
@@ -211,7 +213,10 @@ impl Conn {
     /// The largest packet the client takes, in bytes.
     #[inline]
     pub(crate) fn packet_bytes_max(&self) -> usize {
-        self.v5.as_ref().map_or(usize::MAX, |v5| v5.packet_bytes_max as usize)
+        match self.v5.as_ref().map(|v5| v5.packet_bytes_max) {
+            None | Some(u32::MAX) => usize::MAX,
+            Some(max) => max as usize,
+        }
     }
 
     /// How long a pause may last: never so long that the client gives up because we do not answer its PINGREQ.

@@ -11,6 +11,7 @@ use core::{num::NonZeroU32, time::Duration};
 /// | `sessions_max` | 1,000,000 | about 1 KiB each | sessions left behind |
 /// | `packet_bytes_max` | 16 MiB | one per connection, grown with what was received | giant packets |
 /// | `subscriptions_max` | 100,000 | filter text and about 100 bytes each, per session | subscription floods |
+/// | `filter_levels_max` | 128 | 100 bytes a level, per subscription | filters of 65,535 levels |
 /// | `filters_per_packet_max` | 1,024 | 100 bytes each and sibling, while they are confirmed | a SUBSCRIBE of a million filters |
 /// | `inflight_max` | 128 | 32 bytes each, per session | a peer that never acknowledges |
 /// | `queue_messages_max` | 10,000 | with the next | a subscriber slower than its publishers |
@@ -30,6 +31,8 @@ use core::{num::NonZeroU32, time::Duration};
 /// | `pause_max` | 30 s | - | effects that never finish |
 /// | `effect_timeout` | 30 s | - | a store that never answers |
 /// | `work_per_call_max` | 1,024 | - | calls that take long |
+/// | `linger` | 5 s | - | peers that never take the last bytes |
+/// | `shared_payload_bytes_min` | 4 KiB | - | large messages copied to each of many subscribers |
 /// | `shared_asks_max` | 64 | - | shared subscriptions with many members that take nothing |
 /// | `deliveries_per_call_max` | 65,536 | - | floods of messages to many subscribers |
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,6 +51,8 @@ pub struct Limits {
     pub packet_bytes_max: u32,
     /// Subscriptions of one session; the profile may allow fewer.
     pub subscriptions_max: u32,
+    /// Levels of one filter, that is, slashes and one; one with more is refused with 0x8f, 0x80 before MQTT 5.0.
+    pub filter_levels_max: u16,
     /// New filters that one SUBSCRIBE may bring; further ones are refused with 0x80.
     pub filters_per_packet_max: u32,
     /// Messages with QoS 1 or 2 sent to a session and not acknowledged; 1 to 60,000. What exceeds them waits in the queue.
@@ -114,6 +119,7 @@ impl Default for Limits {
             sessions_max: 1_000_000,
             packet_bytes_max: 16 * 1024 * 1024,
             subscriptions_max: 100_000,
+            filter_levels_max: 128,
             filters_per_packet_max: 1024,
             inflight_max: 128,
             queue_messages_max: 10_000,

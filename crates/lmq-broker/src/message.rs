@@ -25,6 +25,8 @@ pub struct Message {
     pub properties: MessageProperties,
     /// When it is worth nothing any more, by the wall clock; `None`: never.
     pub expires_at: Option<UnixMillis>,
+    /// How many seconds it was given; no subscriber is told more, whatever the wall clock does.
+    pub expiry_secs: Option<u32>,
     /// The publisher's session outlives its connection; decides whether a P2P message may wait for its target.
     pub publisher_persistent: bool,
     /// The client id of the publisher.
@@ -47,6 +49,7 @@ impl Message {
             retain: false,
             properties: MessageProperties::EMPTY,
             expires_at: None,
+            expiry_secs: None,
             publisher_persistent: false,
             publisher: Arc::default(),
         }

@@ -11,8 +11,8 @@ use bytes::{Buf, Bytes};
 const SMALL_BYTES: usize = 512;
 /// Size of every further block.
 const LARGE_BYTES: usize = 4096;
-/// How many bytes of free blocks of each size a shard keeps for reuse (4 MiB); more are given back to the allocator.
-const FREE_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// How many bytes of free blocks of each size a shard keeps for reuse (8 MiB); more are given back to the allocator.
+const FREE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// An outbox keeps room for so many segments behind the first and frees the rest.
 const SEGMENTS_KEPT_MAX: usize = 8;
 
@@ -73,6 +73,13 @@ impl Outbox {
     #[inline]
     pub(crate) fn push(&mut self, pool: &mut BlockPool, bytes: &[u8]) {
         self.len += bytes.len();
+        // Most messages meet an empty outbox.
+        if self.head.is_none() && bytes.len() <= SMALL_BYTES {
+            let mut block = pool.take_small();
+            block.extend_from_slice(bytes);
+            self.head = Some(Segment::Block(block));
+            return;
+        }
         if let Some(Segment::Block(block)) = self.last() {
             if block.capacity() - block.len() >= bytes.len() {
                 block.extend_from_slice(bytes);
@@ -89,8 +96,7 @@ impl Outbox {
             bytes = later;
         }
         while !bytes.is_empty() {
-            let fits = self.head.is_none() && bytes.len() <= SMALL_BYTES;
-            let mut block = if fits { pool.take_small() } else { pool.take_large() };
+            let mut block = pool.take_large();
             let (now, later) = bytes.split_at(bytes.len().min(block.capacity()));
             block.extend_from_slice(now);
             bytes = later;

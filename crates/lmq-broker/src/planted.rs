@@ -110,7 +110,7 @@ bugs! {
     SessionEndsEarly,
     /// A message that has expired leaves.
     ExpiredSent,
-    /// A message carries more than what is left of its time.
+    /// A message carries the time it was given.
     ExpiryNotCounted,
 }
 

@@ -79,6 +79,12 @@ pub enum Denied {
 }
 
 impl Profile {
+    /// Whether there is a rule that looks at the text of a topic, rights aside.
+    #[inline]
+    pub(crate) const fn judges_topics(&self) -> bool {
+        self.topic_chars_max.is_some() || self.parent_topics || self.p2p || self.control_topics
+    }
+
     /// The product's rules: group and device in the client id, 64-character topics under known parents, 30
     /// subscriptions, 64 KiB payloads, P2P, control topics, no stored QoS 2, keep-alive of at most 8 minutes. In MQTT 5.0 also: keep-alive of
     /// at least 1 minute, packets of at most 128 KiB, user properties of at most 8 KiB, sessions of none or at least 10 minutes.

@@ -1,20 +1,35 @@
 //! The one source of chance.
 
+use std::sync::Arc;
+
 /// SplitMix64: small, fast, and the same everywhere.
 #[derive(Clone, Debug)]
-pub(crate) struct Rng(u64);
+pub(crate) struct Rng {
+    state: u64,
+    /// Bytes that bend the draws, one after the other, for a fuzzer to try; most sources have none.
+    tape: Arc<[u8]>,
+    at: usize,
+}
 
 impl Rng {
     /// A source of its own for one purpose, so that draws for another do not shift it.
     pub(crate) fn fork(seed: u64, purpose: u64) -> Self {
-        let mut rng = Self(seed ^ purpose.wrapping_mul(0xd6e8_feb8_6659_fd93));
+        let state = seed ^ purpose.wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let mut rng = Self { state, tape: Arc::default(), at: 0 };
         rng.next();
         rng
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        mix(self.0)
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let bent = self.tape.get(self.at).copied().unwrap_or(0);
+        self.at = self.at.saturating_add(1);
+        mix(self.state) ^ u64::from(bent)
+    }
+
+    /// The same with these bytes from now on.
+    pub(crate) fn following(self, tape: &[u8]) -> Self {
+        Self { tape: tape.into(), at: 0, ..self }
     }
 
     /// 0 to `bound - 1`; 0 where the bound is 0.

@@ -43,12 +43,27 @@ pub fn run(seed: u64) -> Outcome {
     run_with(seed, Options::draw(seed), Manner::default())
 }
 
+/// Runs what these bytes mean: the first eight are a seed, the others bend what it draws, one draw a byte. A short run, for a fuzzer that
+/// looks for bytes that bring it to places no seed has been to.
+pub fn run_bytes(bytes: &[u8]) -> Outcome {
+    let (seed, tape) = bytes.split_at(bytes.len().min(8));
+    let seed = seed.iter().fold(0, |seed, byte| seed << 8 | u64::from(*byte));
+    let mut options = Options::draw(seed);
+    options.messages = options.messages.min(12);
+    options.seconds = options.seconds.min(8);
+    carry_out(seed, options, Manner::default(), tape)
+}
+
 /// Runs a seed with these options. A panic of the broker is a violation.
 pub fn run_with(seed: u64, options: Options, manner: Manner) -> Outcome {
+    carry_out(seed, options, manner, &[])
+}
+
+fn carry_out(seed: u64, options: Options, manner: Manner, tape: &[u8]) -> Outcome {
     let cuts = manner.cuts.map(|cuts| Rng::fork(cuts, 3));
     let drawn = options.clone();
     let run = AssertUnwindSafe(|| {
-        let mut world = World::new(seed, drawn, cuts, manner.printed);
+        let mut world = World::new(seed, drawn, cuts, manner.printed, tape);
         play(&mut world);
         (world.trace.hash(), world.marks, world.violation)
     });

@@ -19,40 +19,46 @@ pub(crate) use window::{Inflight, Stage, Window};
 
 use crate::{ClientKey, DropReason, Instant, MemberState, Subscription, Will, slab::Key};
 
+/// In memory in this order: what a message to the client looks at shares the first cache lines.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Session {
-    pub(crate) client: ClientKey,
     /// The connection that serves it now.
     pub(crate) conn: Option<Key>,
-    /// Present in a session that outlives its connection.
-    pub(crate) stored: Option<Box<StoredQueue>>,
-    /// Seconds it outlives its connection; 0: not at all, `u32::MAX`: for ever.
-    pub(crate) expiry: u32,
-    /// When it ends, while no connection serves it.
-    pub(crate) ends_at: Option<Instant>,
-    /// The store has a record of it.
-    pub(crate) recorded: bool,
-    pub(crate) will: Option<Arc<Will>>,
-    /// The store was told of a will when the session was opened last.
-    pub(crate) had_will: bool,
-    /// When the will is published, while no connection serves the session.
-    pub(crate) will_at: Option<Instant>,
-    /// The filters as they stand in the index, with what was granted.
-    pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
-    pub(crate) window: Window,
-    pub(crate) queue: MemoryQueue,
-    pub(crate) lent: Lent,
     /// What other shards were told of it, as a member of their shared subscriptions.
     pub(crate) told: MemberState,
-    pub(crate) inbound: Inbound,
     /// Made at start-up or for a connection, and not opened since: the store may know exchanges of it that we do not.
     pub(crate) unopened: bool,
     /// A record of an inbound QoS 2 message failed or was late: only the store knows which ids it has.
     pub(crate) inbound_unknown: bool,
-    /// Messages given up since the last drain.
-    pub(crate) dropped: Option<(DropReason, u32)>,
+    /// The store has a record of it.
+    pub(crate) recorded: bool,
+    /// Present in a session that outlives its connection.
+    pub(crate) stored: Option<Box<StoredQueue>>,
+    pub(crate) queue: MemoryQueue,
+    pub(crate) window: Window,
+    pub(crate) client: ClientKey,
+    pub(crate) inbound: Inbound,
+    pub(crate) lent: Lent,
     /// Retained messages that its subscriptions bring and that were not all sent.
     pub(crate) replays: Option<Box<Replays>>,
+    /// The filters as they stand in the index, with what was granted.
+    pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
+    /// Messages given up since the last drain.
+    pub(crate) dropped: Option<(DropReason, u32)>,
+    /// Seconds it outlives its connection; 0: not at all, `u32::MAX`: for ever.
+    pub(crate) expiry: u32,
+    /// The store was told of a will when the session was opened last.
+    pub(crate) had_will: bool,
+    /// What the store was told of `expiry`.
+    pub(crate) told_expiry: u32,
+    /// The live entry of the timer heap.
+    pub(crate) timer_at: Instant,
+    /// When it ends, while no connection serves it.
+    pub(crate) ends_at: Option<Instant>,
+    pub(crate) will: Option<Arc<Will>>,
+    /// When the will is published, while no connection serves the session.
+    pub(crate) will_at: Option<Instant>,
 }
 
 impl Session {
@@ -63,6 +69,8 @@ impl Session {
             stored: persistent.then(Box::default),
             expiry: 0,
             ends_at: None,
+            told_expiry: 0,
+            timer_at: Instant::FAR_FUTURE,
             recorded: persistent,
             will: None,
             had_will: false,

@@ -64,6 +64,9 @@ impl MemoryQueue {
         let lines = self.0.as_mut()?;
         let waiting = lines.at_most_once.pop_front()?;
         lines.bytes -= waiting.message.weight();
+        if lines.len() == 0 {
+            self.0 = None;
+        }
         Some(waiting)
     }
 
@@ -71,6 +74,9 @@ impl MemoryQueue {
         let lines = self.0.as_mut()?;
         let waiting = lines.confirmed.pop_front()?;
         lines.bytes -= waiting.message.weight();
+        if lines.len() == 0 {
+            self.0 = None;
+        }
         Some(waiting)
     }
 

@@ -12,8 +12,10 @@ use lmq_id::P2pTopic;
 
 use super::{
     Shard,
+    clock::TIMER_AHEAD_MAX,
     effects::Question,
-    publish::{Arrival, Judgement, Origin},
+    judge::Judgement,
+    publish::{Arrival, Origin},
 };
 use crate::{
     ClientKey, CloseReason, Instant, StoreOp, Will,
@@ -37,7 +39,9 @@ impl Shard {
     }
 
     /// The connection of a session is gone: decides what becomes of its will and how long it waits.
-    pub(super) fn part(&mut self, key: Key, conn: Key, reason: &CloseReason) {
+    ///
+    /// One that never got its CONNACK leaves a session that waited before as it was.
+    pub(super) fn part(&mut self, key: Key, conn: Key, was_live: bool, reason: &CloseReason) {
         let Some(session) = self.sessions.get_mut(key).filter(|session| session.conn == Some(conn)) else {
             return;
         };
@@ -49,6 +53,10 @@ impl Shard {
         }
         if session.expiry == 0 {
             return self.end_session(key);
+        }
+        if !was_live {
+            self.remember_absence(key);
+            return self.watch_session(key);
         }
         let now = self.now.monotonic;
         session.will_at = session.will.as_ref().map(|will| now.saturating_add(will_delay(will)));
@@ -63,7 +71,7 @@ impl Shard {
     /// Tells the store until when session and will wait, unless that is what it takes for granted.
     fn remember_absence(&mut self, key: Key) {
         let Some(session) = self.sessions.get(key) else { return };
-        if session.ends_at.is_none() && !session.had_will {
+        if session.ends_at.is_none() && !session.had_will && session.expiry == session.told_expiry {
             return;
         }
         let wall = |at: Instant| {
@@ -72,6 +80,7 @@ impl Shard {
         };
         let op = StoreOp::Detach {
             client: session.client.clone(),
+            expiry_secs: session.expiry,
             expires_at: session.ends_at.map(wall),
             will_at: session.will_at.map(wall),
         };
@@ -80,8 +89,12 @@ impl Shard {
 
     /// Makes sure that the deadlines of a session that waits are noticed.
     pub(super) fn watch_session(&mut self, key: Key) {
-        let Some(session) = self.sessions.get(key) else { return };
-        if let Some(at) = [session.will_at, session.ends_at].into_iter().flatten().min() {
+        let Some(session) = self.sessions.get_mut(key).filter(|session| session.conn.is_none()) else { return };
+        // Never far ahead: the entry of a session that goes on, or ends before, stays in the heap until then.
+        let horizon = self.now.monotonic.saturating_add(TIMER_AHEAD_MAX);
+        let next = [session.will_at, session.ends_at].into_iter().flatten().min().map(|at| at.min(horizon));
+        if let Some(at) = next.filter(|at| *at < session.timer_at) {
+            session.timer_at = at;
             self.session_timers.arm(at, key);
         }
     }
@@ -92,19 +105,36 @@ impl Shard {
             if self.deliveries >= self.settings.limits.deliveries_per_call_max {
                 return;
             }
-            let Some((_, key)) = self.session_timers.pop_due(self.now.monotonic) else {
+            let Some((at, key)) = self.session_timers.pop_due(self.now.monotonic) else {
                 return;
             };
-            let Some(session) = self.sessions.get(key).filter(|session| session.conn.is_none()) else {
+            let Some(session) = self.sessions.get_mut(key).filter(|session| session.timer_at == at) else {
                 continue;
             };
+            session.timer_at = Instant::FAR_FUTURE;
+            if session.conn.is_some() {
+                continue;
+            }
             if session.ends_at.is_some_and(|at| at <= self.now.monotonic) {
                 self.stats.sessions_expired += 1;
                 self.end_session(key);
-            } else if self.publish_due_will(key) {
-                self.remember_absence(key);
-                self.watch_session(key);
+                continue;
             }
+            if self.publish_due_will(key) {
+                self.remember_absence(key);
+            }
+            self.watch_session(key);
+        }
+    }
+
+    /// Ends the session of a client whose time is over and that nobody has looked at since.
+    pub(super) fn end_if_over(&mut self, client: &ClientKey) {
+        let Some(key) = self.find(client) else { return };
+        let over = |at: Instant| at <= self.now.monotonic;
+        let waits = self.sessions.get(key).filter(|session| session.conn.is_none());
+        if waits.is_some_and(|session| session.ends_at.is_some_and(over)) {
+            self.stats.sessions_expired += 1;
+            self.end_session(key);
         }
     }
 
@@ -121,8 +151,9 @@ impl Shard {
 
     /// The store did not drop a session that is over: it is asked again, and at the latest when the client comes.
     pub(super) fn haunt(&mut self, client: ClientKey) {
-        // A session that began since has told the store itself.
-        if self.find(&client).is_some() {
+        // A session that began since, and that the store has, has told it to begin anew.
+        let newer = self.find(&client).and_then(|key| self.sessions.get(key));
+        if newer.is_some_and(|session| session.recorded) {
             return;
         }
         if self.undropped.is_empty() {

@@ -11,7 +11,7 @@ use super::{
     fan::Fan,
     publish::Origin,
 };
-use crate::{Message, Now, Output, SourceId, slab::Key};
+use crate::{InstanceIndex, Message, Now, Output, SourceId, slab::Key};
 
 /// Downlink messages of one source whose effects are not all done, in the order of their positions.
 #[derive(Debug)]
@@ -64,10 +64,15 @@ impl Shard {
         self.wait_for_retained(retain, op, message.qos)
     }
 
+    /// Whether the MQ side gets a copy of what clients of the instance publish.
+    #[inline]
+    pub(super) fn goes_up(&self, instance: InstanceIndex) -> bool {
+        self.settings.instances.get(usize::from(instance.0)).is_some_and(|known| known.uplink)
+    }
+
     /// Sends a copy of a published message up, where the instance wants that; its acknowledgement then waits for the answer.
     pub(super) fn copy_up(&mut self, origin: &Origin, fan: &mut Fan<'_>, op: Option<Key>) -> Option<Key> {
-        let instance = self.settings.instances.get(usize::from(origin.instance.0));
-        if !instance.is_some_and(|instance| instance.uplink) {
+        if !self.goes_up(origin.instance) {
             return op;
         }
         let message = self.message(origin, fan);

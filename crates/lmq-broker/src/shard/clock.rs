@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A timer is armed at most so far ahead, and again when it comes up.
-const TIMER_AHEAD_MAX: Duration = Duration::from_secs(60);
+pub(super) const TIMER_AHEAD_MAX: Duration = Duration::from_secs(60);
 
 impl Shard {
     /// Time has passed: call it when [`poll_timeout`](Self::poll_timeout) says so, earlier does no harm.

@@ -67,8 +67,11 @@ impl Shard {
         if !self.count_connection(conn, client.instance) {
             return self.refuse(conn, Refusal::QuotaExceeded);
         }
+        self.end_if_over(&client);
         let existing = self.find(&client);
-        if existing.is_none() && self.sessions.len() >= self.settings.limits.sessions_max as usize {
+        // What the store has not dropped yet takes room as well.
+        let held = self.sessions.len() + self.undropped.len();
+        if existing.is_none() && held >= self.settings.limits.sessions_max as usize {
             self.refuse(conn, Refusal::Unavailable);
             return;
         }
@@ -203,6 +206,7 @@ impl Shard {
             (session.will, session.will_at, session.ends_at) = (request.will.clone(), None, None);
             (session.had_will, session.expiry) = (request.will.is_some(), request.session_expiry);
             session.recorded = session.stored.is_some() || session.had_will;
+            session.told_expiry = session.expiry;
         }
         self.write(conn, &connack);
         self.report(conn, EventType::Connect);

@@ -111,6 +111,8 @@ pub(super) struct Receiver {
 /// A message that is forwarded only after its effects are done.
 #[derive(Debug)]
 pub(super) struct Forward {
+    /// Counts what the store was given.
+    pub(super) ordinal: u64,
     pub(super) message: Arc<Message>,
     pub(super) receivers: Vec<Receiver>,
     /// Siblings with subscribers, one bit each.
@@ -297,7 +299,8 @@ impl Shard {
     }
 
     fn forward(&mut self, op: Key, forward: Forward) {
-        let Forward { message, receivers, shards, remote } = forward;
+        self.confirm_older(forward.ordinal);
+        let Forward { message, receivers, shards, remote, .. } = forward;
         for Receiver { session, options, seq, share } in receivers {
             if let Some(share) = share.as_ref().filter(|_| !self.takes_forwarded(session, seq)) {
                 self.pass_on(share, &message, Some(op));
@@ -357,15 +360,31 @@ impl Shard {
         }
     }
 
+    /// The store works in order: what it was given before something it has done is done as well.
+    fn confirm_older(&mut self, ordinal: u64) {
+        let older = self.in_doubt.iter().filter(|(_, forward)| forward.ordinal < ordinal);
+        let mut older: Vec<_> = older.map(|(key, forward)| (forward.ordinal, *key)).collect();
+        older.sort_unstable();
+        for (_, key) in older {
+            if let Some(forward) = self.in_doubt.remove(&key) {
+                self.forward_doubted(forward);
+            }
+        }
+    }
+
+    fn forward_doubted(&mut self, forward: Forward) {
+        for Receiver { session, options, .. } in forward.receivers {
+            self.deliver_message(session, options.terms(), &forward.message);
+        }
+    }
+
     /// The store knows these packet ids of a session whose messages were in doubt, and no others.
     pub(super) fn resolve_doubts(&mut self, session: Key, recorded: &[PacketId]) {
         let known = self.in_doubt.range((session, PacketId::MIN)..=(session, PacketId::MAX));
         for key in known.map(|(key, _)| *key).collect::<Vec<_>>() {
             let Some(forward) = self.in_doubt.remove(&key) else { continue };
             if recorded.contains(&key.1) {
-                for Receiver { session, options, .. } in forward.receivers {
-                    self.deliver_message(session, options.terms(), &forward.message);
-                }
+                self.forward_doubted(forward);
             }
         }
     }

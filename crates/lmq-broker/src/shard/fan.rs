@@ -22,8 +22,11 @@ pub(super) struct Fan<'a> {
     pub(super) retain: bool,
     pub(super) properties: MessageProperties,
     pub(super) expires_at: Option<UnixMillis>,
+    pub(super) expiry_secs: Option<u32>,
     payload: &'a [u8],
-    /// A handle of the payload, where it is large enough to be shared.
+    /// The payload is large enough to be shared instead of copied to each receiver.
+    large: bool,
+    /// A handle of it, once somebody needs one.
     shared: Option<Bytes>,
     pub(super) message: Option<Arc<Message>>,
     /// By [`Shape`].
@@ -56,7 +59,7 @@ impl Shape {
 impl<'a> Fan<'a> {
     pub(super) fn new(arrival: Arrival<'a>, shared_bytes_min: u32, wall: UnixMillis) -> Self {
         let Arrival { topic, payload, qos, retain, properties, expiry_secs } = arrival;
-        let shared = payload.len() >= shared_bytes_min as usize;
+        let large = payload.len() >= shared_bytes_min as usize;
         let properties = match properties.is_empty() {
             true => MessageProperties::EMPTY,
             false => MessageProperties::of(&properties).unwrap_or_default(),
@@ -67,8 +70,10 @@ impl<'a> Fan<'a> {
             retain,
             properties,
             expires_at: expiry_secs.map(|secs| wall.plus(u64::from(secs) * 1000)),
+            expiry_secs,
             payload,
-            shared: shared.then(|| Bytes::copy_from_slice(payload)),
+            large,
+            shared: None,
             message: None,
             encoded: [None; 4],
         }
@@ -76,22 +81,28 @@ impl<'a> Fan<'a> {
 
     /// `None` if the topic is no topic name: impossible for a message of ours.
     pub(super) fn of_message(message: &'a Arc<Message>, shared_bytes_min: u32) -> Option<Self> {
-        let shared = message.payload.len() >= shared_bytes_min as usize;
+        let large = message.payload.len() >= shared_bytes_min as usize;
         Some(Self {
             topic: TopicName::new(&message.topic).ok()?,
             qos: message.qos,
             retain: message.retain,
             properties: message.properties.clone(),
             expires_at: message.expires_at,
+            expiry_secs: message.expiry_secs,
             payload: &message.payload,
-            shared: shared.then(|| message.payload.clone()),
+            large,
+            shared: large.then(|| message.payload.clone()),
             message: Some(message.clone()),
             encoded: [None; 4],
         })
     }
 
-    pub(super) fn payload(&self) -> Bytes {
-        self.shared.clone().unwrap_or_else(|| Bytes::copy_from_slice(self.payload))
+    /// A handle of the payload; of a large one always the same.
+    pub(super) fn payload(&mut self) -> Bytes {
+        if !self.large {
+            return Bytes::copy_from_slice(self.payload);
+        }
+        self.shared.get_or_insert_with(|| Bytes::copy_from_slice(self.payload)).clone()
     }
 
     /// Why this client will never take the message, if so.
@@ -145,22 +156,25 @@ impl<'a> Fan<'a> {
             return false;
         };
         let frame = &mut frames.shared[shape.index()];
-        let receiver = match shape.v5 {
-            false => Receiver { retain: terms.retain, ..Receiver::new(delivery) },
-            true => self.with_alias(&template, conn, self.receiver(conn, delivery, terms, wall)),
+        let apart = match shape.v5 || terms.retain {
+            true => Some(self.with_alias(&template, conn, self.receiver(conn, delivery, terms, wall))),
+            false => None,
         };
-        if receiver.is_plain() {
-            template.patch(frame, delivery);
-            conn.outbox.push(pool, frame);
-        } else {
+        if let Some(receiver) = apart.filter(|receiver| !receiver.is_plain()) {
             frames.single.clear();
             if template.write_for(frame, &receiver, &mut frames.single).is_err() {
                 return false;
             }
             conn.outbox.push(pool, &frames.single);
+        } else {
+            // At QoS 0 the frame is what it was when it was encoded.
+            if id {
+                template.patch(frame, delivery);
+            }
+            conn.outbox.push(pool, frame);
         }
-        if let Some(payload) = self.shared.as_ref().filter(|_| !planted(Bug::PayloadForgotten)) {
-            conn.outbox.push_shared(payload.clone());
+        if self.large && !planted(Bug::PayloadForgotten) {
+            conn.outbox.push_shared(self.payload());
         }
         conn.sent_open += u16::from(id);
         true
@@ -173,9 +187,10 @@ impl<'a> Fan<'a> {
             return plain;
         }
         // [MQTT-3.3.2-6]: what is left, a begun second counted in full.
-        let left = |at: UnixMillis| {
-            let late = if planted(Bug::ExpiryNotCounted) { 5_000 } else { 0 };
-            u32::try_from((at.since(wall) + late).div_ceil(1000)).unwrap_or(u32::MAX)
+        let given = self.expiry_secs.unwrap_or(u32::MAX);
+        let left = |at: UnixMillis| match planted(Bug::ExpiryNotCounted) {
+            true => given,
+            false => u32::try_from(at.since(wall).div_ceil(1000)).unwrap_or(u32::MAX).min(given),
         };
         Receiver {
             message_expiry: self.expires_at.map(left),
@@ -220,9 +235,9 @@ impl<'a> Fan<'a> {
         };
         let publish = Publish { delivery, retain: false, topic: Some(self.topic), properties, payload: self.payload };
         frame.clear();
-        let template = match self.shared {
-            Some(_) => Template::write_head(&publish, version, frame),
-            None => Template::write(&publish, version, frame),
+        let template = match self.large {
+            true => Template::write_head(&publish, version, frame),
+            false => Template::write(&publish, version, frame),
         };
         template.ok()
     }

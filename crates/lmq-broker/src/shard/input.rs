@@ -23,7 +23,10 @@ impl Shard {
         let Some(state) = self.conns.get_mut(conn.0) else {
             return Flow::Closed;
         };
-        state.seen_at = self.now.monotonic;
+        // Who is asked who it is has a whole answer to give in time, not a byte now and then.
+        if state.phase != Phase::Exchange {
+            state.seen_at = self.now.monotonic;
+        }
         self.deliveries = 0;
         if state.phase == Phase::Closing {
             return Flow::Closed;
@@ -107,6 +110,7 @@ impl Shard {
 
     fn packet_bytes_max(&self, conn: Key) -> u32 {
         match self.conns.get(conn) {
+            Some(state) if state.phase == Phase::Exchange => self.settings.limits.connect_bytes_max,
             Some(state) if state.v5.is_some() => self.settings.packet_bytes_max(state.version),
             _ => self.settings.limits.packet_bytes_max,
         }

@@ -14,7 +14,7 @@ use lmq_model::UnixMillis;
 use super::{
     Shard, ShardPhase,
     effects::{Op, Question, Waiter},
-    publish::without_trailing_slash,
+    judge::without_trailing_slash,
     siblings::Load,
 };
 use crate::{InstanceIndex, Instant, Message, RouteMessage, RouteTicket, ShardId, StoreOp, StoredRetained, slab::Key};

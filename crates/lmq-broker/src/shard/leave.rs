@@ -86,7 +86,8 @@ impl Shard {
         if state.phase == Phase::Closing {
             return false;
         }
-        if state.phase == Phase::Live {
+        let was_live = state.phase == Phase::Live;
+        if was_live {
             if matches!(reason, CloseReason::Disconnected | CloseReason::DisconnectedWithWill) {
                 self.report(conn, EventType::Disconnect);
             }
@@ -116,7 +117,7 @@ impl Shard {
         };
         if let Some(session) = state.session.take() {
             let shared = self.take_shared(session, conn);
-            self.part(session, conn, reason);
+            self.part(session, conn, was_live, reason);
             self.member_left(session, shared);
         }
         true

@@ -189,7 +189,7 @@ pub(super) fn fit(
         return if keeps(session, qos, share, settings) { Fit::Later } else { Fit::Never };
     };
     let full = session.window.len() >= usize::from(settings.limits.inflight_max) || !conn.has_quota();
-    let stuck = conn.outbox.len() >= settings.limits.outbox_bytes_max as usize;
+    let stuck = conn.outgoing_bytes() >= settings.limits.outbox_bytes_max as usize;
     if full || stuck || session.waits() { Fit::Later } else { Fit::Ready }
 }
 

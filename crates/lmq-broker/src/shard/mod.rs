@@ -1,8 +1,9 @@
 //! The broker proper: connections after their CONNECT, sessions, and the way of a message through them.
 //!
 //! One idea per file: [`restore`] is the start, [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets apart, [`publish`]
-//! finds out where a message goes, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`]
-//! are the other packets, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards,
+//! finds out where a message goes and [`judge`] whether it may, [`targets`] are those it goes to, [`fan`] is what they share, [`deliver`] sends it, [`stored`]
+//! sends what waited in the store, [`acks`] and [`subscribe`] are the other packets, [`authenticate`] asks who a client is, [`absent`] is
+//! what becomes of its session and will while it is away, [`quota`] what it may use, [`query`] what operators ask, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards,
 //! [`bridge`] to the MQ side, [`clock`] serves deadlines. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a
 //! session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`] brings one to its owner, [`keep`]
 //! is what all shards have, [`replay`] brings it to new subscriptions.
@@ -18,6 +19,7 @@ mod effects;
 mod fan;
 mod groups;
 mod input;
+mod judge;
 mod keep;
 mod leave;
 mod members;
@@ -97,6 +99,10 @@ pub struct Shard {
     timers: Timers,
     session_timers: Timers,
     rate_timers: Timers,
+    /// Connections that wait for their turn to publish.
+    rate_waits: BTreeMap<Key, InstanceIndex>,
+    /// How many messages the store was given.
+    appends: u64,
     /// QoS 2 messages whose store was too slow to say whether it has them, by publishing session and packet id.
     in_doubt: BTreeMap<(Key, lmq_codec::PacketId), effects::Forward>,
     /// Sessions that are over and that the store has not dropped yet.
@@ -185,6 +191,8 @@ impl Shard {
             timers: Timers::default(),
             session_timers: Timers::default(),
             rate_timers: Timers::default(),
+            rate_waits: BTreeMap::new(),
+            appends: 0,
             in_doubt: BTreeMap::new(),
             undropped: BTreeSet::new(),
             drop_again_at: Instant::default(),

@@ -2,19 +2,18 @@
 
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
-use lmq_codec::{Delivery, PacketId, Properties, Property, Publish, QoS, ReasonCode, TopicName};
-use lmq_id::{P2pTopic, ParentTopic};
-use lmq_model::control;
+use lmq_codec::{Delivery, PacketId, Properties, Publish, QoS, ReasonCode, TopicName};
 
 use super::{
     Shard,
     effects::{Forward, Op, Question, Receiver, Waiter},
     fan::Fan,
+    judge::{Judgement, without_trailing_slash},
     siblings::{SIBLING, shard_bit},
     targets::{RemoteMember, Targets},
 };
 use crate::{
-    ClientKey, CloseReason, Denied, InstanceIndex, Message, Profile, QueueSlot, StoreOp, Subscription,
+    ClientKey, CloseReason, InstanceIndex, Message, QueueSlot, StoreOp, Subscription,
     planted::{Bug, planted},
     replies::Answer,
     session::InboundStage,
@@ -51,14 +50,6 @@ pub(super) struct Origin {
     pub(super) persistent: bool,
     /// The message may wait in the store for a session that is away.
     pub(super) may_store: bool,
-}
-
-/// What the profile says of a PUBLISH.
-pub(super) enum Judgement<'a> {
-    Forward,
-    PointToPoint(&'a str),
-    /// Not forwarded, and answered so; before MQTT 5.0 as if it were.
-    Discard(ReasonCode),
 }
 
 /// What becomes of a message that was accepted.
@@ -198,8 +189,11 @@ impl Shard {
         let Some(reply) = self.wait_reply(conn, answer) else {
             return;
         };
-        if let Some(op) = self.ops.get_mut(op) {
-            op.waiter = waiter(conn, reply);
+        let Some(state) = self.ops.get_mut(op) else { return };
+        state.waiter = waiter(conn, reply);
+        if state.waiting == 0 {
+            state.waiting = 1;
+            self.settle(op, true);
         }
     }
 
@@ -226,56 +220,6 @@ impl Shard {
                 Ok(Accepted { op: None, reason: if tells { reason } else { ReasonCode::Success } })
             }
         }
-    }
-
-    pub(super) fn judge<'a>(
-        &self,
-        conn: Key,
-        instance: InstanceIndex,
-        arrival: Arrival<'a>,
-    ) -> Result<Judgement<'a>, CloseReason> {
-        let profile = &self.settings.profile;
-        let topic = arrival.topic.as_str();
-        if profile.control_topics && control::is_reserved(topic) {
-            return Ok(Judgement::Discard(ReasonCode::Success));
-        }
-        let point_to_point = profile.p2p && P2pTopic::has_shape(topic);
-        if !point_to_point && too_long(topic, profile) {
-            return Err(CloseReason::InvalidTopic("longer than the profile allows"));
-        }
-        let Some(state) = self.conns.get(conn) else {
-            return Ok(Judgement::Discard(ReasonCode::Success));
-        };
-        let allowed = state.permissions.as_ref().is_some_and(|permissions| permissions.allows_publish(topic));
-        if !allowed || !self.parent_exists(instance, topic) {
-            return match profile.denied {
-                Denied::Close => Err(CloseReason::NotAuthorized),
-                Denied::Refuse => Ok(Judgement::Discard(ReasonCode::NotAuthorized)),
-            };
-        }
-        if profile.payload_bytes_max.is_some_and(|max| arrival.payload.len() > max.get() as usize) {
-            return Ok(Judgement::Discard(ReasonCode::QuotaExceeded));
-        }
-        if profile.user_properties_bytes_max.is_some_and(|max| user_bytes(arrival.properties) > max.get() as usize) {
-            return Ok(Judgement::Discard(ReasonCode::QuotaExceeded));
-        }
-        if !point_to_point {
-            return Ok(Judgement::Forward);
-        }
-        match P2pTopic::split(topic) {
-            Ok((_, target)) => Ok(Judgement::PointToPoint(target.as_str())),
-            Err(_) => Err(CloseReason::InvalidTopic("a P2P topic is <parent>/p2p/<client id>")),
-        }
-    }
-
-    /// Whether the first level of a topic or filter is a parent topic of the instance, where the profile asks.
-    pub(super) fn parent_exists(&self, instance: InstanceIndex, topic: &str) -> bool {
-        if !self.settings.profile.parent_topics {
-            return true;
-        }
-        let parent = ParentTopic::level_of(topic);
-        let instance = self.settings.instances.get(usize::from(instance.0));
-        instance.is_some_and(|instance| instance.parent_topics.binary_search_by(|known| (**known).cmp(parent)).is_ok())
     }
 
     pub(super) fn origin(&self, conn: Key) -> Option<Origin> {
@@ -312,7 +256,7 @@ impl Shard {
     fn unheard(&self, origin: &Origin) -> ReasonCode {
         let session = origin.session.and_then(|key| self.sessions.get(key));
         let conn = session.and_then(|session| self.conns.get(session.conn?));
-        let goes_up = self.settings.instances.get(usize::from(origin.instance.0)).is_some_and(|known| known.uplink);
+        let goes_up = self.goes_up(origin.instance);
         match conn {
             Some(conn) if conn.v5.is_some() && !goes_up => ReasonCode::NoMatchingSubscribers,
             _ => ReasonCode::Success,
@@ -328,6 +272,8 @@ impl Shard {
         dedup: Option<(ClientKey, PacketId)>,
     ) -> Option<Key> {
         let owner = self.settings.shard_of(origin.instance, target);
+        // What is for one client is kept for nobody else.
+        let arrival = Arrival { retain: false, ..arrival };
         let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min, self.now.wall);
         if owner == self.id {
             let origin = Origin { may_store: origin.persistent, ..*origin };
@@ -355,10 +301,9 @@ impl Shard {
         let remote = core::mem::take(&mut targets.remote);
         let stored_qos_max = self.settings.profile.stored_qos_max;
         let deferred = dedup.is_some();
-        let atomic = shards == 0 && remote.is_empty() && self.is_all_here(origin, fan);
         // What others have to do is recorded against a second try when it is done, not before.
-        let record = deferred && !atomic;
-        let dedup = dedup.filter(|_| atomic);
+        let dedup = dedup.filter(|_| shards == 0 && remote.is_empty() && self.is_all_here(origin, fan));
+        let record = deferred && dedup.is_none();
         let mut receivers = Vec::new();
         for (slot, terms) in targets.iter(fan.qos, fan.retain) {
             let Some(session) = self.sessions.at_mut(slot) else {
@@ -375,9 +320,11 @@ impl Shard {
             }
         }
         self.scratch.targets = targets;
-        let op = if !receivers.is_empty() || dedup.is_some() {
+        // A message that waits for the store goes behind it also without receivers here, lest it overtakes an earlier one that has some
+        // [MQTT-4.6.0-6].
+        let op = if !receivers.is_empty() || deferred {
             Some(self.store_then_forward(origin, fan, receivers, (shards, remote), deferred, dedup))
-        } else if shards == 0 && remote.is_empty() && !deferred {
+        } else if shards == 0 && remote.is_empty() {
             None
         } else {
             let message = self.message(origin, fan);
@@ -393,7 +340,7 @@ impl Shard {
 
     /// Whether neither another shard nor the MQ side has to do with a message, its subscribers aside.
     fn is_all_here(&self, origin: &Origin, fan: &Fan<'_>) -> bool {
-        let goes_up = self.settings.instances.get(usize::from(origin.instance.0)).is_some_and(|known| known.uplink);
+        let goes_up = self.goes_up(origin.instance);
         let kept_elsewhere = fan.retain
             && self.settings.profile.retained_messages
             && self.settings.owner_of_topic(origin.instance, fan.topic.as_str()) != self.id;
@@ -419,7 +366,9 @@ impl Shard {
         // lest a later message that needs no store overtakes it [MQTT-4.6.0-6].
         let nowhere = (0, Vec::new());
         let (later, at_once) = if deferred { (elsewhere, nowhere) } else { (nowhere, elsewhere) };
-        let forward = Forward { message: message.clone(), receivers, shards: later.0, remote: later.1 };
+        self.appends += 1;
+        let ordinal = self.appends;
+        let forward = Forward { ordinal, message: message.clone(), receivers, shards: later.0, remote: later.1 };
         let op = self.ops.insert(Op { forward: Some(Box::new(forward)), ..Op::waited_by(Waiter::Nobody) });
         self.ask_store(StoreOp::Append { message: message.clone(), queues, dedup }, Question::Append(op));
         self.route_to(at_once.0, &message, Some(op));
@@ -492,6 +441,7 @@ impl Shard {
             retain: fan.retain,
             properties: fan.properties.clone(),
             expires_at: fan.expires_at,
+            expiry_secs: fan.expiry_secs,
             publisher_persistent: origin.persistent,
             publisher: publisher.unwrap_or_default(),
         });
@@ -508,31 +458,5 @@ impl Shard {
         let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
         self.route_to(shards, message, Some(op));
         Some(op)
-    }
-}
-
-/// Bytes of the names and values of all user properties.
-fn user_bytes(properties: Properties<'_>) -> usize {
-    let bytes = |property: Property<'_>| match property {
-        Property::UserProperty(user) => user.name.len() + user.value.len(),
-        _ => 0,
-    };
-    properties.iter().map(bytes).sum()
-}
-
-/// Whether a topic name or filter is longer than the profile allows.
-pub(super) fn too_long(text: &str, profile: &Profile) -> bool {
-    let Some(max) = profile.topic_chars_max else {
-        return false;
-    };
-    let max = max.get() as usize;
-    text.len() > max && text.chars().count() > max
-}
-
-/// `a/b/` and `a/b` are one topic in the product; `/` alone stays.
-pub(super) fn without_trailing_slash(topic: TopicName<'_>) -> TopicName<'_> {
-    match topic.as_str().strip_suffix('/') {
-        Some(shorter) if !shorter.is_empty() => TopicName::new(shorter).unwrap_or(topic),
-        _ => topic,
     }
 }

@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use lmq_codec::TopicName;
 
-use super::{Shard, publish::without_trailing_slash, siblings::SIBLING};
+use super::{Shard, judge::without_trailing_slash, siblings::SIBLING};
 use crate::{ClientKey, ConnId, InstanceIndex, Subscription, slab::Key};
 
 /// A read-only view of one session.

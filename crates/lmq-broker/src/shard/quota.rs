@@ -117,6 +117,7 @@ impl Shard {
             let turn = share.map_or(0, |share| interval(share) / 1000 * u64::from(usage.waiting));
             let shared_at = shared_at.saturating_add(core::time::Duration::from_micros(turn));
             usage.waiting += 1;
+            self.rate_waits.insert(conn, instance);
             self.rate_timers.arm(if enforced { own_at.max(shared_at) } else { own_at }, conn);
         } else {
             share.into_iter().for_each(|share| usage.rate.count(now, share));
@@ -132,7 +133,8 @@ impl Shard {
     /// Wakes connections whose turn to publish has come.
     pub(super) fn serve_rates(&mut self) {
         while let Some((_, conn)) = self.rate_timers.pop_due(self.now.monotonic) {
-            if let Some(usage) = self.instance_of(conn).and_then(|instance| self.usage(instance)) {
+            // Also for a connection that has gone meanwhile.
+            if let Some(usage) = self.rate_waits.remove(&conn).and_then(|instance| self.usage(instance)) {
                 usage.waiting = usage.waiting.saturating_sub(1);
             }
             self.unpause(conn, PauseCause::Rate);

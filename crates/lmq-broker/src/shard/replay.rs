@@ -133,7 +133,7 @@ impl Shard {
         let replays = session.replays.as_ref()?;
         let qos = replays.first()?.subscription.options.qos;
         let conn = self.conns.get(session.conn?)?;
-        let bytes = (limits.outbox_bytes_max as usize).saturating_sub(conn.outbox.len());
+        let bytes = (limits.outbox_bytes_max as usize).saturating_sub(conn.outgoing_bytes());
         if !conn.is_live() || bytes == 0 || session.queue.len() > 0 {
             return None;
         }

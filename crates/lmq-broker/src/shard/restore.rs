@@ -118,7 +118,7 @@ impl Shard {
         let key = self.find(&client).unwrap_or_else(|| self.add_session(client, true));
         if let Some(session) = self.sessions.get_mut(key) {
             session.unopened = true;
-            session.expiry = stored.expiry_secs;
+            (session.expiry, session.told_expiry) = (stored.expiry_secs, stored.expiry_secs);
             session.had_will = stored.will.is_some();
             // A client that was connected when the last start ended is away from now on.
             let now = self.now;

@@ -14,7 +14,7 @@ use super::{
     Shard,
     effects::{Op, Question, Waiter},
     groups::SHARE,
-    publish::too_long,
+    judge::too_long,
 };
 use crate::{CloseReason, Denied, InstanceIndex, Resource, StoreOp, Subscription, replies::Answer, slab::Key};
 
@@ -104,7 +104,9 @@ impl Shard {
             None if filter.as_str().starts_with(SHARE) => return Ok(Some(ReasonCode::TopicFilterInvalid)),
             None => filter,
         };
-        if too_long(filter.as_str(), profile) {
+        let slashes = filter.as_bytes().iter().filter(|byte| **byte == b'/').count();
+        let deep = slashes >= usize::from(self.settings.limits.filter_levels_max);
+        if deep || too_long(filter.as_str(), profile) {
             return Ok(Some(ReasonCode::TopicFilterInvalid));
         }
         let Some(state) = self.conns.get(conn) else {

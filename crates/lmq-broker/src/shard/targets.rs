@@ -13,6 +13,8 @@ pub(super) struct Targets {
     sessions: Vec<Target>,
     /// Subscription identifiers; every session has a run of its own.
     ids: Vec<SubscriptionId>,
+    /// For sorting them.
+    joined: Vec<SubscriptionId>,
     /// The sessions came in no ascending order, or one came twice.
     unsorted: bool,
     /// Sessions that a shared subscription chose.
@@ -83,15 +85,23 @@ impl Targets {
         }
         // Subscriptions of one session keep the order in which they matched.
         self.sessions.sort_by_key(|target| target.slot);
-        let ids = &mut self.ids;
-        self.sessions.dedup_by(|later, first| {
-            if later.slot != first.slot {
-                return false;
+        let Self { sessions, ids, joined, .. } = self;
+        joined.clear();
+        for target in sessions.iter_mut() {
+            let from = joined.len() as u32;
+            joined.extend_from_slice(ids.get(target.ids_from as usize..target.ids_to as usize).unwrap_or_default());
+            (target.ids_from, target.ids_to) = (from, joined.len() as u32);
+        }
+        core::mem::swap(ids, joined);
+        // The runs of one session lie side by side now.
+        sessions.dedup_by(|later, first| {
+            let same = later.slot == first.slot;
+            if same {
+                first.qos = first.qos.max(later.qos);
+                first.retain |= later.retain;
+                first.ids_to = later.ids_to;
             }
-            first.qos = first.qos.max(later.qos);
-            first.retain |= later.retain;
-            join(ids, first, later);
-            true
+            same
         });
     }
 
@@ -106,15 +116,4 @@ impl Targets {
             (target.slot, Terms { qos, retain, subscription_ids: ids, share })
         })
     }
-}
-
-/// Puts the identifiers of `later` behind those of `first`, as a run of their own.
-fn join(ids: &mut Vec<SubscriptionId>, first: &mut Target, later: &Target) {
-    if later.ids_from == later.ids_to {
-        return;
-    }
-    let from = ids.len() as u32;
-    ids.extend_from_within(first.ids_from as usize..first.ids_to as usize);
-    ids.extend_from_within(later.ids_from as usize..later.ids_to as usize);
-    (first.ids_from, first.ids_to) = (from, ids.len() as u32);
 }

@@ -76,8 +76,9 @@ impl MemoryStore {
                 (record.will, record.will_at) = (will, None);
                 done
             }
-            StoreOp::Detach { client, expires_at, will_at } => {
+            StoreOp::Detach { client, expiry_secs, expires_at, will_at } => {
                 self.with(&client, |record| {
+                    record.expiry_secs = expiry_secs;
                     (record.expires_at, record.will_at) = (expires_at, will_at);
                     record.will = record.will.take().filter(|_| will_at.is_some());
                 });

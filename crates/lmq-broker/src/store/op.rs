@@ -49,6 +49,8 @@ pub enum StoreOp {
     Detach {
         /// Whose session.
         client: ClientKey,
+        /// Takes the place of what [`StoreOp::OpenSession`] said: DISCONNECT may change it.
+        expiry_secs: u32,
         /// When it ends, by the wall clock; `None`: never.
         expires_at: Option<UnixMillis>,
         /// When its will is published, by the wall clock; `None`: it was published, or never will be: forget it.

@@ -175,3 +175,28 @@ fn an_authenticator_that_asks_a_client_without_method_lets_nobody_in() {
     world.connect_with("c", &Connect::v5("c", &[]));
     world.expect(["c: CONNACK 0x8c", "c: closed refused"]);
 }
+
+#[test]
+fn a_client_that_is_not_in_yet_gets_neither_more_time_nor_more_memory_than_for_its_connect() {
+    let mut world = world();
+    world.connect_with("c", &connect("1"));
+    world.expect([auth_line(24, "2?")]);
+    for _ in 0..5 {
+        world.send("c", [0xf0]);
+        world.advance(Duration::from_secs(2));
+    }
+    world.expect(["c: closed malformed"]);
+    world.connect_with("c", &connect("1"));
+    world.expect([auth_line(24, "2?")]);
+    // A packet of 1 MiB that comes byte by byte.
+    world.send("c", [0xf0, 0x80, 0x80, 0x40]);
+    world.expect(["c: closed malformed"]);
+    world.connect_with("c", &connect("1"));
+    world.expect([auth_line(24, "2?")]);
+    world.send("c", [0xf0, 0x20]);
+    for _ in 0..5 {
+        world.send("c", [0]);
+        world.advance(Duration::from_secs(2));
+    }
+    world.expect(["c: closed connect_timeout"]);
+}

@@ -4,7 +4,7 @@ use lmq_auth::Permissions;
 use lmq_broker::{Grant, Instance, Verdict};
 use lmq_id::Access;
 
-use crate::common::{Connect, World, lmq, mqtt, publish, pubrel, subscribe};
+use crate::common::{Connect, World, lmq, mqtt, publish, publish_flags, pubrel, subscribe};
 
 /// On different shards where there are two.
 const P: &str = "GID_Test@@@p";
@@ -191,4 +191,25 @@ fn in_standard_mqtt_it_is_a_topic_like_any_other() {
     world.subscribe("s", "T/#", 0);
     world.send("p", publish("T/p2p/nobody", "x", 0, 0));
     world.expect(["s: q0 T/p2p/nobody x"]);
+}
+
+#[test]
+fn retain_means_nothing_for_a_message_to_one_client() {
+    for shards in [1, 2, 3] {
+        let mut settings = lmq(shards);
+        settings.profile.retained_messages = true;
+        settings.profile.stored_qos_max = lmq_codec::QoS::ExactlyOnce;
+        let mut world = World::new(settings);
+        world.connect_with(P, &Connect::kept(P));
+        world.connect_with(S, &Connect::new(S));
+        world.take_log();
+        for id in 1..=3 {
+            let topic = format!("T/p2p/{S}");
+            world.send(P, publish_flags(0x05, &topic, "x", id));
+            let mut lines = world.take_log();
+            lines.sort();
+            assert_eq!(lines, [format!("{P}: PUBREC {id}"), format!("{S}: q2 #{id} {topic} x")]);
+        }
+        assert_eq!((world.stats().retained, world.stats().effects_pending), (0, 0));
+    }
 }

@@ -157,7 +157,10 @@ fn a_qos_2_message_of_a_kept_publisher_is_recorded_once_the_siblings_have_it() {
     world.trace_routes();
     world.hold_store();
     world.send("p", publish("t", "x", 2, 1));
+    world.expect_nothing();
+    world.release_one();
     world.expect(["route 0>1 publish t ?", "route 1>0 done", "s: q2 #1 t x"]);
+    assert_eq!(world.held(), 1, "the record");
     world.release_store();
     world.expect(["p: PUBREC 1"]);
 }
@@ -171,6 +174,7 @@ fn a_qos_2_message_that_a_sibling_could_not_keep_is_forwarded_when_it_comes_agai
     assert_ne!(world.shard_of("s"), world.shard_of("p"));
     world.hold_store();
     world.send("p", publish("t", "x", 2, 1));
+    world.release_one();
     world.fail_held();
     world.expect(["s: dropped 1 StoreFailed", "p: closed effect_failed"]);
     world.release_store();

@@ -322,6 +322,8 @@ fn a_message_is_recorded_once_the_member_in_another_shard_has_it() {
     world.trace_routes();
     world.hold_store();
     world.send("b", publish("t", "1", 2, 1));
+    world.expect_nothing();
+    world.release_one();
     world.expect(["route 0>1 shared t for s ?", "route 1>0 done", "s: q1 #1 t 1"]);
     world.release_store();
     world.expect(["b: PUBREC 1"]);

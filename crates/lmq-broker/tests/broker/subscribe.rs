@@ -4,7 +4,7 @@ use lmq_auth::Permissions;
 use lmq_broker::{Grant, Verdict};
 use lmq_id::Access;
 
-use crate::common::{World, hex, lmq, mqtt, publish, subscribe, unsubscribe};
+use crate::common::{World, hex, lmq, mqtt, publish, subscribe, subscribe5, unsubscribe};
 
 const P: &str = "GID_Test@@@p";
 const S: &str = "GID_Test@@@s";
@@ -284,4 +284,16 @@ fn a_subscription_ends_with_its_clean_session() {
     world.send("p", publish("t", "y", 1, 2));
     world.expect(["p: PUBACK 2"]);
     assert_eq!(world.stats().subscriptions, 0);
+}
+
+#[test]
+fn a_filter_with_too_many_levels_is_refused() {
+    let mut settings = mqtt(1);
+    settings.limits.filter_levels_max = 3;
+    let mut world = World::new(settings);
+    world.connect("a");
+    world.connect5("b", &[]);
+    world.send("a", subscribe(1, &[("1/2/3", 0), ("1/2/3/4", 0), ("///", 0)]));
+    world.send("b", subscribe5(2, &[], &[("$share/g/1/2/3", 0), ("$share/g/1/2/3/#", 0)]));
+    world.expect(["a: SUBACK 1 [0, 128, 128]", "b: SUBACK 2 [0, 0x8f]"]);
 }

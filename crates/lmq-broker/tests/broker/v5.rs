@@ -470,3 +470,49 @@ fn an_exchange_that_is_given_up_counts_until_its_pubcomp() {
     world.send("s", ack5(0x70, 1, 0));
     world.expect(["s: q1 #3 t b"]);
 }
+
+#[test]
+fn a_clock_that_is_set_back_prolongs_no_message() {
+    let mut world = World::new(mqtt(1));
+    world.connect5("p", &[]);
+    world.connect_with("k", &kept("k", 60));
+    world.send("k", subscribe5(1, &[], &[("t", 1)]));
+    world.expect(["k: CONNACK 0", "k: SUBACK 1 [1]"]);
+    world.cut("k");
+    world.send("p", publish5(0x02, "t", &[0x02, 0, 0, 0, 5], "x", 1));
+    world.take_log();
+    world.now.wall = lmq_broker::UnixMillis::new(world.now.wall.value() - 3_600_000);
+    world.connect_with("k", &kept("k", 60));
+    // [MQTT-3.3.2-6]
+    world.expect(["k: CONNACK 0 present", "k: q1 #1 t x {MessageExpiryInterval(5)}"]);
+}
+
+#[test]
+fn a_session_that_disconnect_prolonged_for_ever_is_there_after_a_restart() {
+    let mut world = World::new(mqtt(1));
+    world.connect_with("s", &kept("s", 60));
+    world.send("s", disconnect5(0, &[0x11, 0xff, 0xff, 0xff, 0xff]));
+    world.expect(["s: CONNACK 0", "s: closed disconnected"]);
+    world.restart();
+    world.advance(Duration::from_secs(3600));
+    world.connect_with("s", &kept("s", 60));
+    world.expect(["s: CONNACK 0 present"]);
+}
+
+#[test]
+fn reconnections_leave_one_timer_of_a_session() {
+    let mut world = World::new(mqtt(1));
+    for round in 0..100 {
+        world.connect_with("s", &kept("s", 255));
+        world.expect([if round == 0 { "s: CONNACK 0" } else { "s: CONNACK 0 present" }]);
+        world.cut("s");
+    }
+    // Each wake-up is one entry of a timer heap: the connections' of the last minute, and the session's every minute.
+    let mut wakes = 0;
+    while let Some(at) = world.shard(0).poll_timeout() {
+        wakes += 1;
+        world.advance(at.saturating_since(world.now.monotonic));
+    }
+    assert!(wakes <= 10, "{wakes} wake-ups");
+    assert_eq!(world.stats().sessions, 0);
+}

@@ -326,7 +326,7 @@ fn store_line(op: &StoreOp) -> String {
             let will = if will.is_some() { " will" } else { "" };
             format!("open {}{}{stays}{will}", client.client_id, if *clean { " clean" } else { "" })
         }
-        StoreOp::Detach { client, expires_at, will_at } => {
+        StoreOp::Detach { client, expires_at, will_at, .. } => {
             let after = |at: &Option<lmq_broker::UnixMillis>| at.map(|at| at.value() - super::WALL);
             format!("detach {} {:?} will {:?}", client.client_id, after(expires_at), after(will_at))
         }

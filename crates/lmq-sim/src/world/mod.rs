@@ -120,9 +120,9 @@ pub(crate) struct World {
 const TICK: u64 = SECOND / 2;
 
 impl World {
-    pub(crate) fn new(seed: u64, options: Options, cuts: Option<Rng>, printed: bool) -> Self {
+    pub(crate) fn new(seed: u64, options: Options, cuts: Option<Rng>, printed: bool, tape: &[u8]) -> Self {
         let settings = Arc::new(settings(&options));
-        let mut rng = Rng::fork(seed, 2);
+        let mut rng = Rng::fork(seed, 2).following(tape);
         let ids: Vec<String> = (0..options.clients).map(|at| client_id(&options, at)).collect();
         let persistent: Vec<bool> =
             ids.iter().map(|_| rng.below(100) < u64::from(options.persistent_percent)).collect();

@@ -111,7 +111,8 @@ class Run:
 
     def clients(self, site):
         cross_cases.begin(self.report, site, self.kinds)
-        threads = [threading.Thread(target=self.client, args=(site, kind)) for kind in self.kinds]
+        threads = [threading.Thread(target=client_cases.run, args=(self.report, site, kind)) for kind in self.kinds]
+        threads += [one for kind in self.kinds for one in feature_cases.threads(self.report, site, kind)]
         for thread in threads:
             thread.start()
         wire_cases.run(self.report, site)
@@ -119,10 +120,6 @@ class Run:
             thread.join()
         feature_cases.run_mixed(self.report, site, self.kinds)
         cross_cases.Exchange(self.report, site, self.kinds).run()
-
-    def client(self, site, kind):
-        client_cases.run(self.report, site, kind)
-        feature_cases.run(self.report, site, kind)
 
     def stop_kinds(self):
         for kind in self.kinds:

@@ -1,36 +1,44 @@
 """Which of the newer cases a client takes part in: those of its version and of the profile."""
 
+import threading
+
 from . import product5_cases, retained_cases, shared_cases, v5_cases, will_cases
 
 PLAIN = {"will": will_cases, "retained": retained_cases, "shared": shared_cases}
 
 
-def cases(kind, site):
-    """Name and function of each case that applies."""
-    chosen = product(kind) if site.profile == "lmq" else plain(kind)
-    return [(f"{name}/{case.__name__}", case) for name, case in chosen if takes_part(kind, case)]
+def groups(kind, site):
+    """The cases that apply, by the name of their group."""
+    if not kind.takes_pairs:
+        return {}
+    found = product(kind) if site.profile == "lmq" else plain(kind)
+    return {name: [case for case in cases if takes_part(kind, case)] for name, cases in found.items()}
 
 
 def product(kind):
-    return [("v5", case) for case in product5_cases.CASES if kind.version == 5]
+    return {"v5": product5_cases.CASES} if kind.version == 5 else {}
 
 
 def plain(kind):
-    chosen = [(name, case) for name, group in PLAIN.items() for case in group.CASES]
-    if kind.version == 5:
-        chosen += [(name, case) for name, group in PLAIN.items() for case in getattr(group, "V5_CASES", [])]
-        chosen += [("v5", case) for case in v5_cases.CASES]
-    return chosen
+    if kind.version != 5:
+        return {name: group.CASES for name, group in PLAIN.items()}
+    found = {name: group.CASES + getattr(group, "V5_CASES", []) for name, group in PLAIN.items()}
+    return {**found, "v5": v5_cases.CASES}
 
 
 def takes_part(kind, case):
     return case.__name__ not in kind.lacks and (kind.only is None or case.__name__ in kind.only)
 
 
-def run(report, site, kind):
-    if kind.takes_pairs:
-        for name, case in cases(kind, site):
-            report.run(f"{site.name}/{kind.name}/{name}", case, kind, site)
+def threads(report, site, kind):
+    """One for each group: most cases wait, and a library may take its time to connect."""
+    for name, cases in groups(kind, site).items():
+        yield threading.Thread(target=run, args=(report, site, kind, name, cases))
+
+
+def run(report, site, kind, name, cases):
+    for case in cases:
+        report.run(f"{site.name}/{kind.name}/{name}/{case.__name__}", case, kind, site)
 
 
 def run_mixed(report, site, kinds):

@@ -117,7 +117,7 @@ def subscription_identifiers(kind, site):
 def session_expiry(kind, site):
     """A session waits as long as its client said, and not longer [MQTT-3.1.2-23]."""
     topic = site.topic()
-    options = site.options("tcp", clean=False, more=("session-expiry=1",))
+    options = site.options("tcp", clean=False, more=("session-expiry=3",))
     with sessions(kind.open(options)) as (first,):
         first.subscribe([topic], 1)
     with sessions(kind.open(site.options("tcp"))) as (sender,):
@@ -125,7 +125,7 @@ def session_expiry(kind, site):
     with sessions(kind.open(options)) as (second,):
         check_equal("session present", second.present, "1")
         second.expect_messages([Message(topic, 1, b"waiting")])
-    time.sleep(2)
+    time.sleep(4)
     with sessions(kind.open(options)) as (third,):
         check_equal("session present", third.present, "0")
 

@@ -69,12 +69,12 @@ def delayed(kind, site):
 def came_back(kind, site):
     """A client that comes back before the delay is over has not been lost."""
     client_id = site.client_id()
-    topic, watcher, client = watched(kind, site, *KEPT, "will-delay=1", client_id=client_id, clean=False)
+    topic, watcher, client = watched(kind, site, *KEPT, "will-delay=3", client_id=client_id, clean=False)
     with sessions(watcher):
         client.drop()
         with sessions(kind.open(site.options("tcp", client_id, clean=False, more=KEPT))) as (back,):
             check_equal("session present", back.present, "1")
-            time.sleep(1.5)
+            time.sleep(3.5)
             watcher.expect_none_before(watcher, f"{topic}/end")
 
 
