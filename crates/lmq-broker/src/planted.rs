@@ -92,6 +92,26 @@ bugs! {
     TcpCleanForgotten,
     /// The queue of a session is not read when its client comes back.
     FetchForgotten,
+    /// A connection that is lost takes its will along.
+    WillForgotten,
+    /// DISCONNECT does not clear the will.
+    WillAfterDisconnect,
+    /// A will does not wait.
+    WillDelayIgnored,
+    /// A client that comes back does not keep its earlier will from being published.
+    WillNotCancelled,
+    /// A restored session has no will.
+    WillNotRestored,
+    /// A session waits for ever.
+    SessionExpiryIgnored,
+    /// A session ends in this shard and not in the store.
+    ExpiredKeptInStore,
+    /// A session ends a second early.
+    SessionEndsEarly,
+    /// A message that has expired leaves.
+    ExpiredSent,
+    /// A message carries the time it was given.
+    ExpiryNotCounted,
 }
 
 /// 0: none.

@@ -23,6 +23,14 @@ pub(crate) enum Place {
     Gone,
 }
 
+/// A will, by the number of its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Testament {
+    pub(crate) number: u64,
+    /// How long it waits, in microseconds.
+    pub(crate) delay: u64,
+}
+
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(crate) client: usize,
@@ -62,6 +70,10 @@ pub(crate) struct Link {
     pub(crate) shut: bool,
     /// The client is done with it.
     pub(crate) client_done: bool,
+    /// The will that its CONNECT brought.
+    pub(crate) will: Option<Testament>,
+    /// Its CONNECT asked for a new session.
+    pub(crate) clean: bool,
     /// How long its client had been away when the broker took it over, and when it had left; `None` if it was not away.
     pub(crate) away: Option<(u64, u64)>,
     /// A CONNACK with return code 0 was written.
@@ -100,6 +112,8 @@ impl Link {
             closing: false,
             shut: false,
             client_done: false,
+            will: None,
+            clean: false,
             away: None,
             accepted: false,
             answered: false,

@@ -102,6 +102,16 @@ marks! {
     DroppedExpired => "dropped (expired)",
     /// A message came with less time than it was given.
     TimeCounted => "time of a message counted",
+    /// A will arrived.
+    Will => "will",
+    /// A connection with a will ended with DISCONNECT.
+    WillCleared => "will cleared",
+    /// A client came back before its will was due.
+    WillCancelled => "will cancelled",
+    /// A connection was lost with a will that waits.
+    WillDelayed => "will delayed",
+    /// A client of MQTT 5.0 went and asked for its will.
+    WillAskedFor => "will asked for with DISCONNECT",
     /// A payload was shared between receivers.
     SharedPayload => "shared payload",
     /// A message crossed between shards.

@@ -64,6 +64,10 @@ pub struct Options {
     pub session_expiry_secs: u32,
     /// Per mille of messages of MQTT 5.0 whose time is over at some point.
     pub message_expiry: u32,
+    /// Per cent of the clients that leave a will.
+    pub will_percent: u32,
+    /// Seconds that wills of MQTT 5.0 wait.
+    pub will_delay_secs: u32,
     /// The broker crashes.
     pub crash: u32,
     /// A client connects again although its connection is alive, several times in a row.
@@ -173,6 +177,8 @@ impl Options {
             auth_denied: rate(rng, 100),
             session_expiry_secs: rng.pick(&[0, 0, 1, 2, 5, 15]),
             message_expiry: rng.pick(&[0, 0, 300, 1_000]),
+            will_percent: if lmq { 0 } else { rng.pick(&[0, 50, 100]) },
+            will_delay_secs: rng.pick(&[0, 1, 3, 10]),
             crash: rate(rng, 40),
             takeover: rate(rng, 100),
             wall_jump: rate(rng, 100),

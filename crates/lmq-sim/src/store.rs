@@ -51,6 +51,8 @@ pub(crate) struct FaultyStore {
     /// Messages that were given up, by client; drained by the world.
     pub(crate) given_up: Vec<(String, u64)>,
     positions: Vec<(ClientKey, u64, u64)>,
+    /// Clients for which a session was made that was not there; drained by the world.
+    pub(crate) made: Vec<ClientKey>,
 }
 
 impl FaultyStore {
@@ -66,6 +68,7 @@ impl FaultyStore {
             kept: BTreeSet::new(),
             given_up: Vec::new(),
             positions: Vec::new(),
+            made: Vec::new(),
         }
     }
 
@@ -148,8 +151,10 @@ impl FaultyStore {
                 queues.iter().for_each(|slot| self.keep(slot, number));
             }
         }
+        let opened = if let StoreOp::OpenSession { client, .. } = &op { Some(client.clone()) } else { None };
         let (result, evicted) = self.image.execute(op);
         self.note_evicted(&evicted);
+        self.made.extend(opened.filter(|_| result == Ok(Done::Opened(None))));
         Some(Answer { ticket, result, evicted })
     }
 

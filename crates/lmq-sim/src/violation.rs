@@ -18,6 +18,8 @@ pub enum Checker {
     Content,
     /// A message carries more than what is left of its time, or comes when nothing is left [MQTT-3.3.2-5] [MQTT-3.3.2-6].
     Expiry,
+    /// A will came that must not, or too early [MQTT-3.1.2-8] [MQTT-3.1.2-10] [MQTT-3.1.3-9].
+    Will,
     /// The broker sent something that is malformed or out of place.
     Protocol,
     /// A session that was confirmed is gone [MQTT-3.2.2-2], or outlives its expiry [MQTT-3.1.2-23].

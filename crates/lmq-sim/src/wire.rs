@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use lmq_codec::{
     Ack, Connect, Delivery, Disconnect, Packet, PacketId, Properties, Property, Publish, QoS, ReasonCode, Split,
     Subscribe, SubscribeFilters, SubscribeOptions, TopicFilter, TopicName, Unsubscribe, UnsubscribeFilters, Version,
-    split,
+    Will, split,
 };
 
 /// What a client hears.
@@ -55,6 +55,17 @@ pub(crate) struct Hello<'a> {
     pub(crate) quota: Quota,
     /// For so long, in MQTT 5.0.
     pub(crate) expiry_secs: u32,
+    pub(crate) will: Option<Leaving<'a>>,
+}
+
+/// What a client wants to be said when it is lost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leaving<'a> {
+    pub(crate) topic: &'a str,
+    pub(crate) payload: &'a [u8],
+    pub(crate) qos: QoS,
+    /// In MQTT 5.0.
+    pub(crate) delay_secs: u32,
 }
 
 /// What a client publishes, its delivery aside.
@@ -72,7 +83,19 @@ pub(crate) struct Writer(pub(crate) Version);
 
 impl Writer {
     pub(crate) fn connect(self, hello: &Hello<'_>, out: &mut Vec<u8>) {
-        let Hello { client_id, clean, keep_alive, quota, expiry_secs } = *hello;
+        let Hello { client_id, clean, keep_alive, quota, expiry_secs, will } = *hello;
+        let delay = will.filter(|will| self.0.has_properties() && will.delay_secs > 0);
+        let waits: Vec<_> = delay.map(|will| Property::WillDelayInterval(will.delay_secs)).into_iter().collect();
+        let will = will.and_then(|will| {
+            let properties = Properties::new(&waits).unwrap_or_default();
+            Some(Will {
+                topic: TopicName::new(will.topic).ok()?,
+                payload: will.payload,
+                qos: will.qos,
+                retain: false,
+                properties,
+            })
+        });
         let mut list = Vec::new();
         if self.0.has_properties() {
             list.extend((!clean).then_some(Property::SessionExpiryInterval(expiry_secs)));
@@ -84,7 +107,7 @@ impl Writer {
             clean_start: clean,
             keep_alive,
             client_id,
-            will: None,
+            will,
             username: None,
             password: None,
             properties: Properties::new(&list).unwrap_or_default(),
@@ -121,6 +144,10 @@ impl Writer {
 
     pub(crate) fn disconnect(self, out: &mut Vec<u8>) {
         self.write(&Packet::Disconnect(Disconnect::new(ReasonCode::Success)), out);
+    }
+
+    pub(crate) fn disconnect_with_will(self, out: &mut Vec<u8>) {
+        self.write(&Packet::Disconnect(Disconnect::new(ReasonCode::DisconnectWithWill)), out);
     }
 
     fn write(self, packet: &Packet<'_>, out: &mut Vec<u8>) {

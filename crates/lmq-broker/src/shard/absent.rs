@@ -17,7 +17,11 @@ use super::{
     judge::Judgement,
     publish::{Arrival, Origin},
 };
-use crate::{ClientKey, CloseReason, Instant, StoreOp, Will, slab::Key};
+use crate::{
+    ClientKey, CloseReason, Instant, StoreOp, Will,
+    planted::{Bug, planted},
+    slab::Key,
+};
 
 /// A store that did not drop a session is asked again after so long.
 const DROP_AGAIN: Duration = Duration::from_secs(1);
@@ -43,7 +47,8 @@ impl Shard {
         };
         session.detach();
         // [MQTT-3.1.2-10] [MQTT-3.14.4-3]
-        if *reason == CloseReason::Disconnected {
+        let goodbye = *reason == CloseReason::Disconnected && !planted(Bug::WillAfterDisconnect);
+        if goodbye || planted(Bug::WillForgotten) {
             session.will = None;
         }
         if session.expiry == 0 {
@@ -54,8 +59,10 @@ impl Shard {
             return self.watch_session(key);
         }
         let now = self.now.monotonic;
-        session.will_at = session.will.as_ref().map(|will| now.saturating_add(seconds(will.delay_secs)));
-        session.ends_at = (session.expiry != u32::MAX).then(|| now.saturating_add(seconds(session.expiry)));
+        session.will_at = session.will.as_ref().map(|will| now.saturating_add(will_delay(will)));
+        let expiry = session.expiry.saturating_sub(u32::from(planted(Bug::SessionEndsEarly)));
+        let ends = session.expiry != u32::MAX && !planted(Bug::SessionExpiryIgnored);
+        session.ends_at = ends.then(|| now.saturating_add(seconds(expiry)));
         self.publish_due_will(key);
         self.remember_absence(key);
         self.watch_session(key);
@@ -135,7 +142,7 @@ impl Shard {
     pub(super) fn end_session(&mut self, key: Key) {
         self.publish_will(key);
         let Some(session) = self.sessions.get(key) else { return };
-        if session.recorded {
+        if session.recorded && !planted(Bug::ExpiredKeptInStore) {
             let client = session.client.clone();
             self.ask_store(StoreOp::DropSession { client: client.clone() }, Question::Drop { client });
         }
@@ -213,6 +220,10 @@ fn arrival(will: &Will) -> Option<Arrival<'_>> {
         properties,
         expiry_secs: will.expiry_secs,
     })
+}
+
+fn will_delay(will: &Will) -> Duration {
+    if planted(Bug::WillDelayIgnored) { Duration::ZERO } else { seconds(will.delay_secs) }
 }
 
 const fn seconds(secs: u32) -> Duration {

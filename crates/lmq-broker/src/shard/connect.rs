@@ -198,6 +198,9 @@ impl Shard {
         // The pause of the handshake ends with this drain, however long the answers took.
         state.paused = Some((PauseCause::Handshake, self.now.monotonic));
         self.stats.connects_accepted += 1;
+        if planted(Bug::WillNotCancelled) {
+            self.publish_will(session);
+        }
         if let Some(session) = self.sessions.get_mut(session) {
             // A will of an earlier connection that waited is not published any more [MQTT-3.1.3-9].
             (session.will, session.will_at, session.ends_at) = (request.will.clone(), None, None);

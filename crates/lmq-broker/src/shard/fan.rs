@@ -115,7 +115,7 @@ impl<'a> Fan<'a> {
         wall: UnixMillis,
     ) -> Option<DropReason> {
         // [MQTT-3.3.2-5]
-        if self.expires_at.is_some_and(|at| at <= wall) {
+        if self.expires_at.is_some_and(|at| at <= wall) && !planted(Bug::ExpiredSent) {
             return Some(DropReason::Expired);
         }
         self.is_too_large(frames, conn, terms).then_some(DropReason::TooLarge)
@@ -188,7 +188,10 @@ impl<'a> Fan<'a> {
         }
         // [MQTT-3.3.2-6]: what is left, a begun second counted in full.
         let given = self.expiry_secs.unwrap_or(u32::MAX);
-        let left = |at: UnixMillis| u32::try_from(at.since(wall).div_ceil(1000)).unwrap_or(u32::MAX).min(given);
+        let left = |at: UnixMillis| match planted(Bug::ExpiryNotCounted) {
+            true => given,
+            false => u32::try_from(at.since(wall).div_ceil(1000)).unwrap_or(u32::MAX).min(given),
+        };
         Receiver {
             message_expiry: self.expires_at.map(left),
             // [MQTT-3.3.4-3]

@@ -131,7 +131,7 @@ impl Shard {
             }
             session.will_at =
                 stored.will.as_ref().map(|will| now.monotonic.saturating_add(left(stored.will_at, will.delay_secs)));
-            session.will = stored.will;
+            session.will = stored.will.filter(|_| !planted(Bug::WillNotRestored));
             if let Some(queue) = &mut session.stored {
                 queue.load(stored.first_seq, stored.next_seq);
             }

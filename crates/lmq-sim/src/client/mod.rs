@@ -4,21 +4,22 @@
 mod exchange;
 mod receive;
 mod subscriptions;
+mod will;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use lmq_codec::{PacketId, QoS, Version};
 
-use self::{exchange::Exchanges, subscriptions::Subscriptions};
+use self::{exchange::Exchanges, subscriptions::Subscriptions, will::LastWords};
 use crate::{
     clock::{MILLI, SECOND},
     ledger::{Arrival, Ledger, Way},
-    link::LinkId,
+    link::{LinkId, Testament},
     marks::{Mark, Marks},
     options::Options,
     rng::Rng,
     violation::{Checker, Violation},
-    wire::{Heard, Hello, PUBCOMP, Quota, Writer},
+    wire::{Heard, PUBCOMP, Quota, Writer},
 };
 
 /// What a client needs of the world while it acts.
@@ -71,6 +72,10 @@ pub(crate) struct Client {
     quota: Quota,
     /// Seconds for which its session outlives a connection, if not for ever.
     pub(crate) expiry_secs: Option<u32>,
+    last_words: Option<LastWords>,
+    /// The will of its latest CONNECT, and whether that asked for a new session.
+    pub(crate) testament: Option<Testament>,
+    pub(crate) clean: bool,
     /// What the broker said its topic aliases mean, on this connection.
     aliases: BTreeMap<u16, String>,
     /// Messages of this connection that it has not acknowledged to the end.
@@ -116,6 +121,9 @@ impl Client {
             writer: Writer(version),
             quota,
             expiry_secs: Some(options.session_expiry_secs).filter(|secs| version5 && persistent && *secs > 0),
+            last_words: LastWords::draw(options, rng),
+            testament: None,
+            clean: false,
             aliases: BTreeMap::new(),
             unacknowledged: BTreeSet::new(),
             exchanges: Exchanges::default(),
@@ -154,11 +162,7 @@ impl Client {
             self.session_known = false;
         }
         self.phase = Phase::Connecting { since: ctx.now, discards };
-        let keep_alive = ctx.options.keep_alive_secs;
-        let clean = discards || !self.persistent;
-        let expiry_secs = self.expiry_secs.unwrap_or(u32::MAX);
-        let hello = Hello { client_id: &self.id, clean, keep_alive, quota: self.quota, expiry_secs };
-        self.writer.connect(&hello, &mut ctx.out);
+        self.say_hello(discards || !self.persistent, ctx);
     }
 
     /// Its session ended in time, and the broker has made a new one: whether the client hears of it or not, it is told by what keeps the
@@ -417,11 +421,6 @@ impl Client {
                 [acks, publish, subscribe].into_iter().flatten().fold(ping, u64::min)
             }
         }
-    }
-
-    pub(crate) fn say_goodbye(&mut self, ctx: &mut Ctx<'_>) {
-        ctx.marks.hit(Mark::Disconnected);
-        self.writer.disconnect(&mut ctx.out);
     }
 
     pub(crate) fn unsubscribe_one(&mut self, ctx: &mut Ctx<'_>) {

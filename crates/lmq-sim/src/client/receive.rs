@@ -43,6 +43,8 @@ impl Client {
             .zip(arrival.number)
             .is_some_and(|(left, number)| ctx.ledger.expiry(number).is_some_and(|given| left < given));
         ctx.marks.hits(Mark::TimeCounted, u64::from(counted));
+        let is_will = arrival.number.is_some_and(|number| number > 0 && ctx.ledger.is_will(number));
+        ctx.marks.hits(Mark::Will, u64::from(is_will));
         if dup {
             ctx.marks.hit(Mark::Redelivered);
         }

@@ -19,6 +19,11 @@ impl Ledger {
             .is_some_and(|secs| self.rules.wall_jumps || entry.sent_at + u64::from(secs) * SECOND <= self.now + MILLI)
     }
 
+    /// Whether a message that expired, and could not be removed, may be found again by a clock that was set back.
+    pub(super) fn may_rise_again(&self, entry: &Entry) -> bool {
+        self.rules.store_fails && self.crashes > entry.crashes && self.may_be_expired(entry)
+    }
+
     /// A message carries what is left of its time [MQTT-3.3.2-6], and does not leave when nothing is left [MQTT-3.3.2-5].
     pub(super) fn check_expiry(&self, arrival: &Arrival, entry: &Entry) -> Result<(), Violation> {
         let wanted = entry.expiry.filter(|_| arrival.version5);
@@ -28,7 +33,7 @@ impl Ledger {
         };
         match (wanted, arrival.expiry) {
             (None, None) => {}
-            (Some(secs), Some(left)) if left <= secs || self.rules.wall_jumps => {}
+            (Some(secs), Some(left)) if left <= secs => {}
             _ => return wrong("not the time it was given"),
         }
         let Some(secs) = entry.expiry.filter(|_| !self.rules.wall_jumps) else { return Ok(()) };

@@ -1,9 +1,12 @@
 //! Who sent what, who wanted it, who got it; and what must hold of that.
 
 mod expiry;
+mod wills;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::wills::Fate;
+pub(crate) use self::wills::Return;
 use lmq_codec::{QoS, TopicFilter, TopicName};
 
 use crate::violation::{Checker, Violation};
@@ -51,6 +54,8 @@ struct Entry {
     last_sent: u64,
     acked: bool,
     crashes: u32,
+    /// It is a will.
+    will: Option<Fate>,
 }
 
 #[derive(Debug)]
@@ -127,9 +132,21 @@ impl Ledger {
     pub(crate) fn publish(&mut self, publisher: usize, way: Way, qos: QoS, length: usize, expiry: Option<u32>) -> u64 {
         let (at, sent_at, crashes) = (self.next_tick(), self.now, self.crashes);
         let (first_sent, last_sent) = (at, at);
-        let (acked, acked_at) = (false, None);
-        let entry =
-            Entry { publisher, way, qos, length, expiry, sent_at, acked_at, first_sent, last_sent, acked, crashes };
+        let (acked, acked_at, will) = (false, None, None);
+        let entry = Entry {
+            publisher,
+            way,
+            qos,
+            length,
+            expiry,
+            sent_at,
+            acked_at,
+            first_sent,
+            last_sent,
+            acked,
+            crashes,
+            will,
+        };
         self.messages.push(entry);
         self.messages.len() as u64
     }
@@ -225,13 +242,17 @@ impl Ledger {
         let latest = self.receivers[receiver].latest.get(&key).copied();
         // What the store gave up may come again, as a later try of its publisher.
         let excused = self.receivers[receiver].excused.contains(&number);
+        let is_will = entry.will.is_some();
+        let excused = excused || is_will || self.may_rise_again(entry);
         if let Some(latest) = latest.filter(|latest| !excused && self.is_before(receiver, number, *latest)) {
             let text = format!("client {receiver} got message {number} behind {latest} (QoS {})", u8::from(qos));
             return Err(Violation::new(Checker::Order, text));
         }
         let receiver = &mut self.receivers[receiver];
         receiver.got.insert(number, (qos, session));
-        receiver.latest.insert(key, number.max(latest.unwrap_or(0)));
+        if !is_will {
+            receiver.latest.insert(key, number.max(latest.unwrap_or(0)));
+        }
         Ok(())
     }
 
@@ -239,7 +260,7 @@ impl Ledger {
     pub(crate) fn check_delivered(&self) -> Result<(), Violation> {
         for client in 0..self.receivers.len() {
             let mut lost = Vec::new();
-            for number in self.numbers().filter(|number| self.messages[*number as usize - 1].acked) {
+            for number in self.numbers().filter(|number| self.is_owed(*number)) {
                 let receiver = &self.receivers[client];
                 if receiver.got.contains_key(&number) || receiver.excused.contains(&number) {
                     continue;
@@ -266,6 +287,10 @@ impl Ledger {
         self.messages.get(number as usize - 1).map_or(0, |entry| entry.length)
     }
 
+    pub(crate) fn is_will(&self, number: u64) -> bool {
+        self.messages.get(number as usize - 1).is_some_and(|entry| entry.will.is_some())
+    }
+
     pub(crate) fn expiry(&self, number: u64) -> Option<u32> {
         self.messages.get(number as usize - 1).and_then(|entry| entry.expiry)
     }
@@ -276,6 +301,11 @@ impl Ledger {
 
     pub(crate) const fn store_fails(&self) -> bool {
         self.rules.store_fails
+    }
+
+    fn is_owed(&self, number: u64) -> bool {
+        let entry = &self.messages[number as usize - 1];
+        entry.acked || self.is_due(entry)
     }
 
     fn numbers(&self) -> impl Iterator<Item = u64> + use<> {
@@ -297,6 +327,7 @@ impl Ledger {
             return Err(Violation::new(Checker::Content, format!("sent as {entry:?}, came as {arrival:?}")));
         }
         self.check_expiry(arrival, entry)?;
+        self.check_will(entry)?;
         Ok(number)
     }
 
@@ -306,11 +337,12 @@ impl Ledger {
 
     /// Whether a message must come before another one of the same publisher, topic and QoS.
     ///
-    /// Where the first copy may have been lost, failed in one shard and not in another, or ended in time, a message counts from its latest try on.
+    /// Where the first copy may have been lost, or failed in one shard and not in another, a message counts from its latest try on.
     fn is_before(&self, receiver: usize, number: u64, later: u64) -> bool {
         let (one, other) = (&self.messages[number as usize - 1], &self.messages[later as usize - 1]);
+        // What expired in a queue may come again, as a later try.
         let surely =
-            !self.rules.store_fails && self.duty(number, receiver) == Some(Duty::Stored) && !self.may_be_expired(one);
+            !self.rules.store_fails && !self.may_be_expired(one) && self.duty(number, receiver) == Some(Duty::Stored);
         if surely { one.first_sent < other.first_sent } else { one.last_sent < other.first_sent }
     }
 
@@ -321,6 +353,7 @@ impl Ledger {
         let recorded = publisher.persistent && self.rules.stored_qos_max == QoS::ExactlyOnce;
         // Where others have something to do, the packet id is recorded behind that.
         let recorded_late = self.rules.shards > 1 || self.rules.uplink;
+        let recorded = recorded && entry.will.is_none();
         let faulty = self.rules.store_fails || self.crashes > entry.crashes;
         (!recorded || recorded_late) && faulty
     }

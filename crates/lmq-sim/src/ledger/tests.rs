@@ -136,3 +136,31 @@ fn the_time_of_a_message_is_noticed() {
     ledger.receivers[1].accepted_at = Some(4_500_000);
     assert_eq!(checker(ledger.delivered(&carries(Some(6), true))), None);
 }
+
+#[test]
+fn a_will_that_must_not_come_or_does_not_come_is_noticed() {
+    let leave = |ledger: &mut Ledger| ledger.leave_will(0, Way::Topic(TOPIC.into()), QoS::AtLeastOnce, 10);
+    let come = |ledger: &mut Ledger, number| checker(ledger.delivered(&arrival(number, QoS::AtLeastOnce)));
+    let back = Return { away: None, clean: false, unsure: false };
+    let mut ledger = ledger(false);
+    let [open, cleared, lost, early, late] = std::array::from_fn(|_| leave(&mut ledger));
+    ledger.will_cleared(cleared);
+    ledger.will_lost(lost, 0, 0);
+    ledger.will_lost(early, 5 * SECOND, 5 * SECOND);
+    assert_eq!([open, cleared, early].map(|number| come(&mut ledger, number)), [Some(Checker::Will); 3]);
+    ledger.now = 4 * SECOND;
+    assert_eq!(ledger.returned(0, back, 0), 1);
+    ledger.now = 6 * SECOND;
+    assert_eq!(come(&mut ledger, early), Some(Checker::Will));
+    assert_eq!(checker(ledger.check_delivered()), Some(Checker::Delivered));
+    assert_eq!(come(&mut ledger, lost), None);
+    assert_eq!(checker(ledger.check_delivered()), None);
+    // Who is away for longer than the delay does not cancel it.
+    ledger.will_lost(late, 11 * SECOND, 5 * SECOND);
+    ledger.now = 12 * SECOND;
+    assert_eq!(ledger.returned(0, Return { away: Some(6 * SECOND), ..back }, 0), 0);
+    assert_eq!(checker(ledger.check_delivered()), Some(Checker::Delivered));
+    // Nobody was told that it is kept.
+    ledger.crashed();
+    assert_eq!(checker(ledger.check_delivered()), None);
+}

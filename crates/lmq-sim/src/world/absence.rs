@@ -3,9 +3,24 @@
 use super::World;
 use crate::{
     clock::{MILLI, SECOND},
+    ledger::Return,
     link::{Link, LinkId, Place},
+    marks::Mark,
     violation::{Checker, Violation},
 };
+
+/// How a connection ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// With DISCONNECT.
+    Goodbye,
+    /// The broker closed it.
+    Closed,
+    /// Its client ended it, or the network.
+    Lost,
+    /// With all others.
+    Crash,
+}
 
 /// When the broker has last seen a client.
 #[derive(Debug, Default)]
@@ -29,8 +44,9 @@ impl World {
         self.link(id, |link| link.away = left.map(|left| (now - left, left)));
     }
 
-    /// A connection of a shard ends, or all do in a crash.
-    pub(super) fn note_end(&mut self, id: LinkId, crash: bool) {
+    /// A connection of a shard ends.
+    pub(super) fn note_end(&mut self, id: LinkId, end: End) {
+        self.note_will(id, end);
         let now = self.clock.micros();
         let Some(link) = self.links.get(&id) else { return };
         let absence = &mut self.absences[link.client];
@@ -40,9 +56,42 @@ impl World {
             // The broker may have known since it was drained before.
             absence.live_end = absence.live_end.max(link.accepted.then_some(self.drained_at));
         }
-        if crash {
+        if end == End::Crash {
             (absence.any_end, absence.known) = (None, false);
         }
+    }
+
+    /// The stores have made sessions: of clients that were away for long enough, in place of older ones.
+    pub(super) fn note_made(&mut self) {
+        let made: Vec<_> = self.stores.iter_mut().flat_map(|store| std::mem::take(&mut store.made)).collect();
+        for key in made {
+            let client = self.keys.iter().position(|known| *known == key);
+            if let Some(client) = client.filter(|client| self.may_have_ended(*client)) {
+                self.with_client(client, |client, ctx| client.expired(ctx));
+            }
+        }
+    }
+
+    /// What the end of a connection means for its will.
+    fn note_will(&mut self, id: LinkId, end: End) {
+        let Some(link) = self.links.get(&id) else { return };
+        let is_first = matches!(link.place, Place::Shard(..)) && !link.closing;
+        let Some(will) = link.will.filter(|_| is_first) else { return };
+        // What it said last may be on its way out of the machine.
+        let unknown = end == End::Lost && !self.rested;
+        if !link.accepted || unknown {
+            return self.ledger.will_unknown(will.number);
+        }
+        let later = |other: &Link| other.client == link.client && other.clean && !other.closing;
+        let asks = self.links.iter().any(|(other, link)| *other != id && later(link));
+        if end == End::Goodbye {
+            self.marks.hit(Mark::WillCleared);
+            return self.ledger.will_cleared(will.number);
+        }
+        self.marks.hits(Mark::WillDelayed, u64::from(will.delay > 0));
+        // The broker may have known since it was drained before.
+        let due = if asks { 0 } else { self.drained_at + will.delay };
+        self.ledger.will_lost(will.number, due, will.delay);
     }
 
     /// A CONNACK leaves.
@@ -53,16 +102,16 @@ impl World {
         if self.clients[client].link == Some(id) {
             self.ledger.accepted(client);
         }
-        if !present && self.may_have_ended(client) {
-            self.with_client(client, |client, ctx| client.expired(ctx));
-        }
         let limit = self.clients[client].expiry_secs.map(|secs| u64::from(secs) * SECOND + self.lateness());
         // Nobody came in between, and it was away for long.
         let away = away.filter(|(_, left)| !self.wall_counts() && self.absences[client].any_end == Some(*left));
-        if let Some((away, limit)) = away.zip(limit).filter(|((away, _), limit)| present && away > limit) {
-            let text = format!("client {client} was away for {} us and found its session", away.0);
+        if let Some(((away, _), limit)) = away.zip(limit).filter(|((away, _), limit)| present && away > limit) {
+            let text = format!("client {client} was away for {away} us and found its session");
             self.fail(Violation::new(Checker::SessionKept, format!("{text}, which ends after {limit}")));
         }
+        let way = Return { away: away.map(|(away, _)| away), clean: self.links[&id].clean, unsure: self.wall_counts() };
+        let cancelled = self.ledger.returned(client, way, self.lateness());
+        self.marks.hits(Mark::WillCancelled, cancelled);
         if closing {
             self.absences[client].live_end = Some(now);
         }

@@ -1,6 +1,6 @@
 //! What goes wrong, rolled twice a second of virtual time.
 
-use super::{Event, TICK, World};
+use super::{Event, TICK, World, absence::End};
 use crate::{
     client::Phase,
     clock::{MILLI, SECOND},
@@ -119,13 +119,14 @@ impl World {
         self.note_given_up();
         let ids: Vec<LinkId> = self.links.keys().copied().collect();
         for id in ids {
-            self.note_end(id, true);
+            self.note_end(id, End::Crash);
             self.link(id, |link| {
                 (link.place, link.shut, link.dirty) = (Place::Gone, true, false);
                 link.inbox.clear();
             });
             self.schedule_down_end(id);
         }
+        self.note_made();
         let downtime = self.rng.range(0, 3_000) * MILLI;
         self.clock.after(downtime, Event::Boot);
     }

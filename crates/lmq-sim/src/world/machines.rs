@@ -7,7 +7,7 @@ use lmq_broker::{
     Verdict,
 };
 
-use super::{Event, World};
+use super::{Event, World, absence::End};
 use crate::{
     clock::MILLI,
     link::{LinkId, Place},
@@ -37,7 +37,7 @@ impl World {
             moved |= self.write_dirty();
             moved |= !moved && self.call_due();
             if !moved {
-                self.drained_at = self.clock.micros();
+                (self.drained_at, self.rested) = (self.clock.micros(), true);
                 return self.arm_timers();
             }
         }
@@ -163,6 +163,7 @@ impl World {
             self.say(|| format!("store {node} fails"));
         }
         self.note_given_up();
+        self.note_made();
         let wanted = self.clock.micros() + self.delay(faults.answer_max_ms);
         let at = wanted.max(self.stores[node].answers_at);
         self.stores[node].answers_at = at;
@@ -237,7 +238,8 @@ impl World {
         let Some(id) = self.at(place) else { return };
         self.trace.bytes(reason.name().as_bytes());
         self.say(|| format!("link {} of client {}: closed {reason}", id.0, self.links[&id].client));
-        self.note_end(id, false);
+        let clean = *reason == CloseReason::Disconnected;
+        self.note_end(id, if clean { End::Goodbye } else { End::Closed });
         self.link(id, |link| (link.closing, link.dirty) = (true, true));
         self.clock.after(linger.as_micros() as u64, Event::Linger(id));
     }

@@ -105,6 +105,8 @@ pub(crate) struct World {
     absences: Vec<Absence>,
     /// When the machines came to rest last.
     drained_at: u64,
+    /// They have said what follows from all bytes that they got.
+    rested: bool,
     /// The machines are not drained after every event in this run.
     was_lazy: bool,
     pub(crate) ledger: Ledger,
@@ -157,6 +159,7 @@ impl World {
                 .collect(),
             homes,
             drained_at: 0,
+            rested: true,
             was_lazy: options.lazy_drain > 0,
             absences: ids.iter().map(|_| Absence::default()).collect(),
             clients,

@@ -2,7 +2,7 @@
 
 use lmq_broker::{ConnId, Flow, Peer, Transport};
 
-use super::{Event, World};
+use super::{Event, World, absence::End};
 use crate::{
     client::Wish,
     clock::MILLI,
@@ -34,6 +34,11 @@ impl World {
         self.link(id, |link| link.up_at = at);
         self.clock.at(at, Event::Accept(id));
         self.with_client(client, |client, ctx| client.connect(id, ctx));
+        let (will, clean) = (self.clients[client].testament, self.clients[client].clean);
+        self.link(id, |link| (link.will, link.clean) = (will, clean));
+        if clean {
+            self.ledger.asks_for_new(client);
+        }
     }
 
     pub(super) fn accept(&mut self, id: LinkId) {
@@ -88,6 +93,7 @@ impl World {
     fn give(&mut self, id: LinkId, bytes: &[u8]) {
         let mut rest = bytes;
         let mut flow = Flow::Continue;
+        self.rested = false;
         let now = self.clock.now();
         let Some(link) = self.links.get_mut(&id) else { return };
         link.heard_at = now.monotonic.as_micros();
@@ -145,7 +151,7 @@ impl World {
     /// The broker's driver is done with it.
     pub(super) fn hang_up(&mut self, id: LinkId) {
         let now = self.clock.now();
-        self.note_end(id, false);
+        self.note_end(id, End::Lost);
         let Some(link) = self.links.get_mut(&id) else { return };
         match std::mem::replace(&mut link.place, Place::Gone) {
             Place::Front(node, conn) => self.nodes[node].front.handle_closed(conn),
