@@ -144,9 +144,27 @@ impl Shard {
         let Some(session) = self.sessions.get(key) else { return };
         if session.recorded && !planted(Bug::ExpiredKeptInStore) {
             let client = session.client.clone();
-            self.ask_store(StoreOp::DropSession { client: client.clone() }, Question::Drop { client });
+            self.drop_stored(client);
         }
         self.remove_session(key);
+    }
+
+    fn drop_stored(&mut self, client: ClientKey) {
+        *self.dropping.entry(client.clone()).or_default() += 1;
+        self.ask_store(StoreOp::DropSession { client: client.clone() }, Question::Drop { client });
+    }
+
+    /// The store has dropped a session that is over, or could not.
+    pub(super) fn dropped(&mut self, client: ClientKey, ok: bool) {
+        if let Some(asked) = self.dropping.get_mut(&client) {
+            *asked -= 1;
+            if *asked == 0 {
+                self.dropping.remove(&client);
+            }
+        }
+        if !ok {
+            self.haunt(client);
+        }
     }
 
     /// The store did not drop a session that is over: it is asked again, and at the latest when the client comes.
@@ -173,7 +191,7 @@ impl Shard {
         self.drop_again_at = self.now.monotonic.saturating_add(DROP_AGAIN);
         for _ in 0..self.settings.limits.work_per_call_max {
             let Some(client) = self.undropped.pop_first() else { return };
-            self.ask_store(StoreOp::DropSession { client: client.clone() }, Question::Drop { client });
+            self.drop_stored(client);
         }
     }
 

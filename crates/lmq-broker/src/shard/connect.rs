@@ -75,8 +75,8 @@ impl Shard {
             self.refuse(conn, Refusal::Unavailable);
             return;
         }
-        // What the store has not dropped when it should have is dropped now.
-        let haunted = self.undropped.remove(&client);
+        // What the store has not dropped when it should have, or has not said it dropped, is dropped now.
+        let haunted = self.undropped.remove(&client) || self.dropping.contains_key(&client);
         let clean = clean || haunted;
         let (stays, recorded) = (expiry_secs > 0, expiry_secs > 0 || will.is_some());
         let drop = |client| StoreOp::DropSession { client };

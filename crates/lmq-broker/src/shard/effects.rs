@@ -233,8 +233,8 @@ impl Shard {
             Question::Release { session, conn, packet_id } => {
                 self.release_saved(session, conn, packet_id, result.is_ok())
             }
-            Question::Drop { client } if result.is_err() => self.haunt(client),
-            Question::Drop { .. } | Question::Unattended => {}
+            Question::Drop { client } => self.dropped(client, result.is_ok()),
+            Question::Unattended => {}
             Question::Restore(page) => self.restored(page, result),
             Question::Keep { version } => self.change_stored(version, result.is_ok()),
             Question::Replay { session, stored } => self.replay_stored(session, *stored, result.is_ok()),

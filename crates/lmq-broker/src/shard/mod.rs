@@ -107,6 +107,8 @@ pub struct Shard {
     in_doubt: BTreeMap<(Key, lmq_codec::PacketId), effects::Forward>,
     /// Sessions that are over and that the store has not dropped yet.
     undropped: BTreeSet<ClientKey>,
+    /// Those it was asked to drop and has not answered, with how often.
+    dropping: BTreeMap<ClientKey, u32>,
     drop_again_at: Instant,
     /// Somebody's publishes are counted by the second.
     has_rates: bool,
@@ -196,6 +198,7 @@ impl Shard {
             appends: 0,
             in_doubt: BTreeMap::new(),
             undropped: BTreeSet::new(),
+            dropping: BTreeMap::new(),
             drop_again_at: Instant::default(),
             has_rates: settings.has_publish_rates(),
             connect_rate: Rate::default(),

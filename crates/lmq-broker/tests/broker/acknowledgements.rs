@@ -234,6 +234,24 @@ fn the_store_is_asked_again_to_drop_a_session_until_it_has() {
 }
 
 #[test]
+fn a_clean_session_does_not_begin_before_the_old_one_is_surely_dropped() {
+    let mut world = kept_subscriber(1);
+    world.cut("s");
+    world.break_store();
+    world.connect_with("s", &Connect::new("s"));
+    world.expect(["s: CONNACK 3", "s: closed refused"]);
+    world.mend_store();
+    world.hold_store();
+    // The store is asked again, and does not answer.
+    world.advance(Duration::from_secs(1));
+    world.connect_with("s", &Connect::new("s"));
+    world.expect_nothing();
+    world.release_store();
+    world.expect(["s: CONNACK 0"]);
+    assert_eq!(world.stored_sessions(), 0);
+}
+
+#[test]
 fn a_failed_subscription_closes_instead_of_granting() {
     let mut world = World::new(mqtt(1));
     world.connect_kept("s");
