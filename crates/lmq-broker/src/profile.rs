@@ -1,7 +1,7 @@
 use alloc::{boxed::Box, vec::Vec};
 use core::{num::NonZeroU32, time::Duration};
 
-use lmq_codec::QoS;
+use lmq_codec::{QoS, TopicName};
 
 /// The rules of one kind of broker. Start from [`Profile::lmq`] or [`Profile::mqtt`] and change single fields.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,19 @@ impl Profile {
     #[inline]
     pub(crate) const fn judges_topics(&self) -> bool {
         self.topic_chars_max.is_some() || self.parent_topics || self.p2p || self.control_topics
+    }
+
+    /// The text of a topic or filter as it is matched, kept and judged: without a trailing `/` where that is ignored; `/` alone stays.
+    pub(crate) fn routed<'t>(&self, text: &'t str) -> &'t str {
+        text.strip_suffix('/').filter(|shorter| self.trailing_slash_ignored && !shorter.is_empty()).unwrap_or(text)
+    }
+
+    pub(crate) fn routed_topic<'t>(&self, topic: TopicName<'t>) -> TopicName<'t> {
+        // Looked at as bytes first: as text, every topic would be checked once more.
+        if !self.trailing_slash_ignored || topic.as_bytes().last() != Some(&b'/') {
+            return topic;
+        }
+        TopicName::new(self.routed(topic.as_str())).unwrap_or(topic)
     }
 
     /// The product's rules: group and device in the client id, 64-character topics under known parents, 30

@@ -91,9 +91,7 @@ impl Settings {
     /// The shard that owns the retained message of `topic`: the function of [`shard_of`](Self::shard_of) over the topic, with the byte 0xfe in
     /// the middle. Where [`Profile::trailing_slash_ignored`] is on, a trailing `/` is not part of the topic.
     pub fn owner_of_topic(&self, instance: InstanceIndex, topic: &str) -> ShardId {
-        let shorter =
-            topic.strip_suffix('/').filter(|shorter| self.profile.trailing_slash_ignored && !shorter.is_empty());
-        self.owner(instance, 0xfe, shorter.unwrap_or(topic).bytes())
+        self.owner(instance, 0xfe, self.profile.routed(topic).bytes())
     }
 
     fn owner(&self, instance: InstanceIndex, kind: u8, key: impl Iterator<Item = u8>) -> ShardId {

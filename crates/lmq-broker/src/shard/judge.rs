@@ -59,7 +59,7 @@ impl Shard {
         if !point_to_point && too_long(topic, profile) {
             return Err(CloseReason::InvalidTopic("longer than the profile allows"));
         }
-        let routed = self.routed(topic);
+        let routed = profile.routed(topic);
         let allowed = state.permissions.as_ref().is_some_and(|permissions| permissions.allows_publish(routed));
         if !allowed || !self.parent_exists(instance, topic) {
             return match profile.denied {
@@ -74,12 +74,6 @@ impl Shard {
             Ok((_, target)) => Ok(Judgement::PointToPoint(target.as_str())),
             Err(_) => Err(CloseReason::InvalidTopic("a P2P topic is <parent>/p2p/<client id>")),
         }
-    }
-
-    /// The text of a topic or filter as it is matched, which is what the client must have a right to.
-    pub(super) fn routed<'a>(&self, text: &'a str) -> &'a str {
-        let ignored = self.settings.profile.trailing_slash_ignored;
-        text.strip_suffix('/').filter(|shorter| ignored && !shorter.is_empty()).unwrap_or(text)
     }
 
     /// Whether the first level of a topic or filter is a parent topic of the instance, where the profile asks.
@@ -109,12 +103,4 @@ pub(super) fn too_long(text: &str, profile: &Profile) -> bool {
     };
     let max = max.get() as usize;
     text.len() > max && text.chars().count() > max
-}
-
-/// `a/b/` and `a/b` are one topic in the product; `/` alone stays.
-pub(super) fn without_trailing_slash(topic: TopicName<'_>) -> TopicName<'_> {
-    match topic.as_str().strip_suffix('/') {
-        Some(shorter) if !shorter.is_empty() => TopicName::new(shorter).unwrap_or(topic),
-        _ => topic,
-    }
 }

@@ -14,7 +14,6 @@ use lmq_model::UnixMillis;
 use super::{
     Shard, ShardPhase,
     effects::{Op, Question, Waiter},
-    judge::without_trailing_slash,
     siblings::Load,
 };
 use crate::{InstanceIndex, Instant, Message, RouteMessage, RouteTicket, ShardId, StoreOp, StoredRetained, slab::Key};
@@ -81,7 +80,7 @@ impl Shard {
 
     /// Keeps a message of a topic that is ours, or nothing if its payload is empty [MQTT-3.3.1-5] [MQTT-3.3.1-6] [MQTT-3.3.1-7].
     pub(super) fn keep_message(&mut self, message: &Arc<Message>, op: Key, from_here: bool) {
-        let load = Load { messages: 1, bytes: message.weight() as u64 };
+        let load = Load::of_message(message);
         if from_here {
             self.add_load(self.id, load);
         }
@@ -283,7 +282,7 @@ impl Shard {
 
     /// The text under which a topic is kept.
     fn topic_kept<'t>(&self, topic: TopicName<'t>) -> TopicName<'t> {
-        if self.settings.profile.trailing_slash_ignored { without_trailing_slash(topic) } else { topic }
+        self.settings.profile.routed_topic(topic)
     }
 
     /// Topics with a retained message that are ours.
@@ -309,12 +308,12 @@ impl Shard {
 
 impl Kept {
     fn load(&self) -> Load {
-        Load { messages: 1, bytes: self.message.weight() as u64 }
+        Load::of_message(&self.message)
     }
 }
 
 impl Change {
     fn load_after(&self) -> Load {
-        self.message.as_ref().map_or(Load::default(), |message| Load { messages: 1, bytes: message.weight() as u64 })
+        self.message.as_ref().map_or(Load::default(), |message| Load::of_message(message))
     }
 }

@@ -8,7 +8,7 @@ use super::{
     Shard,
     effects::{Forward, Op, Question, Receiver, Waiter},
     fan::Fan,
-    judge::{Judgement, without_trailing_slash},
+    judge::Judgement,
     siblings::{SIBLING, shard_bit},
     targets::{RemoteMember, Targets},
 };
@@ -387,8 +387,7 @@ impl Shard {
         qos: QoS,
         publisher: Option<Key>,
     ) -> u64 {
-        let ignore_slash = self.settings.profile.trailing_slash_ignored;
-        let topic = if ignore_slash { without_trailing_slash(topic) } else { topic };
+        let topic = self.settings.profile.routed_topic(topic);
         let Self { tenants, scratch, deliveries, .. } = self;
         scratch.targets.clear();
         let mut shards = 0;

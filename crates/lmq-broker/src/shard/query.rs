@@ -4,7 +4,7 @@ use alloc::vec::Vec;
 
 use lmq_codec::TopicName;
 
-use super::{Shard, judge::without_trailing_slash, siblings::SIBLING};
+use super::{Shard, siblings::SIBLING};
 use crate::{ClientKey, ConnId, InstanceIndex, Subscription, slab::Key};
 
 /// A read-only view of one session.
@@ -57,8 +57,7 @@ impl Shard {
         topic: TopicName<'_>,
         count_max: usize,
     ) -> Vec<(ClientKey, Subscription)> {
-        let ignore_slash = self.settings.profile.trailing_slash_ignored;
-        let topic = if ignore_slash { without_trailing_slash(topic) } else { topic };
+        let topic = self.settings.profile.routed_topic(topic);
         let mut found = Vec::new();
         let Some(tenant) = self.tenants.get(usize::from(instance.0)) else { return found };
         tenant.index.for_each(topic, |slot, subscription| {

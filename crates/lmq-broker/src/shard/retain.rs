@@ -98,7 +98,7 @@ impl Shard {
         if owner == self.id {
             self.keep_message(&message, op, true);
         } else {
-            let load = Load { messages: 1, bytes: message.weight() as u64 };
+            let load = Load::of_message(&message);
             let ticket = RouteTicket(self.ask(Question::Route { op: Some(op), to: owner, load }).0);
             self.send(owner, RouteMessage::Retain { ticket, message });
         }

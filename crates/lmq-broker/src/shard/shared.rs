@@ -70,7 +70,7 @@ impl Shard {
         tries: u32,
         message: &Arc<Message>,
     ) {
-        let load = Load { messages: 1, bytes: message.weight() as u64 };
+        let load = Load::of_message(message);
         let key = self.find_client(message.instance, client);
         let found = key.and_then(|key| Some((key, self.sessions.get(key)?)));
         let takes = |session: &Session| self.is_live(session) || keeps(session, message.qos, &share, &self.settings);

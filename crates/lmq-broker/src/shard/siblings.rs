@@ -68,6 +68,10 @@ impl Load {
         Self { messages: 1, bytes: bytes as u64 }
     }
 
+    pub(super) fn of_message(message: &Message) -> Self {
+        Self { messages: 1, bytes: message.weight() as u64 }
+    }
+
     /// Of a retained message that siblings are told.
     pub(super) fn of_kept(topic: &str, message: Option<&Arc<Message>>) -> Self {
         let bytes = topic.len() + message.map_or(0, |message| message.weight());
@@ -348,8 +352,8 @@ impl Shard {
     }
 
     pub(super) fn tell_siblings(&mut self, message: impl Fn(&mut Self, ShardId) -> RouteMessage) {
-        for to in (0..self.links.len() as u16).map(ShardId).filter(|to| *to != self.id).collect::<alloc::vec::Vec<_>>()
-        {
+        let own = self.id;
+        for to in (0..self.links.len() as u16).map(ShardId).filter(|to| *to != own) {
             let message = message(self, to);
             self.send(to, message);
         }

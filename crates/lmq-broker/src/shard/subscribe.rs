@@ -112,7 +112,7 @@ impl Shard {
         let Some(state) = self.conns.get(conn) else {
             return Ok(Some(ReasonCode::UnspecifiedError));
         };
-        let routed = self.routed(filter.as_str());
+        let routed = profile.routed(filter.as_str());
         let allowed = state.permissions.as_ref().is_some_and(|permissions| permissions.allows_subscribe(routed));
         if !allowed || !self.parent_exists(instance, filter.as_str()) {
             return match profile.denied {
