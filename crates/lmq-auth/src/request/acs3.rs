@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use super::authorization::{Authorization, SCHEME};
 use super::openapi::{Common, Header, OpenApiRequest, Proof, check_time, header, is_form, limited};
-use super::{OpenApiError, Pairs, ReplyFormat, RequestParts};
+use super::{OpenApiError, Pairs, ReplyFormat, RequestParts, StringToSign};
 use crate::SecretKey;
 
 /// Headers that have to be there and signed, and the parameters they stand for.
@@ -118,11 +118,11 @@ pub(super) fn canonical_request(
     text
 }
 
-pub(super) fn string_to_sign(canonical_request: &str) -> Zeroizing<String> {
+pub(super) fn string_to_sign(canonical_request: &str) -> StringToSign {
     let mut text = String::from(SCHEME);
     text.push('\n');
     text.push_str(&hex_sha256(canonical_request.as_bytes()));
-    Zeroizing::new(text)
+    StringToSign::new(Zeroizing::new(text))
 }
 
 pub(super) fn signature(key: &SecretKey, string_to_sign: &str) -> String {

@@ -49,7 +49,7 @@ impl<'a> Authorization<'a> {
     }
 
     fn is_sorted(self) -> bool {
-        let plain = |name: &str| !name.is_empty() && name.bytes().all(|byte| is_lower_token(byte));
+        let plain = |name: &str| !name.is_empty() && name.bytes().all(is_lower_token);
         self.names().all(plain) && self.names().zip(self.names().skip(1)).all(|(one, next)| one < next)
     }
 }

@@ -10,7 +10,7 @@
 //! whose key to look up and nothing else. An OpenAPI request passes a [`NonceWindow`] in addition.
 //!
 //! **Attacker's view.** Everything here is read before anybody has proved anything: sizes are bounded by [`Pairs`] and the limits of the
-//! types, a parameter given twice is an error, and work is linear in the bytes sent. A request of the token server has no time
+//! types, a parameter given twice is an error, and no more is reserved than was sent allows. A request of the token server has no time
 //! and no nonce: who has seen one (no TLS) can repeat it, and a request to query a token is word for word one to revoke it. A
 //! status query can be repeated for five minutes, an OpenAPI request not at all. Signatures are compared in constant time.
 
@@ -28,6 +28,7 @@ mod percent;
 mod rpc;
 mod signed;
 mod status_query;
+mod string_to_sign;
 mod timestamp;
 mod token_apply;
 mod token_use;
@@ -43,6 +44,7 @@ pub use pairs::{Pairs, PairsError};
 pub use percent::{PercentError, percent_decode, percent_encode};
 pub use signed::SignedRequest;
 pub use status_query::StatusQuery;
+pub use string_to_sign::StringToSign;
 pub use timestamp::{Timestamp, TimestampError};
 pub use token_apply::TokenApply;
 pub use token_use::{TokenQuery, TokenRevoke};

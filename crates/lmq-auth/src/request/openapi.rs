@@ -10,14 +10,13 @@
 //! signature and tells the sender the server's time at most. `Debug` shows names, never values, nonces or signatures.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 use core::fmt;
 
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use super::pairs::Names;
-use super::{NonceWindow, OpenApiError, Pairs, ReplyFormat, Timestamp, acs3, authorization, rpc, signed};
+use super::{NonceWindow, OpenApiError, Pairs, ReplyFormat, StringToSign, Timestamp, acs3, authorization, rpc, signed};
 use crate::SecretKey;
 
 /// How far the time of a request may be from now, in either direction: 15 minutes.
@@ -71,7 +70,7 @@ pub(super) enum Proof {
 pub struct OpenApiRequest {
     pub(super) common: Common,
     pub(super) parameters: Pairs,
-    pub(super) string_to_sign: Zeroizing<String>,
+    pub(super) string_to_sign: StringToSign,
     pub(super) proof: Proof,
     pub(super) signature: Zeroizing<Box<str>>,
 }
@@ -113,9 +112,9 @@ impl OpenApiRequest {
         self.common.format
     }
 
-    /// The text that has to be signed; holds parameters of the sender.
+    /// The text that has to be signed.
     #[must_use]
-    pub fn string_to_sign(&self) -> &str {
+    pub const fn string_to_sign(&self) -> &StringToSign {
         &self.string_to_sign
     }
 
@@ -126,8 +125,8 @@ impl OpenApiRequest {
     pub fn verify(self, key: &SecretKey) -> Result<VerifiedRequest, OpenApiError> {
         let sent = self.signature.as_bytes();
         let matches = match self.proof {
-            Proof::Rpc => rpc::signature(key, &self.string_to_sign).matches(sent),
-            Proof::Acs3 => acs3::signature(key, &self.string_to_sign).as_bytes().ct_eq(sent).into(),
+            Proof::Rpc => rpc::signature(key, self.string_to_sign.as_str()).matches(sent),
+            Proof::Acs3 => acs3::signature(key, self.string_to_sign.as_str()).as_bytes().ct_eq(sent).into(),
         };
         if matches {
             Ok(VerifiedRequest { common: self.common, parameters: self.parameters })

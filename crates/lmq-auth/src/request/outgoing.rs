@@ -50,7 +50,7 @@ impl OutgoingCall<'_> {
             ("SignatureNonce", self.nonce),
         ]);
         let unsigned = Pairs::from_list(&all)?;
-        let signature = rpc::signature(key, &rpc::string_to_sign(self.method, &unsigned)).to_base64();
+        let signature = rpc::signature(key, rpc::string_to_sign(self.method, &unsigned).as_str()).to_base64();
         unsigned.join(&Pairs::from_list(&[("Signature", &signature)])?)
     }
 
@@ -74,7 +74,7 @@ impl OutgoingCall<'_> {
         let signed = headers.map(|(name, _)| name).join(";");
         let parts = RequestParts { method: self.method, path: "/", query: "", headers: &headers, body: b"" };
         let canonical = acs3::canonical_request(&parts, &query, &signed, &body_hash);
-        let signature = acs3::signature(key, &acs3::string_to_sign(&canonical));
+        let signature = acs3::signature(key, acs3::string_to_sign(&canonical).as_str());
         let credential = ["Credential=", access_key_id, ",SignedHeaders=", &signed, ",Signature=", &signature].concat();
         let headers = headers.map(|(name, value)| (name, String::from(value)));
         let authorization = ("authorization", [SCHEME, &credential].join(" "));

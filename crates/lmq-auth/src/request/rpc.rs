@@ -10,7 +10,7 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 use super::openapi::{Common, OpenApiRequest, Proof, check_time, is_form, limited};
-use super::{OpenApiError, Pairs, ReplyFormat, RequestParts, percent};
+use super::{OpenApiError, Pairs, ReplyFormat, RequestParts, StringToSign, percent};
 use crate::{SecretKey, Signature};
 
 /// Parameters of the protocol, not of the action.
@@ -66,13 +66,13 @@ fn required<'a>(parameters: &'a Pairs, name: &'static str) -> Result<&'a str, Op
 }
 
 /// `METHOD&%2F&` and the sorted query, encoded once more.
-pub(super) fn string_to_sign(method: &str, parameters: &Pairs) -> Zeroizing<String> {
+pub(super) fn string_to_sign(method: &str, parameters: &Pairs) -> StringToSign {
     let query = parameters.to_sorted_query();
     let mut text = Zeroizing::new(String::with_capacity(method.len() + 5 + percent::encoded_len(&query)));
     text.push_str(method);
     text.push_str("&%2F&");
     percent::encode_into(&query, &mut text);
-    text
+    StringToSign::new(text)
 }
 
 pub(super) fn signature(key: &SecretKey, string_to_sign: &str) -> Signature {

@@ -14,6 +14,11 @@ use super::canonical::{ListOrder, parameter_text};
 use super::{Pairs, RequestError};
 use crate::{SecretKey, Signature};
 
+/// The most characters of an access key id.
+const ACCESS_KEY_LEN_MAX: usize = 128;
+/// The most bytes of a signature that is looked at; a right one has 28.
+const SIGNATURE_LEN_MAX: usize = 64;
+
 /// A request whose signature has not been checked yet.
 ///
 /// `Debug` shows the access key only.
@@ -26,15 +31,10 @@ pub struct SignedRequest<T> {
 }
 
 impl<T> SignedRequest<T> {
-    /// The most characters of an access key id.
-    pub const ACCESS_KEY_LEN_MAX: usize = 128;
-    /// The most bytes of a signature that is looked at; a right one has 28.
-    const SIGNATURE_LEN_MAX: usize = 64;
-
     pub(super) fn new(request: T, pairs: &Pairs, signed: &[&'static str]) -> Result<Self, RequestError> {
         let access_key = access_key(pairs)?.into();
         let signature = required(pairs, "signature")?;
-        if signature.len() > Self::SIGNATURE_LEN_MAX {
+        if signature.len() > SIGNATURE_LEN_MAX {
             return Err(RequestError::Signature);
         }
         let values: Vec<(&str, &str)> = signed.iter().filter_map(|name| Some((*name, pairs.get(name)?))).collect();
@@ -87,8 +87,8 @@ fn access_key(pairs: &Pairs) -> Result<&str, RequestError> {
 }
 
 pub(super) fn is_access_key(text: &str) -> bool {
-    let len = text.chars().take(SignedRequest::<()>::ACCESS_KEY_LEN_MAX + 1).count();
-    (1..=SignedRequest::<()>::ACCESS_KEY_LEN_MAX).contains(&len) && !text.contains(char::is_control)
+    let len = text.chars().take(ACCESS_KEY_LEN_MAX + 1).count();
+    (1..=ACCESS_KEY_LEN_MAX).contains(&len) && !text.contains(char::is_control)
 }
 
 /// The parameters as they travel: those signed, those not, and the signature.
