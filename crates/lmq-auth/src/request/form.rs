@@ -24,3 +24,23 @@ impl ReplyFormat {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_form_that_is_known_counts() {
+        assert_eq!(ReplyFormat::parse("Json"), Some(ReplyFormat::Json));
+        assert_eq!(ReplyFormat::parse("XML"), Some(ReplyFormat::Xml));
+        assert_eq!(ReplyFormat::parse("RAW"), None);
+        for (header, format) in [
+            ("application/json", Some(ReplyFormat::Json)),
+            ("text/html, text/xml;q=0.9, application/json", Some(ReplyFormat::Xml)),
+            ("*/*", None),
+            ("json", None),
+        ] {
+            assert_eq!(ReplyFormat::accepted(header), format, "{header}");
+        }
+    }
+}
