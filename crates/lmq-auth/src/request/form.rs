@@ -1,4 +1,7 @@
 /// What form of answer a caller of the OpenAPI asks for.
+///
+/// **Attacker's view.** With ACS3 it is read from a header that need not be signed: whoever stands in between may choose the form of an
+/// answer, which he could change anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReplyFormat {
     /// `JSON`.
