@@ -4,9 +4,9 @@ use alloc::sync::Arc;
 
 use lmq_codec::{Delivery, PacketId, QoS, SubscriptionId};
 
-use super::{Shard, fan::Fan, publish::Origin};
+use super::{Shard, fan::Fan, outputs::Outputs, publish::Origin};
 use crate::{
-    ConnId, DeliveryOptions, DropReason, Message, Output,
+    DeliveryOptions, DropReason, Message,
     conn::Conn,
     planted::{Bug, planted},
     session::{Stage, Waiting},
@@ -299,9 +299,9 @@ impl Shard {
 
 /// Says `Transmit` for an outbox that was empty.
 #[inline]
-pub(super) fn announce(key: Key, conn: &mut Conn, outputs: &mut alloc::collections::VecDeque<Output>) {
+pub(super) fn announce(key: Key, conn: &mut Conn, outputs: &mut Outputs) {
     if !conn.announced {
         conn.announced = true;
-        outputs.push_back(Output::Transmit(ConnId(key)));
+        outputs.push_transmit(key);
     }
 }

@@ -12,7 +12,7 @@ use super::{deliver::Terms, publish::Arrival};
 use crate::{
     DropReason, Message,
     conn::Conn,
-    outbox::BlockPool,
+    outbox::{BlockPool, FrameKey, Outbox},
     planted::{Bug, planted},
 };
 
@@ -31,6 +31,8 @@ pub(super) struct Fan<'a> {
     pub(super) message: Option<Arc<Message>>,
     /// By [`Shape`].
     encoded: [Option<Template>; 4],
+    /// The same frame where outboxes share it; without packet identifier only.
+    in_pool: [Option<FrameKey>; 4],
 }
 
 /// The frames of the message that is being sent: buffers that are used again.
@@ -76,6 +78,7 @@ impl<'a> Fan<'a> {
             shared: None,
             message: None,
             encoded: [None; 4],
+            in_pool: [None; 4],
         }
     }
 
@@ -94,6 +97,7 @@ impl<'a> Fan<'a> {
             shared: large.then(|| message.payload.clone()),
             message: Some(message.clone()),
             encoded: [None; 4],
+            in_pool: [None; 4],
         })
     }
 
@@ -166,12 +170,11 @@ impl<'a> Fan<'a> {
                 return false;
             }
             conn.outbox.push(pool, &frames.single);
-        } else {
-            // At QoS 0 the frame is what it was when it was encoded.
-            if id {
-                template.patch(frame, delivery);
-            }
+        } else if id {
+            template.patch(frame, delivery);
             conn.outbox.push(pool, frame);
+        } else {
+            push_same(&mut conn.outbox, pool, frame, &mut self.in_pool[shape.index()]);
         }
         if self.large && !planted(Bug::PayloadForgotten) {
             conn.outbox.push_shared(self.payload());
@@ -241,4 +244,18 @@ impl<'a> Fan<'a> {
         };
         template.ok()
     }
+}
+
+/// At QoS 0 the frame is what it was when it was encoded: outboxes with nothing else to send share it.
+#[inline]
+fn push_same(outbox: &mut Outbox, pool: &mut BlockPool, frame: &[u8], in_pool: &mut Option<FrameKey>) {
+    if outbox.len() == 0 {
+        let key = *in_pool.get_or_insert_with(|| pool.share(frame));
+        if outbox.push_frame(pool, key) {
+            return;
+        }
+        // Others have taken its place meanwhile.
+        *in_pool = None;
+    }
+    outbox.push(pool, frame);
 }

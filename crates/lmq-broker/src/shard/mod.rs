@@ -23,6 +23,7 @@ mod judge;
 mod keep;
 mod leave;
 mod members;
+mod outputs;
 mod publish;
 mod query;
 mod quota;
@@ -94,7 +95,7 @@ pub struct Shard {
     questions: Slab<Question>,
     deadlines: VecDeque<(Instant, Key)>,
     ops: Slab<Op>,
-    outputs: VecDeque<Output>,
+    outputs: outputs::Outputs,
     pool: BlockPool,
     timers: Timers,
     session_timers: Timers,
@@ -189,7 +190,7 @@ impl Shard {
             questions: Slab::new(),
             deadlines: VecDeque::new(),
             ops: Slab::new(),
-            outputs: VecDeque::new(),
+            outputs: outputs::Outputs::default(),
             pool: BlockPool::default(),
             timers: Timers::default(),
             session_timers: Timers::default(),
@@ -239,6 +240,7 @@ impl Shard {
     }
 
     /// The next thing to do, in order. After `None` the shard waits for inputs.
+    #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() {
             self.finish_drain();
