@@ -18,9 +18,10 @@ use lmq_codec::Version;
 use lmq_model::status::ChannelId;
 
 use crate::{
-    ConnectRequest, Peer,
+    ConnectRequest, Limits, Peer,
     aliases::{InboundAliases, OutboundAliases},
     outbox::Outbox,
+    planted::{Bug, planted},
     rate::Rate,
     replies::Replies,
     slab::Key,
@@ -59,9 +60,9 @@ pub(crate) enum PauseCause {
     Rate,
 }
 
-/// In memory in this order: what a message to the client looks at shares the first cache lines.
+/// In memory in this order: what a message to the client looks at is in the first cache line.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct Conn {
     pub(crate) phase: Phase,
     pub(crate) version: Version,
@@ -208,6 +209,13 @@ impl Conn {
     #[inline]
     pub(crate) fn outgoing_bytes(&self) -> usize {
         self.outbox.len() + self.recording_bytes
+    }
+
+    /// Whether one more message may be put into the outbox.
+    #[inline]
+    pub(crate) fn has_room(&self, limits: &Limits) -> bool {
+        let crowded = self.outgoing_bytes() >= limits.outbox_bytes_max as usize;
+        self.is_live() && (!crowded || planted(Bug::OutboxUnbounded))
     }
 
     /// The largest packet the client takes, in bytes.

@@ -19,9 +19,9 @@ pub(crate) use window::{Inflight, Stage, Window};
 
 use crate::{ClientKey, DropReason, Instant, MemberState, Subscription, Will, slab::Key};
 
-/// In memory in this order: what a message to the client looks at shares the first cache lines.
+/// In memory in this order: what a message of QoS 0 to the client looks at is in the first cache line, with QoS 1 and 2 in the first two.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct Session {
     /// The connection that serves it now.
     pub(crate) conn: Option<Key>,
@@ -36,12 +36,12 @@ pub(crate) struct Session {
     /// Present in a session that outlives its connection.
     pub(crate) stored: Option<Box<StoredQueue>>,
     pub(crate) queue: MemoryQueue,
+    /// Retained messages that its subscriptions bring and that were not all sent.
+    pub(crate) replays: Option<Box<Replays>>,
     pub(crate) window: Window,
     pub(crate) client: ClientKey,
     pub(crate) inbound: Inbound,
     pub(crate) lent: Lent,
-    /// Retained messages that its subscriptions bring and that were not all sent.
-    pub(crate) replays: Option<Box<Replays>>,
     /// The filters as they stand in the index, with what was granted.
     pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
     /// Messages given up since the last drain.

@@ -34,6 +34,13 @@ impl Shard {
         if open.back().is_none_or(|(last, _)| *last < position) {
             open.push_back((position, false));
         }
+        if self.line.is_busy() {
+            return self.line.add_downlink(source, position, message.clone());
+        }
+        self.take_downlink(source, position, message);
+    }
+
+    pub(super) fn take_downlink(&mut self, source: SourceId, position: u64, message: &Arc<Message>) {
         match self.deliver_downlink(message) {
             Some(op) => {
                 if let Some(op) = self.ops.get_mut(op) {
@@ -58,7 +65,8 @@ impl Shard {
             return self.fan_out(&origin, &mut fan, 0, None);
         }
         let topic = TopicName::new(&message.topic).ok()?;
-        let shards = self.match_topic(message.instance, topic, message.qos, None);
+        let max = self.settings.limits.deliveries_per_call_max as usize;
+        let shards = self.match_topic(message.instance, topic, message.qos, None, max);
         let retain = self.retain(&origin, &mut fan);
         let op = self.fan_out(&origin, &mut fan, shards, None);
         self.wait_for_retained(retain, op, message.qos)

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use lmq_codec::PacketId;
 
-use super::{Shard, deliver::Terms, question, restore::Page, siblings::Load, targets::RemoteMember, ticket};
+use super::{Shard, deliver::Terms, fan::Fan, question, restore::Page, siblings::Load, targets::RemoteMember, ticket};
 use crate::{
     ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output,
     RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
@@ -301,17 +301,23 @@ impl Shard {
     fn forward(&mut self, op: Key, forward: Forward) {
         self.confirm_older(forward.ordinal);
         let Forward { message, receivers, shards, remote, .. } = forward;
+        let shared_bytes_min = self.settings.limits.shared_payload_bytes_min;
+        let from_memory = receivers.iter().any(|receiver| receiver.seq.is_none());
+        let mut fan = if from_memory { Fan::of_message(&message, shared_bytes_min) } else { None };
         for Receiver { session, options, seq, share } in receivers {
             if let Some(share) = share.as_ref().filter(|_| !self.takes_forwarded(session, seq)) {
                 self.pass_on(share, &message, Some(op));
                 continue;
             }
-            match seq {
-                Some(seq) => self.deliver_stored(session, StoredMessage { seq, options, message: message.clone() }),
-                None => {
-                    let terms = Terms { share: share.as_ref(), ..options.terms() };
-                    self.deliver_message(session, terms, &message);
+            match (seq, &mut fan) {
+                (Some(seq), _) => {
+                    self.deliver_stored(session, StoredMessage { seq, options, message: message.clone() })
                 }
+                (None, Some(fan)) => {
+                    let terms = Terms { share: share.as_ref(), ..options.terms() };
+                    self.deliver(session, terms, fan, &message);
+                }
+                (None, None) => {}
             }
             if share.is_some() {
                 self.tell_member_state(session);
@@ -373,8 +379,10 @@ impl Shard {
     }
 
     fn forward_doubted(&mut self, forward: Forward) {
-        for Receiver { session, options, .. } in forward.receivers {
-            self.deliver_message(session, options.terms(), &forward.message);
+        let Forward { message, receivers, .. } = forward;
+        let Some(mut fan) = Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min) else { return };
+        for Receiver { session, options, .. } in receivers {
+            self.deliver(session, options.terms(), &mut fan, &message);
         }
     }
 

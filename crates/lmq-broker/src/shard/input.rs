@@ -148,7 +148,7 @@ impl Shard {
                 self.paused_by_link.push(conn);
                 return self.pause(conn, PauseCause::Link);
             }
-            if self.deliveries >= self.settings.limits.deliveries_per_call_max {
+            if self.has_done_enough() {
                 self.paused_by_work.push(conn);
                 return self.pause(conn, PauseCause::Work);
             }
@@ -165,6 +165,12 @@ impl Shard {
             self.close(conn, reason);
         }
         true
+    }
+
+    /// Whether messages and subscriptions are for the next call.
+    #[inline]
+    fn has_done_enough(&self) -> bool {
+        self.deliveries >= self.settings.limits.deliveries_per_call_max || self.line.is_busy()
     }
 
     fn on_packet(&mut self, conn: Key, packet: Packet<'_>) -> Result<(), CloseReason> {
@@ -237,6 +243,10 @@ impl Shard {
     pub(super) fn finish_drain(&mut self) {
         self.deliveries = 0;
         for _ in 0..self.settings.limits.work_per_call_max {
+            // Those that are left come first in the next call.
+            if self.has_done_enough() {
+                break;
+            }
             let Some(conn) = self.resumable.pop_front() else {
                 break;
             };

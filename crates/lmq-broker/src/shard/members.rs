@@ -189,8 +189,7 @@ pub(super) fn fit(
         return if keeps(session, qos, share, settings) { Fit::Later } else { Fit::Never };
     };
     let full = session.window.len() >= usize::from(settings.limits.inflight_max) || !conn.has_quota();
-    let stuck = conn.outgoing_bytes() >= settings.limits.outbox_bytes_max as usize;
-    if full || stuck || session.waits() { Fit::Later } else { Fit::Ready }
+    if full || !conn.has_room(&settings.limits) || session.waits() { Fit::Later } else { Fit::Ready }
 }
 
 /// Whether a session without connection keeps a message of this QoS that a group would give it.

@@ -15,6 +15,7 @@ mod bridge;
 mod clock;
 mod connect;
 mod deliver;
+mod divide;
 mod effects;
 mod fan;
 mod groups;
@@ -22,6 +23,7 @@ mod input;
 mod judge;
 mod keep;
 mod leave;
+mod matching;
 mod members;
 mod outputs;
 mod publish;
@@ -121,8 +123,10 @@ pub struct Shard {
     resumable: VecDeque<Key>,
     paused_by_link: Vec<Key>,
     paused_by_work: Vec<Key>,
-    /// Deliveries of the current call.
+    /// Deliveries of the current call, and other work as large.
     deliveries: u32,
+    /// Messages that one call was not enough for, and those behind them.
+    line: divide::Line,
     /// Sessions with messages given up since the last drain.
     lossy: Vec<Key>,
     drained_to: u32,
@@ -209,6 +213,7 @@ impl Shard {
             paused_by_link: Vec::new(),
             paused_by_work: Vec::new(),
             deliveries: 0,
+            line: divide::Line::default(),
             lossy: Vec::new(),
             drained_to: 0,
             outstanding: retain::Outstanding::default(),
@@ -291,7 +296,7 @@ impl Shard {
 
     /// Whether a drain has closed everything and nothing is awaited any more.
     pub fn is_drained(&self) -> bool {
-        self.phase == ShardPhase::Draining && self.conns.len() == 0 && self.questions.len() == 0
+        self.phase == ShardPhase::Draining && self.conns.len() == 0 && self.questions.len() == 0 && !self.line.is_busy()
     }
 
     /// The counters.

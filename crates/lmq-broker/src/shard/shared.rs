@@ -166,7 +166,7 @@ impl Shard {
     }
 
     /// An operation ends only after another one that is part of it.
-    fn count_part(&mut self, part: Option<Key>, whole: Option<Key>) {
+    pub(super) fn count_part(&mut self, part: Option<Key>, whole: Option<Key>) {
         let (Some(part), Some(whole)) = (part, whole) else {
             return;
         };

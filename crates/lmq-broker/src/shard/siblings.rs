@@ -119,14 +119,13 @@ impl Shard {
         let load = Load::of(&message);
         match message {
             RouteMessage::Publish { ticket, message } => {
-                let Ok(topic) = TopicName::new(&message.topic) else {
-                    return self.done(from, ticket, load);
-                };
-                if message.retain {
+                if let Some(topic) = TopicName::new(&message.topic).ok().filter(|_| message.retain) {
                     self.passes_live(message.instance, topic);
                 }
-                self.match_topic(message.instance, topic, message.qos, None);
-                self.take_from(from, ticket, load, &message, true);
+                if self.line.is_busy() {
+                    return self.line.add_of_sibling(from, ticket, message);
+                }
+                self.take_published(from, ticket, &message);
             }
             RouteMessage::PointToPoint { ticket, target, message } => {
                 let origin = Origin::of_message(&message, message.publisher_persistent);
@@ -169,6 +168,17 @@ impl Shard {
             }
             RouteMessage::Credit { messages, bytes } => self.credit(from, Load { messages, bytes }),
         }
+    }
+
+    /// Delivers a message of a sibling to its subscribers, and answers it.
+    pub(super) fn take_published(&mut self, from: ShardId, ticket: Option<RouteTicket>, message: &Arc<Message>) {
+        let load = Load::of_message(message);
+        let Ok(topic) = TopicName::new(&message.topic) else {
+            return self.done(from, ticket, load);
+        };
+        let max = self.settings.limits.deliveries_per_call_max as usize;
+        self.match_topic(message.instance, topic, message.qos, None, max);
+        self.take_from(from, ticket, load, message, true);
     }
 
     /// Delivers a message of a sibling to the sessions in the scratch list, and answers it.
