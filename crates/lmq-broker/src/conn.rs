@@ -68,20 +68,20 @@ pub(crate) struct Conn {
     pub(crate) version: Version,
     /// `Transmit` was said and the outbox has not been empty since.
     pub(crate) announced: bool,
-    /// It counts for the quota of its instance.
-    pub(crate) counted: bool,
+    /// It stalls, or is paused because it does not take what is there.
+    pub(crate) slow: bool,
     /// QoS 1 and 2 messages that the client takes at a time; what exceeds them waits.
     pub(crate) send_max: u16,
     /// Those sent on this connection and not finished.
     pub(crate) sent_open: u16,
     /// What only MQTT 5.0 has.
     pub(crate) v5: Option<Box<V5>>,
+    pub(crate) session: Option<Key>,
     /// Bytes of QoS 2 messages whose packet id is being stored before they leave.
     pub(crate) recording_bytes: usize,
     pub(crate) outbox: Outbox,
     /// Since when the peer takes nothing of what is there.
     pub(crate) stalled_since: Option<Instant>,
-    pub(crate) session: Option<Key>,
     pub(crate) paused: Option<(PauseCause, Instant)>,
     pub(crate) replies: Replies,
     /// Bytes received and not processed: a cut packet, or what came behind a pause.
@@ -96,6 +96,8 @@ pub(crate) struct Conn {
     pub(crate) rate: Rate,
     pub(crate) channel: ChannelId,
     pub(crate) addr: SocketAddr,
+    /// It counts for the quota of its instance.
+    pub(crate) counted: bool,
     /// The CONNECT, until the connection is live.
     pub(crate) request: Option<Box<ConnectRequest>>,
 }
@@ -175,6 +177,7 @@ impl Conn {
             assembly: leftover,
             outbox: Outbox::default(),
             announced: false,
+            slow: false,
             replies: Replies::default(),
             permissions: None,
             rate: Rate::default(),
@@ -193,6 +196,10 @@ impl Conn {
     #[inline]
     pub(crate) fn reads(&self) -> bool {
         self.paused.is_none() && matches!(self.phase, Phase::Live | Phase::Exchange)
+    }
+
+    pub(crate) fn is_paused_by_outbox(&self) -> bool {
+        matches!(self.paused, Some((PauseCause::Outbox, _)))
     }
 
     pub(crate) fn method_mut(&mut self) -> Option<&mut Method> {

@@ -139,7 +139,7 @@ impl Segment {
     }
 }
 
-/// In memory in this order: a message to an empty outbox changes the first 32 bytes.
+/// In memory in this order: a message to an empty outbox changes the first 24 bytes.
 #[derive(Debug, Default)]
 #[repr(C)]
 pub(crate) struct Outbox {
@@ -229,6 +229,10 @@ impl Outbox {
 
     pub(crate) fn advance(&mut self, pool: &mut BlockPool, count: usize) {
         assert!(count <= self.len, "advanced by {count} of {} bytes", self.len);
+        if count == self.len && self.tail.is_empty() {
+            (self.len, self.sent) = (0, 0);
+            return self.head.take().map_or((), |done| pool.give(done));
+        }
         self.len -= count;
         self.sent += count;
         while let Some(first) = &self.head {
@@ -241,9 +245,7 @@ impl Outbox {
                 pool.give(done);
             }
         }
-        if self.tail.capacity() > SEGMENTS_KEPT_MAX {
-            self.tail.shrink_to(SEGMENTS_KEPT_MAX);
-        }
+        self.tail.shrink_to(SEGMENTS_KEPT_MAX);
     }
 
     /// Gives every block back and forgets what was not sent.

@@ -196,6 +196,7 @@ impl Shard {
     fn pause(&mut self, conn: Key, cause: PauseCause) -> bool {
         if let Some(state) = self.conns.get_mut(conn) {
             state.paused = Some((cause, self.now.monotonic));
+            state.slow |= cause == PauseCause::Outbox;
             self.stats.pauses += 1;
         }
         self.watch(conn);

@@ -264,27 +264,39 @@ impl Shard {
     /// Returns whether nothing remains; if something does, write again when the socket can take more.
     #[inline]
     pub fn handle_sent(&mut self, conn: ConnId, count: usize) -> bool {
-        let Some(state) = self.conns.get(conn.0) else {
+        let Some(state) = self.conns.get_mut(conn.0) else {
             return true;
         };
         let remaining = state.outbox.len();
         if remaining <= self.settings.limits.outbox_bytes_max as usize / 4 {
-            if state.session.and_then(|key| self.sessions.get(key)).is_some_and(|session| session.waits()) {
+            if state.session.and_then(|key| self.sessions.get(key)).is_some_and(Session::waits) {
                 self.room.push(conn.0);
             }
-            self.unpause(conn.0, crate::conn::PauseCause::Outbox);
+            if state.slow {
+                self.unpause(conn.0, crate::conn::PauseCause::Outbox);
+            }
         }
-        let Some(state) = self.conns.get_mut(conn.0) else {
+        self.note_progress(conn.0, remaining, count)
+    }
+
+    /// Watches a connection that does not take everything.
+    #[inline]
+    fn note_progress(&mut self, conn: Key, remaining: usize, count: usize) -> bool {
+        let Some(state) = self.conns.get_mut(conn) else {
             return true;
         };
         if remaining == 0 {
             state.announced = false;
-            state.stalled_since = None;
+            if state.slow {
+                state.stalled_since = None;
+                state.slow = state.is_paused_by_outbox();
+            }
             return true;
         }
         if count > 0 || state.stalled_since.is_none() {
             state.stalled_since = Some(self.now.monotonic);
-            self.watch(conn.0);
+            state.slow = true;
+            self.watch(conn);
         }
         false
     }
