@@ -77,9 +77,6 @@ fn open(window: &mut Window, qos: QoS) -> Delivery {
     }
 }
 
-/// Sessions whose state is fetched from memory together.
-const FETCHED: usize = 16;
-
 /// What the way of a message to its receivers needs of a shard, besides their sessions.
 struct Way<'s> {
     conns: &'s mut Slab<Conn>,
@@ -117,20 +114,6 @@ impl Way<'_> {
             _ => Sent::Done,
         }
     }
-
-    /// Reads a little of what sending will look at, so that the processor waits for all of it at once and not for one after another.
-    #[inline]
-    fn fetch(&self, sessions: &Slab<Session>, slots: impl Iterator<Item = u32>) {
-        let mut keys = [None; FETCHED];
-        for (key, slot) in keys.iter_mut().zip(slots) {
-            *key = sessions.at(slot).and_then(|session| session.conn);
-        }
-        let mut announced = 0;
-        for key in keys.iter().flatten() {
-            announced += u32::from(self.conns.get(*key).is_some_and(|conn| conn.announced));
-        }
-        core::hint::black_box(announced);
-    }
 }
 
 /// Whether a message has to wait behind others, or for an acknowledgement.
@@ -152,11 +135,7 @@ impl Shard {
         let Scratch { targets, frames, .. } = scratch;
         let (limits, wall) = (&settings.limits, now.wall);
         let mut way = Way { conns, frames, pool, outputs, stats, limits, wall };
-        let many = targets.len() > FETCHED;
         for at in from..targets.len() {
-            if many && at % FETCHED == 0 {
-                way.fetch(sessions, targets.slots_from(at));
-            }
             let Some((slot, terms)) = targets.at(at, fan.qos, fan.retain) else { break };
             let Some(session) = sessions.at_mut(slot) else { continue };
             if origin.may_store && session.stores(terms.qos, settings.profile.stored_qos_max) {

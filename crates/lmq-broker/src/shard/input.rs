@@ -210,6 +210,10 @@ impl Shard {
         }
     }
 
+    fn is_paused_by_work(&self, conn: Key) -> bool {
+        matches!(self.conns.get(conn).and_then(|state| state.paused), Some((PauseCause::Work, _)))
+    }
+
     /// Serves what came during a pause, and lets the driver read on if that does not pause again.
     fn resume(&mut self, conn: Key) {
         let reads = |state: &&mut Conn| matches!(state.phase, Phase::Live | Phase::Exchange);
@@ -244,13 +248,14 @@ impl Shard {
     pub(super) fn finish_drain(&mut self) {
         self.deliveries = 0;
         for _ in 0..self.settings.limits.work_per_call_max {
-            // Those that are left come first in the next call.
-            if self.has_done_enough() {
-                break;
-            }
-            let Some(conn) = self.resumable.pop_front() else {
+            let Some(conn) = self.resumable.front().copied() else {
                 break;
             };
+            // Who would have to wait again is not sent to the end of the line.
+            if self.has_done_enough() && self.is_paused_by_work(conn) {
+                break;
+            }
+            self.resumable.pop_front();
             self.resume(conn);
         }
         // After the peers' own packets, so that messages cannot take all the room from the answers.

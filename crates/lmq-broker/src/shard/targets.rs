@@ -114,12 +114,6 @@ impl Targets {
         self.sessions.len() + self.members.len()
     }
 
-    /// The slots of the sessions from `at` on that no shared subscription chose.
-    #[inline]
-    pub(super) fn slots_from(&self, at: usize) -> impl Iterator<Item = u32> {
-        self.sessions.get(at..).unwrap_or_default().iter().map(|target| target.slot)
-    }
-
     /// One session, in ascending order and then the chosen ones, and how it gets a message of this QoS and RETAIN.
     #[inline]
     pub(super) fn at(&self, at: usize, qos: QoS, retain: bool) -> Option<(u32, Terms<'_>)> {
