@@ -195,6 +195,33 @@ fn messages_of_the_mq_side_and_of_siblings_wait_in_line() {
 }
 
 #[test]
+fn messages_of_a_sibling_wait_in_line_and_so_do_their_answers() {
+    let mut world = limited(2, 1, |_| {});
+    for name in ["s", "a", "c"] {
+        world.connect(name);
+        world.subscribe(name, "t", 1);
+    }
+    world.connect("p");
+    world.hold_timeouts();
+    let messages = [publish("t", "1", 1, 1), publish("t", "2", 0, 0), publish("t", "3", 1, 2)].concat();
+    world.send("p", messages);
+    world.expect(["p: paused"]);
+    world.call();
+    call_all(&mut world);
+    let log = world.take_log();
+    for name in ["s", "a", "c"] {
+        let mine: Vec<_> = log.iter().filter(|line| line.starts_with(name)).collect();
+        assert_eq!(
+            mine,
+            ["q1 #1 t 1", "q0 t 2", "q1 #2 t 3"].map(|line| format!("{name}: {line}")).iter().collect::<Vec<_>>()
+        );
+    }
+    let answers: Vec<_> = log.iter().filter(|line| line.contains("PUBACK")).collect();
+    assert_eq!(answers, ["p: PUBACK 1", "p: PUBACK 2"]);
+    assert_eq!(log.last().map(String::as_str), Some("p: PUBACK 2"));
+}
+
+#[test]
 fn what_a_part_needs_of_the_store_keeps_the_answer_waiting() {
     let mut world = limited(1, 2, |_| {});
     for name in ["a", "b", "c"] {
