@@ -80,6 +80,15 @@ impl Broker {
         }
     }
 
+    /// Calls the broker if it wants to go on at once.
+    pub fn tick(&mut self) -> bool {
+        let due = self.shard.poll_timeout().is_some_and(|at| at <= self.now.monotonic);
+        if due {
+            self.shard.handle_timeout(self.now);
+        }
+        due
+    }
+
     /// The client is gone.
     pub fn close(&mut self, conn: ConnId) {
         self.shard.handle_closed(self.now, conn);

@@ -208,7 +208,7 @@ impl Conn {
 
     /// Whether one more QoS 1 or 2 message may leave [MQTT-3.3.4-9].
     #[inline]
-    pub(crate) fn has_quota(&self) -> bool {
+    pub(crate) fn has_send_quota(&self) -> bool {
         self.sent_open < self.send_max
     }
 

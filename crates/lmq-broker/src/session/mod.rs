@@ -106,7 +106,8 @@ impl Session {
         let Self { window, lent, queue, .. } = self;
         let sent = window.iter().filter_map(|open| lent.release(open.id));
         let waiting = core::iter::from_fn(|| queue.pop_confirmed());
-        sent.chain(waiting.filter_map(|waiting| Some((waiting.message, waiting.share?)))).collect()
+        sent.chain(waiting.filter_map(|Waiting { message, share, .. }| Some(SharedMessage { message, share: share? })))
+            .collect()
     }
 
     /// The connection is gone; what only it needed is forgotten.

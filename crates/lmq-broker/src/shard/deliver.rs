@@ -16,7 +16,7 @@ use crate::{
     conn::Conn,
     outbox::BlockPool,
     planted::{Bug, planted},
-    session::{Session, Stage, Waiting, Window},
+    session::{Session, SharedMessage, Stage, Waiting, Window},
     slab::{Key, Slab},
 };
 
@@ -123,7 +123,7 @@ fn waits(session: &Session, conn: &Conn, qos: QoS, limits: &Limits) -> bool {
         return session.queue.has_at_most_once();
     }
     let wide = session.window.len() < usize::from(limits.inflight_max) || planted(Bug::WindowUnbounded);
-    let full = !wide || !conn.has_quota();
+    let full = !wide || !conn.has_send_quota();
     full || (session.queue.has_confirmed() && !planted(Bug::QueueOvertaken))
 }
 
@@ -192,7 +192,7 @@ impl Shard {
     fn lend(&mut self, key: Key, id: PacketId, message: Arc<Message>, share: Option<&Arc<str>>) {
         let bytes_max = self.settings.limits.queue_bytes_max;
         if let (Some(session), Some(share)) = (self.sessions.get_mut(key), share) {
-            session.lent.keep(id, (message, share.clone()), bytes_max);
+            session.lent.keep(id, SharedMessage { message, share: share.clone() }, bytes_max);
         }
     }
 
@@ -259,7 +259,7 @@ impl Shard {
         if let Some(waiting) = session.queue.pop_at_most_once() {
             return Some(waiting);
         }
-        if session.window.len() >= usize::from(limits.inflight_max) || !conn.has_quota() {
+        if session.window.len() >= usize::from(limits.inflight_max) || !conn.has_send_quota() {
             return None;
         }
         session.queue.pop_confirmed()

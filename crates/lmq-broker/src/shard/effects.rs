@@ -99,7 +99,7 @@ pub(super) enum Waiter {
 
 /// A session that gets a forwarded message.
 #[derive(Clone, Debug)]
-pub(super) struct Receiver {
+pub(super) struct Addressee {
     pub(super) session: Key,
     pub(super) options: DeliveryOptions,
     /// The position in its queue in the store; `None` if it is served from memory.
@@ -114,7 +114,7 @@ pub(super) struct Forward {
     /// Counts what the store was given.
     pub(super) ordinal: u64,
     pub(super) message: Arc<Message>,
-    pub(super) receivers: Vec<Receiver>,
+    pub(super) receivers: Vec<Addressee>,
     /// Siblings with subscribers, one bit each.
     pub(super) shards: u64,
     /// Members of shared subscriptions in other shards.
@@ -304,7 +304,7 @@ impl Shard {
         let shared_bytes_min = self.settings.limits.shared_payload_bytes_min;
         let from_memory = receivers.iter().any(|receiver| receiver.seq.is_none());
         let mut fan = if from_memory { Fan::of_message(&message, shared_bytes_min) } else { None };
-        for Receiver { session, options, seq, share } in receivers {
+        for Addressee { session, options, seq, share } in receivers {
             if let Some(share) = share.as_ref().filter(|_| !self.takes_forwarded(session, seq)) {
                 self.pass_on(share, &message, Some(op));
                 continue;
@@ -381,7 +381,7 @@ impl Shard {
     fn forward_doubted(&mut self, forward: Forward) {
         let Forward { message, receivers, .. } = forward;
         let Some(mut fan) = Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min) else { return };
-        for Receiver { session, options, .. } in receivers {
+        for Addressee { session, options, .. } in receivers {
             self.deliver(session, options.terms(), &mut fan, &message);
         }
     }

@@ -169,11 +169,12 @@ impl Shard {
     ///
     /// # Panics
     ///
-    /// If `settings` name no instance, not 1 to 64 shards, or not this one: mistakes of the caller.
+    /// If [`Settings::check`] has something against `settings`, or they do not have this shard: mistakes of the caller.
     pub fn new(id: ShardId, settings: Arc<Settings>, seed: [u8; 32]) -> Self {
-        assert!((1..=64).contains(&settings.shards), "a broker has 1 to 64 shards, not {}", settings.shards);
+        if let Err(error) = settings.check() {
+            panic!("{error}");
+        }
         assert!(id.0 < settings.shards, "shard {} of {}", id.0, settings.shards);
-        assert!(!settings.instances.is_empty(), "a broker has at least one instance");
         let mut random = Random::new(seed);
         let new = |instance: &Instance| Tenant::new(&mut random, instance.quota, settings.shards);
         let tenants = settings.instances.iter().map(new).collect();

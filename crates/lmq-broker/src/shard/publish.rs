@@ -7,7 +7,7 @@ use lmq_codec::{Delivery, PacketId, Properties, Publish, QoS, ReasonCode, TopicN
 use super::{
     Shard,
     deliver::Sent,
-    effects::{Forward, Op, Question, Receiver, Waiter},
+    effects::{Addressee, Forward, Op, Question, Waiter},
     fan::Fan,
     judge::Judgement,
     targets::{RemoteMember, Targets},
@@ -345,12 +345,12 @@ impl Shard {
 
     /// Sends to those that are served from memory; returns those whose message goes through the store.
     #[inline]
-    fn send_all(&mut self, origin: &Origin, fan: &mut Fan<'_>) -> Vec<Receiver> {
+    fn send_all(&mut self, origin: &Origin, fan: &mut Fan<'_>) -> Vec<Addressee> {
         let mut receivers = Vec::new();
         let mut at = 0;
         while let Some((stopped_at, sent)) = self.send_from(at, origin, fan) {
             if sent == Sent::Stored {
-                receivers.extend(self.receiver(stopped_at, fan, true));
+                receivers.extend(self.addressee(stopped_at, fan, true));
             } else {
                 self.unsent(stopped_at, sent, origin, fan);
             }
@@ -360,23 +360,23 @@ impl Shard {
     }
 
     /// Nobody gets it before it is stored.
-    fn defer_all(&mut self, origin: &Origin, fan: &Fan<'_>) -> Vec<Receiver> {
+    fn defer_all(&mut self, origin: &Origin, fan: &Fan<'_>) -> Vec<Addressee> {
         let (stored_qos_max, count) = (self.settings.profile.stored_qos_max, self.scratch.targets.len());
         let receiver = |at| {
             let (slot, terms) = self.scratch.targets.at(at, fan.qos, fan.retain)?;
             let stores = self.sessions.at(slot)?.stores(terms.qos, stored_qos_max);
-            self.receiver(at, fan, origin.may_store && stores)
+            self.addressee(at, fan, origin.may_store && stores)
         };
         (0..count).filter_map(receiver).collect()
     }
 
-    fn receiver(&mut self, at: usize, fan: &Fan<'_>, stored: bool) -> Option<Receiver> {
+    fn addressee(&mut self, at: usize, fan: &Fan<'_>, stored: bool) -> Option<Addressee> {
         let Self { scratch, sessions, .. } = self;
         let (slot, terms) = scratch.targets.at(at, fan.qos, fan.retain)?;
         let session = sessions.key(slot)?;
         let queue = sessions.get_mut(session)?.stored.as_mut().filter(|_| stored);
         let seq = queue.map(|queue| queue.assign());
-        Some(Receiver { session, options: terms.to_options(), seq, share: terms.share.cloned() })
+        Some(Addressee { session, options: terms.to_options(), seq, share: terms.share.cloned() })
     }
 
     /// Whether neither another shard nor the MQ side has to do with a message, its subscribers aside.
@@ -392,13 +392,13 @@ impl Shard {
         &mut self,
         origin: &Origin,
         fan: &mut Fan<'_>,
-        receivers: Vec<Receiver>,
+        receivers: Vec<Addressee>,
         elsewhere: (u64, Vec<RemoteMember>),
         deferred: bool,
         dedup: Option<(ClientKey, PacketId)>,
     ) -> Key {
         let message = self.message(origin, fan);
-        let slot = |receiver: &Receiver| {
+        let slot = |receiver: &Addressee| {
             let client = self.sessions.get(receiver.session)?.client.clone();
             Some(QueueSlot { client, seq: receiver.seq?, options: receiver.options.clone() })
         };

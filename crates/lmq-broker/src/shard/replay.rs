@@ -134,7 +134,7 @@ impl Shard {
         let qos = replays.first()?.subscription.options.qos;
         let conn = self.conns.get(session.conn?)?;
         let bytes = (limits.outbox_bytes_max as usize).saturating_sub(conn.outgoing_bytes());
-        if !conn.is_live() || bytes == 0 || session.queue.len() > 0 {
+        if !conn.has_room(limits) || session.queue.len() > 0 {
             return None;
         }
         let window = usize::from(limits.inflight_max).saturating_sub(session.window.len());

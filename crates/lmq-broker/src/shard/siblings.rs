@@ -14,6 +14,7 @@ use super::{
     Shard,
     effects::{Question, Waiter},
     fan::Fan,
+    keep::TopicKey,
     publish::Origin,
     quota::Used,
 };
@@ -138,7 +139,7 @@ impl Shard {
             }
             RouteMessage::Retain { ticket, message } => self.keep_for(from, ticket, &message),
             RouteMessage::Retained { ticket, instance, topic, version, message } => {
-                self.enter_kept(&(instance, topic), version, message, false);
+                self.enter_kept(&TopicKey { instance, topic }, version, message, false);
                 self.done(from, Some(ticket), load);
             }
             RouteMessage::Settle { ticket } => self.settle_for(from, ticket),
@@ -255,7 +256,12 @@ impl Shard {
     /// A ticket for a message whose answer an operation waits for.
     pub(super) fn ask_sibling(&mut self, to: ShardId, op: Option<Key>, bytes: usize) -> Option<RouteTicket> {
         let load = Load { messages: 1, bytes: bytes as u64 };
-        op.map(|op| RouteTicket(self.ask(Question::Route { op: Some(op), to, load }).0))
+        op.map(|op| self.ask_route(to, Some(op), load))
+    }
+
+    /// A ticket for what a sibling is to do; an operation, if there is one, waits for its answer.
+    pub(super) fn ask_route(&mut self, to: ShardId, op: Option<Key>, load: Load) -> RouteTicket {
+        RouteTicket(self.ask(Question::Route { op, to, load }).0)
     }
 
     pub(super) fn credit(&mut self, from: ShardId, load: Load) {
@@ -345,8 +351,7 @@ impl Shard {
         tenant.interests.filters.remove(filter);
         self.tell_siblings(|shard, to| {
             let load = Load { messages: 1, bytes: filter.len() as u64 };
-            let asked = Question::Route { op, to, load };
-            let ticket = RouteTicket(shard.ask(asked).0);
+            let ticket = shard.ask_route(to, op, load);
             RouteMessage::Interest { ticket, instance, filter: filter.into(), wanted: false }
         });
     }

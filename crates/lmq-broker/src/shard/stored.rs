@@ -87,7 +87,7 @@ impl Shard {
         let open = again || seq < queue.resume_end;
         let full = !open && session.window.len() >= usize::from(limits.inflight_max);
         // [MQTT-3.3.4-9]: also of what is sent again.
-        if full || !conn.has_quota() {
+        if full || !conn.has_send_quota() {
             return None;
         }
         queue.pop().map(|stored| (stored, again))

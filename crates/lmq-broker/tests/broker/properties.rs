@@ -6,6 +6,7 @@ use std::{
 };
 
 use lmq_broker::InstanceIndex;
+use lmq_codec::TopicName;
 use proptest::{collection::vec, prelude::*};
 
 use crate::common::{
@@ -437,7 +438,9 @@ proptest! {
         prop_assert!(stats.effects_pending == 0 && (stats.retained == stored || failed && stats.retained < stored));
         let mut lines = vec!["late: CONNACK 0".to_owned(), "late: SUBACK 1 [0]".to_owned()];
         for (topic, name) in TOPICS.iter().enumerate() {
-            let at = |node: u16| play.world.shard(node.into()).retained(InstanceIndex(0), name).map(|message| message.payload.clone());
+            let of = TopicName::new(name).unwrap();
+            let shard = |node: u16| play.world.shard(node.into());
+            let at = |node| shard(node).retained(InstanceIndex(0), of).map(|message| message.payload.clone());
             let payload = at(0);
             prop_assert!((0..shards).all(|node| at(node) == payload), "{}", name);
             let Some(payload) = payload else {
