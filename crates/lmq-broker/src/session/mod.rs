@@ -1,5 +1,6 @@
 //! What the broker remembers of a client between, or during, its connections.
 
+mod filters;
 mod inbound;
 mod lent;
 mod queue;
@@ -7,8 +8,9 @@ mod replays;
 mod stored;
 mod window;
 
-use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
+pub(crate) use filters::Filters;
 pub(crate) use inbound::{Inbound, InboundStage};
 pub(crate) use lent::{Lent, SharedMessage};
 use lmq_codec::QoS;
@@ -17,7 +19,7 @@ pub(crate) use replays::{Replay, Replays};
 pub(crate) use stored::StoredQueue;
 pub(crate) use window::{Inflight, Stage, Window};
 
-use crate::{ClientKey, DropReason, Instant, MemberState, Subscription, Will, slab::Key};
+use crate::{ClientKey, DropReason, Instant, MemberState, Will, slab::Key};
 
 /// In memory in this order: what a message of QoS 0 to the client looks at is in the first cache line, with QoS 1 and 2 in the first two.
 #[derive(Debug)]
@@ -43,7 +45,7 @@ pub(crate) struct Session {
     pub(crate) inbound: Inbound,
     pub(crate) lent: Lent,
     /// The filters as they stand in the index, with what was granted.
-    pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
+    pub(crate) subscriptions: Filters,
     /// Messages given up since the last drain.
     pub(crate) dropped: Option<(DropReason, u32)>,
     /// Seconds it outlives its connection; 0: not at all, `u32::MAX`: for ever.
@@ -75,7 +77,7 @@ impl Session {
             will: None,
             had_will: false,
             will_at: None,
-            subscriptions: BTreeMap::new(),
+            subscriptions: Filters::default(),
             window: Window::default(),
             queue: MemoryQueue::default(),
             lent: Lent::default(),

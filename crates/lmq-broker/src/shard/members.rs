@@ -1,7 +1,6 @@
 //! What the owners of shared subscriptions know of the sessions of this shard.
 
 use alloc::{sync::Arc, vec::Vec};
-use core::ops::Bound;
 
 use lmq_codec::QoS;
 use lmq_route::Fit;
@@ -152,9 +151,7 @@ impl Shard {
 
 /// The shards that own a group which a session is in, one bit each.
 fn owners(session: &Session, settings: &Settings) -> u64 {
-    let from = (Bound::Included(SHARE), Bound::Unbounded);
-    let shares = session.subscriptions.range::<str, _>(from).map(|(filter, _)| &**filter);
-    let names = shares.take_while(|filter| filter.starts_with(SHARE)).filter_map(parts);
+    let names = session.subscriptions.with_start(SHARE).filter_map(parts);
     let instance = session.client.instance;
     names.fold(0, |set, (name, filter)| set | 1 << settings.owner_of_group(instance, name, filter.as_str()).0)
 }

@@ -51,7 +51,7 @@ impl Shard {
         };
         for (filter, replay) in begun {
             // An UNSUBSCRIBE may have come behind.
-            if session.subscriptions.contains_key(&filter) {
+            if session.subscriptions.contains(&filter) {
                 session.replays.get_or_insert_default().begin(filter, replay);
             }
         }
