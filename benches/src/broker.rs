@@ -80,13 +80,14 @@ impl Broker {
         }
     }
 
-    /// Calls the broker if it wants to go on at once.
-    pub fn tick(&mut self) -> bool {
-        let due = self.shard.poll_timeout().is_some_and(|at| at <= self.now.monotonic);
-        if due {
-            self.shard.handle_timeout(self.now);
-        }
-        due
+    /// Whether the broker wants to go on at once.
+    pub fn wants_a_call(&self) -> bool {
+        self.shard.poll_timeout().is_some_and(|at| at <= self.now.monotonic)
+    }
+
+    /// Lets it go on, without carrying anything out.
+    pub fn call(&mut self) {
+        self.shard.handle_timeout(self.now);
     }
 
     /// The client is gone.

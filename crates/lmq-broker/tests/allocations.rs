@@ -235,8 +235,8 @@ fn everything_is_given_back() {
     assert_eq!((stats.connections, stats.sessions, stats.subscriptions, stats.effects_pending), (0, 0, 0, 0));
 }
 
-/// How many bytes a shard holds for each of so many clients: those with a connection, or those whose session waits for them. Each has a client id
-/// of 23 bytes and subscribed to one filter of its own, of 23 bytes.
+/// How many bytes a shard holds for each of so many clients: those with a connection, or those whose session waits for them. Each
+/// has a client id of 23 bytes and subscribed to one filter of its own, of 23 bytes.
 fn bytes_per_client(count: u32, clean: bool) -> usize {
     let held = |count| {
         let mut broker = Broker::new();

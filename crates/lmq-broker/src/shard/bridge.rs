@@ -23,11 +23,11 @@ pub(super) struct Source {
 impl Shard {
     /// A message of the MQ side for the clients of every shard: hand it to one shard, in the order of its source.
     ///
-    /// It goes to the subscribers of its topic, and is kept if it has RETAIN, or to one client where it is a P2P topic and the profile knows them. Once it is
-    /// delivered or stored, and everything of the source before it is, [`Output::Consumed`] says so. Where its effects failed,
-    /// [`Output::Rejected`] does: offer the same position again, later. The topic must be a topic name; one that is not is counted as
-    /// consumed and dropped, because offering it again would not help. The shard remembers every position that is offered and not
-    /// consumed, 16 bytes each: it is the driver that bounds how far it runs ahead.
+    /// It goes to the subscribers of its topic, and is kept if it has RETAIN, or to one client where it is a P2P topic and the
+    /// profile knows them. Once it is delivered or stored, and everything of the source before it is, [`Output::Consumed`] says
+    /// so. Where its effects failed, [`Output::Rejected`] does: offer the same position again, later. The topic must be a topic
+    /// name; one that is not is counted as consumed and dropped, because offering it again would not help. The shard remembers
+    /// every position that is offered and not consumed, 16 bytes each: it is the driver that bounds how far it runs ahead.
     pub fn handle_downlink(&mut self, now: Now, source: SourceId, position: u64, message: &Arc<Message>) {
         self.advance_clock(now);
         let open = &mut self.source(source).open;

@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{Message, RouteTicket, ShardId, SourceId, conn::PauseCause, slab::Key};
 
-/// Messages under way, in their order. What siblings have here is bounded by their links, what the MQ side has by the driver, and each session
-/// has one will.
+/// Messages under way, in their order. What siblings have here is bounded by their links, what the MQ side has by the driver, and
+/// each session has one will.
 #[derive(Debug, Default)]
 pub(super) struct Line(VecDeque<Waiting>);
 
@@ -74,8 +74,8 @@ impl Line {
 }
 
 impl Shard {
-    /// Begins with a message that has too many subscribers for one call: siblings get it now, sessions from the next call on. With QoS 1 or 2
-    /// returns an operation that ends behind the last of them.
+    /// Begins with a message that has too many subscribers for one call: siblings get it now, sessions from the next call on.
+    /// With QoS 1 or 2 returns an operation that ends behind the last of them.
     pub(super) fn divide(&mut self, origin: &Origin, fan: &mut Fan<'_>, shards: u64) -> Option<Key> {
         let message = self.message(origin, fan);
         let held = Op { waiting: 1, ..Op::waited_by(Waiter::Nobody) };

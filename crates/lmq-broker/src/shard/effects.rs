@@ -354,8 +354,8 @@ impl Shard {
         }
     }
 
-    /// A message that may or may not be stored: if the store turns out to know its packet id, its publisher will not send it again, and who is
-    /// served from memory gets it then.
+    /// A message that may or may not be stored: if the store turns out to know its packet id, its publisher will not send it
+    /// again, and who is served from memory gets it then.
     fn keep_in_doubt(&mut self, op: Key, mut forward: Forward) {
         let Some(Waiter::Received { session, packet_id, .. }) = self.ops.get(op).map(|op| op.waiter) else {
             return;

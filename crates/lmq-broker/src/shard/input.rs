@@ -233,8 +233,8 @@ impl Shard {
         }
     }
 
-    /// A pause that follows a pause at once is the same one: nothing was read in between. Waiting for one's turn to publish is not, as every
-    /// turn is served in time.
+    /// A pause that follows a pause at once is the same one: nothing was read in between. Waiting for one's turn to publish is
+    /// not, as every turn is served in time.
     fn go_on_pausing(&mut self, conn: Key, since: Instant) {
         let Some(state) = self.conns.get_mut(conn) else { return };
         match &mut state.paused {

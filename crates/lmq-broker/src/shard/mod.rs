@@ -1,12 +1,13 @@
 //! The broker proper: connections after their CONNECT, sessions, and the way of a message through them.
 //!
-//! One idea per file: [`restore`] is the start, [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets apart, [`publish`]
-//! finds out where a message goes and [`judge`] whether it may, [`targets`] are those it goes to, [`fan`] is what they share, [`deliver`] sends it, [`stored`]
-//! sends what waited in the store, [`acks`] and [`subscribe`] are the other packets, [`authenticate`] asks who a client is, [`absent`] is
-//! what becomes of its session and will while it is away, [`quota`] what it may use, [`query`] what operators ask, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards,
-//! [`bridge`] to the MQ side, [`clock`] serves deadlines. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a
-//! session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`] brings one to its owner, [`keep`]
-//! is what all shards have, [`replay`] brings it to new subscriptions.
+//! One idea per file: [`restore`] is the start, [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets
+//! apart, [`publish`] finds out where a message goes and [`judge`] whether it may, [`targets`] are those it goes to, [`fan`] is
+//! what they share, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`] are the other
+//! packets, [`authenticate`] asks who a client is, [`absent`] is what becomes of its session and will while it is away, [`quota`]
+//! what it may use, [`query`] what operators ask, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other
+//! shards, [`bridge`] to the MQ side, [`clock`] serves deadlines. Of shared subscriptions, [`groups`] knows who shares one,
+//! [`members`] says what a session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`]
+//! brings one to its owner, [`keep`] is what all shards have, [`replay`] brings it to new subscriptions.
 
 mod absent;
 mod acks;
@@ -68,13 +69,16 @@ use crate::{
 
 /// The second of the two machines: one per thread, it serves every client that hashes to it.
 ///
-/// - **Inputs**: [`adopt`](Self::adopt), [`handle_bytes`](Self::handle_bytes), [`handle_sent`](Self::handle_sent), [`handle_closed`](Self::handle_closed),
-///   [`handle_timeout`](Self::handle_timeout), [`handle_verdict`](Self::handle_verdict), [`handle_done`](Self::handle_done),
-///   [`handle_route`](Self::handle_route), [`handle_downlink`](Self::handle_downlink), [`handle_evicted`](Self::handle_evicted), [`handle_superseded`](Self::handle_superseded), [`handle_command`](Self::handle_command).
+/// - **Inputs**: [`adopt`](Self::adopt), [`handle_bytes`](Self::handle_bytes), [`handle_sent`](Self::handle_sent),
+///   [`handle_closed`](Self::handle_closed), [`handle_timeout`](Self::handle_timeout), [`handle_verdict`](Self::handle_verdict),
+///   [`handle_done`](Self::handle_done), [`handle_route`](Self::handle_route), [`handle_downlink`](Self::handle_downlink),
+///   [`handle_evicted`](Self::handle_evicted), [`handle_superseded`](Self::handle_superseded),
+///   [`handle_command`](Self::handle_command).
 /// - **Outputs**: [`poll_output`](Self::poll_output) until it says `None`, then [`poll_timeout`](Self::poll_timeout); the bytes of a
 ///   connection with [`outgoing`](Self::outgoing).
-/// - **Views**: [`stats`](Self::stats), [`session`](Self::session), [`sessions`](Self::sessions), [`subscribers`](Self::subscribers), [`retained`](Self::retained),
-///   [`is_ready`](Self::is_ready), [`is_drained`](Self::is_drained).
+/// - **Views**: [`stats`](Self::stats), [`session`](Self::session), [`sessions`](Self::sessions),
+///   [`subscribers`](Self::subscribers), [`retained`](Self::retained), [`is_ready`](Self::is_ready),
+///   [`is_drained`](Self::is_drained).
 ///
 /// Any number of inputs may come before the outputs are drained. The [crate's front page](crate) has the contract.
 pub struct Shard {

@@ -307,7 +307,8 @@ impl Shard {
         self.copy_up(origin, &mut fan, op)
     }
 
-    /// Delivers to the local sessions in the scratch list now, or after the effects this needs, or some at a time; tells the siblings in `shards`.
+    /// Delivers to the local sessions in the scratch list now, or after the effects this needs, or some at a time; tells the
+    /// siblings in `shards`.
     pub(super) fn fan_out(
         &mut self,
         origin: &Origin,
