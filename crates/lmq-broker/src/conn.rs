@@ -18,9 +18,10 @@ use lmq_codec::Version;
 use lmq_model::status::ChannelId;
 
 use crate::{
-    ConnectRequest, Peer,
+    ConnectRequest, Limits, Peer,
     aliases::{InboundAliases, OutboundAliases},
     outbox::Outbox,
+    planted::{Bug, planted},
     rate::Rate,
     replies::Replies,
     slab::Key,
@@ -59,28 +60,28 @@ pub(crate) enum PauseCause {
     Rate,
 }
 
-/// In memory in this order: what a message to the client looks at shares the first cache lines.
+/// In memory in this order: what a message to the client looks at is in the first cache line.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct Conn {
     pub(crate) phase: Phase,
     pub(crate) version: Version,
     /// `Transmit` was said and the outbox has not been empty since.
     pub(crate) announced: bool,
-    /// It counts for the quota of its instance.
-    pub(crate) counted: bool,
+    /// It stalls, or is paused because it does not take what is there.
+    pub(crate) slow: bool,
     /// QoS 1 and 2 messages that the client takes at a time; what exceeds them waits.
     pub(crate) send_max: u16,
     /// Those sent on this connection and not finished.
     pub(crate) sent_open: u16,
     /// What only MQTT 5.0 has.
     pub(crate) v5: Option<Box<V5>>,
+    pub(crate) session: Option<Key>,
     /// Bytes of QoS 2 messages whose packet id is being stored before they leave.
     pub(crate) recording_bytes: usize,
     pub(crate) outbox: Outbox,
     /// Since when the peer takes nothing of what is there.
     pub(crate) stalled_since: Option<Instant>,
-    pub(crate) session: Option<Key>,
     pub(crate) paused: Option<(PauseCause, Instant)>,
     pub(crate) replies: Replies,
     /// Bytes received and not processed: a cut packet, or what came behind a pause.
@@ -95,6 +96,8 @@ pub(crate) struct Conn {
     pub(crate) rate: Rate,
     pub(crate) channel: ChannelId,
     pub(crate) addr: SocketAddr,
+    /// It counts for the quota of its instance.
+    pub(crate) counted: bool,
     /// The CONNECT, until the connection is live.
     pub(crate) request: Option<Box<ConnectRequest>>,
 }
@@ -174,6 +177,7 @@ impl Conn {
             assembly: leftover,
             outbox: Outbox::default(),
             announced: false,
+            slow: false,
             replies: Replies::default(),
             permissions: None,
             rate: Rate::default(),
@@ -194,13 +198,17 @@ impl Conn {
         self.paused.is_none() && matches!(self.phase, Phase::Live | Phase::Exchange)
     }
 
+    pub(crate) fn is_paused_by_outbox(&self) -> bool {
+        matches!(self.paused, Some((PauseCause::Outbox, _)))
+    }
+
     pub(crate) fn method_mut(&mut self) -> Option<&mut Method> {
         self.v5.as_mut()?.method.as_deref_mut()
     }
 
     /// Whether one more QoS 1 or 2 message may leave [MQTT-3.3.4-9].
     #[inline]
-    pub(crate) fn has_quota(&self) -> bool {
+    pub(crate) fn has_send_quota(&self) -> bool {
         self.sent_open < self.send_max
     }
 
@@ -208,6 +216,13 @@ impl Conn {
     #[inline]
     pub(crate) fn outgoing_bytes(&self) -> usize {
         self.outbox.len() + self.recording_bytes
+    }
+
+    /// Whether one more message may be put into the outbox.
+    #[inline]
+    pub(crate) fn has_room(&self, limits: &Limits) -> bool {
+        let crowded = self.outgoing_bytes() >= limits.outbox_bytes_max as usize;
+        self.is_live() && (!crowded || planted(Bug::OutboxUnbounded))
     }
 
     /// The largest packet the client takes, in bytes.

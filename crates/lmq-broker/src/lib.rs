@@ -7,6 +7,7 @@ extern crate alloc;
 extern crate std;
 
 mod aliases;
+mod check;
 mod close;
 mod conn;
 mod connack;
@@ -35,6 +36,7 @@ mod time;
 mod timers;
 mod will;
 
+pub use check::SettingsError;
 pub use close::CloseReason;
 pub use effect::{AuthRequest, AuthStage, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
 pub use front::{Flow, Front, FrontOutput, Full};

@@ -1,7 +1,7 @@
 //! Bytes on their way to one connection.
 //!
-//! Small writes are copied into fixed blocks that a shard lends out and takes back; large payloads stay where they are and
-//! are shared. A connection with nothing to send holds no block.
+//! Small writes are copied into fixed blocks that a shard lends out and takes back. A packet that is the same for many connections is kept
+//! once and shared by those that have nothing else to send; so are large payloads. A connection with nothing to send holds nothing.
 
 use alloc::{collections::VecDeque, vec::Vec};
 
@@ -16,14 +16,84 @@ const FREE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// An outbox keeps room for so many segments behind the first and frees the rest.
 const SEGMENTS_KEPT_MAX: usize = 8;
 
-/// The blocks that no outbox holds at the moment.
+/// The blocks that no outbox holds at the moment, and the frames that several may hold.
 #[derive(Debug, Default)]
 pub(crate) struct BlockPool {
     small: Vec<Vec<u8>>,
     large: Vec<Vec<u8>>,
+    frames: Vec<Frame>,
+    /// Frames that nobody held when they were put here; somebody may have taken one again since.
+    free_frames: Vec<u32>,
+}
+
+/// Bytes that are the same for several connections.
+#[derive(Debug, Default)]
+struct Frame {
+    bytes: Vec<u8>,
+    holders: u32,
+    /// Which bytes these are, of all that were ever here.
+    generation: u32,
+    /// It is on the list of free frames.
+    listed: bool,
+}
+
+/// Names a frame that was shared, as long as no other has taken its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FrameKey {
+    slot: u32,
+    generation: u32,
 }
 
 impl BlockPool {
+    /// Keeps a copy of `bytes` for any number of outboxes.
+    pub(crate) fn share(&mut self, bytes: &[u8]) -> FrameKey {
+        let slot = self.vacant_frame();
+        let Some(frame) = self.frames.get_mut(slot as usize) else { return FrameKey { slot, generation: 0 } };
+        frame.generation = frame.generation.wrapping_add(1);
+        frame.bytes.clear();
+        frame.bytes.extend_from_slice(bytes);
+        FrameKey { slot, generation: frame.generation }
+    }
+
+    fn vacant_frame(&mut self) -> u32 {
+        while let Some(slot) = self.free_frames.pop() {
+            let Some(frame) = self.frames.get_mut(slot as usize) else { continue };
+            frame.listed = false;
+            if frame.holders == 0 {
+                return slot;
+            }
+        }
+        self.frames.push(Frame::default());
+        self.frames.len() as u32 - 1
+    }
+
+    /// One more outbox has the frame; says how long it is. `None` if another one has taken its place.
+    #[inline]
+    fn hold(&mut self, key: FrameKey) -> Option<usize> {
+        let frame = self.frames.get_mut(key.slot as usize).filter(|frame| frame.generation == key.generation)?;
+        frame.holders += 1;
+        Some(frame.bytes.len())
+    }
+
+    #[inline]
+    fn release(&mut self, slot: u32) {
+        let Some(frame) = self.frames.get_mut(slot as usize) else { return };
+        frame.holders -= 1;
+        if frame.holders > 0 || frame.listed {
+            return;
+        }
+        frame.listed = true;
+        if frame.bytes.capacity() > LARGE_BYTES || self.free_frames.len() >= FREE_BYTES_MAX / LARGE_BYTES {
+            frame.bytes = Vec::new();
+        }
+        self.free_frames.push(slot);
+    }
+
+    #[inline]
+    fn frame(&self, slot: u32) -> &[u8] {
+        self.frames.get(slot as usize).map_or(&[], |frame| &frame.bytes)
+    }
+
     fn take_small(&mut self) -> Vec<u8> {
         self.small.pop().unwrap_or_else(|| Vec::with_capacity(SMALL_BYTES))
     }
@@ -32,7 +102,15 @@ impl BlockPool {
         self.large.pop().unwrap_or_else(|| Vec::with_capacity(LARGE_BYTES))
     }
 
-    fn give(&mut self, mut block: Vec<u8>) {
+    fn give(&mut self, segment: Segment) {
+        match segment {
+            Segment::Frame(slot) => self.release(slot),
+            Segment::Block(block) => self.give_block(block),
+            Segment::Shared(_) => {}
+        }
+    }
+
+    fn give_block(&mut self, mut block: Vec<u8>) {
         let size = block.capacity();
         let free = if size < LARGE_BYTES { &mut self.small } else { &mut self.large };
         if (free.len() + 1) * size <= FREE_BYTES_MAX {
@@ -44,31 +122,48 @@ impl BlockPool {
 
 #[derive(Debug)]
 enum Segment {
+    /// A frame of the pool that others may have as well; only ever the first segment.
+    Frame(u32),
     Block(Vec<u8>),
     Shared(Bytes),
 }
 
 impl Segment {
     #[inline]
-    fn bytes(&self) -> &[u8] {
+    fn bytes<'a>(&'a self, pool: &'a BlockPool) -> &'a [u8] {
         match self {
+            Self::Frame(slot) => pool.frame(*slot),
             Self::Block(block) => block,
             Self::Shared(bytes) => bytes,
         }
     }
 }
 
+/// In memory in this order: a message to an empty outbox changes the first 24 bytes.
 #[derive(Debug, Default)]
+#[repr(C)]
 pub(crate) struct Outbox {
+    len: usize,
+    /// Bytes of the first segment that are sent already.
+    sent: usize,
     /// The first segment, without an allocation for the list: most outboxes never have a second.
     head: Option<Segment>,
     tail: VecDeque<Segment>,
-    /// Bytes of the first segment that are sent already.
-    sent: usize,
-    len: usize,
 }
 
 impl Outbox {
+    /// Puts a frame of the pool into an empty outbox. False if that cannot be: then it is to be copied.
+    #[inline]
+    pub(crate) fn push_frame(&mut self, pool: &mut BlockPool, key: FrameKey) -> bool {
+        if self.head.is_some() {
+            return false;
+        }
+        let Some(len) = pool.hold(key) else { return false };
+        self.len = len;
+        self.head = Some(Segment::Frame(key.slot));
+        true
+    }
+
     /// Copies `bytes` behind what is there.
     #[inline]
     pub(crate) fn push(&mut self, pool: &mut BlockPool, bytes: &[u8]) {
@@ -90,6 +185,9 @@ impl Outbox {
     }
 
     fn push_across(&mut self, pool: &mut BlockPool, mut bytes: &[u8]) {
+        if self.tail.is_empty() && self.own_frame(pool, bytes) {
+            return;
+        }
         if let Some(Segment::Block(block)) = self.last() {
             let (now, later) = bytes.split_at(block.capacity() - block.len());
             block.extend_from_slice(now);
@@ -104,6 +202,22 @@ impl Outbox {
         }
     }
 
+    /// Takes a block of its own for what is left of a shared frame and for `bytes`, if one has room for both.
+    fn own_frame(&mut self, pool: &mut BlockPool, bytes: &[u8]) -> bool {
+        let Some(Segment::Frame(slot)) = self.head else { return false };
+        let left = pool.frame(slot).len() - self.sent;
+        if left + bytes.len() > SMALL_BYTES {
+            return false;
+        }
+        let mut block = pool.take_small();
+        block.extend_from_slice(pool.frame(slot).get(self.sent..).unwrap_or_default());
+        block.extend_from_slice(bytes);
+        pool.release(slot);
+        self.head = Some(Segment::Block(block));
+        self.sent = 0;
+        true
+    }
+
     /// Puts a handle of `bytes` behind what is there, without a copy.
     pub(crate) fn push_shared(&mut self, bytes: Bytes) {
         if bytes.is_empty() {
@@ -115,17 +229,20 @@ impl Outbox {
 
     pub(crate) fn advance(&mut self, pool: &mut BlockPool, count: usize) {
         assert!(count <= self.len, "advanced by {count} of {} bytes", self.len);
+        if count == self.len && self.tail.is_empty() {
+            (self.len, self.sent) = (0, 0);
+            return self.head.take().map_or((), |done| pool.give(done));
+        }
         self.len -= count;
         self.sent += count;
         while let Some(first) = &self.head {
-            let size = first.bytes().len();
+            let size = first.bytes(pool).len();
             if self.sent < size {
                 return;
             }
             self.sent -= size;
-            let done = core::mem::replace(&mut self.head, self.tail.pop_front());
-            if let Some(Segment::Block(block)) = done {
-                pool.give(block);
+            if let Some(done) = core::mem::replace(&mut self.head, self.tail.pop_front()) {
+                pool.give(done);
             }
         }
         self.tail.shrink_to(SEGMENTS_KEPT_MAX);
@@ -141,8 +258,8 @@ impl Outbox {
         self.len
     }
 
-    pub(crate) fn chunk(&self) -> &[u8] {
-        self.head.as_ref().map_or(&[], |first| &first.bytes()[self.sent..])
+    pub(crate) fn chunk<'a>(&'a self, pool: &'a BlockPool) -> &'a [u8] {
+        self.head.as_ref().and_then(|first| first.bytes(pool).get(self.sent..)).unwrap_or_default()
     }
 
     #[inline]
@@ -158,9 +275,10 @@ impl Outbox {
         }
     }
 
-    fn chunks(&self) -> impl Iterator<Item = &[u8]> {
+    fn chunks<'a>(&'a self, pool: &'a BlockPool) -> impl Iterator<Item = &'a [u8]> {
         let mut skip = self.sent;
-        self.head.iter().chain(&self.tail).map(move |segment| &segment.bytes()[core::mem::take(&mut skip)..])
+        let bytes = move |segment: &'a Segment| segment.bytes(pool).get(core::mem::take(&mut skip)..);
+        self.head.iter().chain(&self.tail).map(bytes).map(Option::unwrap_or_default)
     }
 }
 
@@ -179,14 +297,14 @@ impl Buf for Outgoing<'_> {
     }
 
     fn chunk(&self) -> &[u8] {
-        self.outbox.as_ref().map_or(&[], |outbox| outbox.chunk())
+        self.outbox.as_ref().map_or(&[], |outbox| outbox.chunk(self.pool))
     }
 
     #[cfg(feature = "std")]
     fn chunks_vectored<'b>(&'b self, slices: &mut [std::io::IoSlice<'b>]) -> usize {
         let Some(outbox) = &self.outbox else { return 0 };
         let mut filled = 0;
-        for (slot, chunk) in slices.iter_mut().zip(outbox.chunks()) {
+        for (slot, chunk) in slices.iter_mut().zip(outbox.chunks(self.pool)) {
             *slot = std::io::IoSlice::new(chunk);
             filled += 1;
         }
@@ -215,23 +333,22 @@ mod tests {
 
         #[test]
         fn what_goes_in_comes_out(
-            writes in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..9000), any::<bool>()), 0..20),
+            writes in prop::collection::vec((prop_oneof![bytes(1..300), bytes(0..9000)], 0..3_u8, 0_usize..7000), 0..30),
             steps in prop::collection::vec(0_usize..7000, 0..40),
         ) {
             let (mut pool, mut outbox, mut expected) = (BlockPool::default(), Outbox::default(), Vec::new());
-            for (bytes, shared) in &writes {
-                if *shared { outbox.push_shared(Bytes::copy_from_slice(bytes)) } else { outbox.push(&mut pool, bytes) }
+            let mut got = Vec::new();
+            for (bytes, kind, step) in &writes {
+                push(&mut pool, &mut outbox, bytes, *kind);
                 expected.extend_from_slice(bytes);
+                take(&mut pool, &mut outbox, *step, &mut got);
+            }
+            for step in steps {
+                let all: Vec<u8> = outbox.chunks(&pool).flatten().copied().collect();
+                prop_assert_eq!(&all[..], &expected[got.len()..]);
+                take(&mut pool, &mut outbox, step, &mut got);
             }
             let mut out = Outgoing { outbox: Some(&mut outbox), pool: &mut pool };
-            let mut got = Vec::new();
-            for step in steps {
-                let all: Vec<u8> = out.outbox.as_ref().map(|o| o.chunks().flatten().copied().collect()).unwrap_or_default();
-                prop_assert_eq!(&all[..], &expected[got.len()..]);
-                let count = step.min(out.remaining());
-                got.extend_from_slice(&all[..count]);
-                out.advance(count);
-            }
             while out.has_remaining() {
                 let chunk = out.chunk().to_vec();
                 got.extend_from_slice(&chunk);
@@ -239,7 +356,35 @@ mod tests {
             }
             prop_assert_eq!(got, expected);
             prop_assert!(outbox.head.is_none() && outbox.tail.is_empty());
+            prop_assert!(pool.frames.iter().all(|frame| frame.holders == 0 && frame.listed));
         }
+    }
+
+    fn bytes(len: core::ops::Range<usize>) -> impl Strategy<Value = Vec<u8>> {
+        prop::collection::vec(any::<u8>(), len)
+    }
+
+    /// In each of the three ways, as far as it can be.
+    fn push(pool: &mut BlockPool, outbox: &mut Outbox, bytes: &[u8], kind: u8) {
+        match kind {
+            0 => outbox.push_shared(Bytes::copy_from_slice(bytes)),
+            1 if !bytes.is_empty() => {
+                let key = pool.share(bytes);
+                if !outbox.push_frame(pool, key) {
+                    outbox.push(pool, bytes);
+                    // What nobody took is given back by the next who takes it.
+                    pool.hold(key).map(|_| pool.release(key.slot));
+                }
+            }
+            _ => outbox.push(pool, bytes),
+        }
+    }
+
+    fn take(pool: &mut BlockPool, outbox: &mut Outbox, step: usize, got: &mut Vec<u8>) {
+        let all: Vec<u8> = outbox.chunks(pool).flatten().copied().collect();
+        let count = step.min(all.len());
+        got.extend_from_slice(&all[..count]);
+        outbox.advance(pool, count);
     }
 
     #[test]
@@ -253,6 +398,30 @@ mod tests {
         assert_eq!((pool.small.len(), pool.large.len()), (1, 2));
         outbox.push(&mut pool, &[8; 10]);
         assert_eq!((pool.small.len(), pool.large.len()), (0, 2));
-        assert_eq!(outbox.chunk(), [8; 10]);
+        assert_eq!(outbox.chunk(&pool), [8; 10]);
+    }
+
+    #[test]
+    fn a_frame_is_there_as_long_as_somebody_holds_it() {
+        let (mut pool, mut first, mut second) = (BlockPool::default(), Outbox::default(), Outbox::default());
+        let key = pool.share(b"for all");
+        assert!(first.push_frame(&mut pool, key) && second.push_frame(&mut pool, key));
+        assert!(!first.push_frame(&mut pool, key), "there is something before it");
+        first.push(&mut pool, b", for one");
+        second.advance(&mut pool, 4);
+        assert_eq!((first.chunk(&pool), second.chunk(&pool)), (&b"for all, for one"[..], &b"all"[..]));
+        let other = pool.share(b"other");
+        assert!(other.slot != key.slot, "the first is still held");
+        second.push(&mut pool, b" of you");
+        assert_eq!(second.chunk(&pool), b"all of you");
+        // Nobody holds it, and it is still what it was, until its place is taken.
+        first.clear(&mut pool);
+        assert!(first.push_frame(&mut pool, key));
+        let third = pool.share(b"third");
+        assert!(third.slot != key.slot, "it is held again");
+        first.clear(&mut pool);
+        assert_eq!(pool.share(b"fourth").slot, key.slot);
+        assert!(!first.push_frame(&mut pool, key), "another one has its place");
+        assert_eq!(first.len(), 0);
     }
 }

@@ -88,8 +88,8 @@ impl Settings {
         self.owner(instance, 0xff, share.bytes().chain([b'/']).chain(filter.bytes()))
     }
 
-    /// The shard that owns the retained message of `topic`: the function of [`shard_of`](Self::shard_of) over the topic, with the byte 0xfe in
-    /// the middle. Where [`Profile::trailing_slash_ignored`] is on, a trailing `/` is not part of the topic.
+    /// The shard that owns the retained message of `topic`: the function of [`shard_of`](Self::shard_of) over the topic, with the
+    /// byte 0xfe in the middle. Where [`Profile::trailing_slash_ignored`] is on, a trailing `/` is not part of the topic.
     pub fn owner_of_topic(&self, instance: InstanceIndex, topic: &str) -> ShardId {
         self.owner(instance, 0xfe, self.profile.routed(topic).bytes())
     }

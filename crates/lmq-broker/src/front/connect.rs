@@ -13,18 +13,23 @@ use crate::{
     random::Random,
 };
 
-/// The version to answer in, as far as the bytes tell it, and why the CONNECT is refused.
-pub(super) type Refused = (Version, CloseReason);
+/// A CONNECT that does not get in.
+pub(super) struct Refused {
+    /// The version to answer in, as far as the bytes tell it.
+    pub(super) version: Version,
+    pub(super) reason: CloseReason,
+}
 
 pub(super) fn read(frame: Frame<'_>, settings: &Settings, random: &mut Random) -> Result<Request, Refused> {
     let connect = match Packet::decode(frame, Version::V3_1_1) {
         Ok(Packet::Connect(connect)) => connect,
-        Ok(_) => return Err((Version::V3_1_1, CloseReason::NotConnect)),
+        Ok(_) => return Err(Refused { version: Version::V3_1_1, reason: CloseReason::NotConnect }),
         Err(error) => {
-            return Err((error.version().unwrap_or(Version::V3_1_1), CloseReason::Malformed(error)));
+            let version = error.version().unwrap_or(Version::V3_1_1);
+            return Err(Refused { version, reason: CloseReason::Malformed(error) });
         }
     };
-    accept(&connect, settings, random).map_err(|reason| (connect.version, reason))
+    accept(&connect, settings, random).map_err(|reason| Refused { version: connect.version, reason })
 }
 
 fn accept(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Result<Request, CloseReason> {

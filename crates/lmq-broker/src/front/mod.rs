@@ -172,7 +172,7 @@ impl Front {
             }
             Ok(Split::Frame { frame, rest }) => match connect::read(frame, &self.settings, &mut self.random) {
                 Ok(request) => self.leave(conn, request, rest.to_vec()),
-                Err((version, reason)) => self.close(conn, version, reason),
+                Err(connect::Refused { version, reason }) => self.close(conn, version, reason),
             },
             Err(error) => self.close(conn, Version::V3_1_1, CloseReason::Malformed(error)),
         }

@@ -23,17 +23,24 @@ pub(super) struct Source {
 impl Shard {
     /// A message of the MQ side for the clients of every shard: hand it to one shard, in the order of its source.
     ///
-    /// It goes to the subscribers of its topic, and is kept if it has RETAIN, or to one client where it is a P2P topic and the profile knows them. Once it is
-    /// delivered or stored, and everything of the source before it is, [`Output::Consumed`] says so. Where its effects failed,
-    /// [`Output::Rejected`] does: offer the same position again, later. The topic must be a topic name; one that is not is counted as
-    /// consumed and dropped, because offering it again would not help. The shard remembers every position that is offered and not
-    /// consumed, 16 bytes each: it is the driver that bounds how far it runs ahead.
+    /// It goes to the subscribers of its topic, and is kept if it has RETAIN, or to one client where it is a P2P topic and the
+    /// profile knows them. Once it is delivered or stored, and everything of the source before it is, [`Output::Consumed`] says
+    /// so. Where its effects failed, [`Output::Rejected`] does: offer the same position again, later. The topic must be a topic
+    /// name; one that is not is counted as consumed and dropped, because offering it again would not help. The shard remembers
+    /// every position that is offered and not consumed, 16 bytes each: it is the driver that bounds how far it runs ahead.
     pub fn handle_downlink(&mut self, now: Now, source: SourceId, position: u64, message: &Arc<Message>) {
         self.advance_clock(now);
         let open = &mut self.source(source).open;
         if open.back().is_none_or(|(last, _)| *last < position) {
             open.push_back((position, false));
         }
+        if self.line.is_busy() {
+            return self.line.add_downlink(source, position, message.clone());
+        }
+        self.take_downlink(source, position, message);
+    }
+
+    pub(super) fn take_downlink(&mut self, source: SourceId, position: u64, message: &Arc<Message>) {
         match self.deliver_downlink(message) {
             Some(op) => {
                 if let Some(op) = self.ops.get_mut(op) {
@@ -58,7 +65,8 @@ impl Shard {
             return self.fan_out(&origin, &mut fan, 0, None);
         }
         let topic = TopicName::new(&message.topic).ok()?;
-        let shards = self.match_topic(message.instance, topic, message.qos, None);
+        let max = self.settings.limits.deliveries_per_call_max as usize;
+        let shards = self.match_topic(message.instance, topic, message.qos, None, max);
         let retain = self.retain(&origin, &mut fan);
         let op = self.fan_out(&origin, &mut fan, shards, None);
         self.wait_for_retained(retain, op, message.qos)

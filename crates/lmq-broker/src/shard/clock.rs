@@ -27,9 +27,7 @@ impl Shard {
         }
         self.expire_kept();
         self.replay_some();
-        for conn in core::mem::take(&mut self.paused_by_work) {
-            self.unpause(conn, PauseCause::Work);
-        }
+        self.go_on();
         for _ in 0..self.settings.limits.work_per_call_max {
             let Some((at, key)) = self.timers.pop_due(self.now.monotonic) else {
                 break;
@@ -46,7 +44,7 @@ impl Shard {
     /// When to call [`handle_timeout`](Self::handle_timeout) next; a moment in the past means at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let draining = self.phase == ShardPhase::Draining && self.drained_to < self.conns.slots();
-        let cut_short = !self.paused_by_work.is_empty() || !self.replaying.is_empty();
+        let cut_short = !self.paused_by_work.is_empty() || !self.replaying.is_empty() || self.line.is_busy();
         if draining || cut_short || !self.resumable.is_empty() {
             return Some(self.now.monotonic);
         }

@@ -4,7 +4,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use lmq_codec::PacketId;
 
-use super::{Shard, deliver::Terms, question, restore::Page, siblings::Load, targets::RemoteMember, ticket};
+use super::{Shard, deliver::Terms, fan::Fan, question, restore::Page, siblings::Load, targets::RemoteMember, ticket};
 use crate::{
     ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output,
     RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
@@ -99,7 +99,7 @@ pub(super) enum Waiter {
 
 /// A session that gets a forwarded message.
 #[derive(Clone, Debug)]
-pub(super) struct Receiver {
+pub(super) struct Addressee {
     pub(super) session: Key,
     pub(super) options: DeliveryOptions,
     /// The position in its queue in the store; `None` if it is served from memory.
@@ -114,7 +114,7 @@ pub(super) struct Forward {
     /// Counts what the store was given.
     pub(super) ordinal: u64,
     pub(super) message: Arc<Message>,
-    pub(super) receivers: Vec<Receiver>,
+    pub(super) receivers: Vec<Addressee>,
     /// Siblings with subscribers, one bit each.
     pub(super) shards: u64,
     /// Members of shared subscriptions in other shards.
@@ -301,17 +301,23 @@ impl Shard {
     fn forward(&mut self, op: Key, forward: Forward) {
         self.confirm_older(forward.ordinal);
         let Forward { message, receivers, shards, remote, .. } = forward;
-        for Receiver { session, options, seq, share } in receivers {
+        let shared_bytes_min = self.settings.limits.shared_payload_bytes_min;
+        let from_memory = receivers.iter().any(|receiver| receiver.seq.is_none());
+        let mut fan = if from_memory { Fan::of_message(&message, shared_bytes_min) } else { None };
+        for Addressee { session, options, seq, share } in receivers {
             if let Some(share) = share.as_ref().filter(|_| !self.takes_forwarded(session, seq)) {
                 self.pass_on(share, &message, Some(op));
                 continue;
             }
-            match seq {
-                Some(seq) => self.deliver_stored(session, StoredMessage { seq, options, message: message.clone() }),
-                None => {
-                    let terms = Terms { share: share.as_ref(), ..options.terms() };
-                    self.deliver_message(session, terms, &message);
+            match (seq, &mut fan) {
+                (Some(seq), _) => {
+                    self.deliver_stored(session, StoredMessage { seq, options, message: message.clone() })
                 }
+                (None, Some(fan)) => {
+                    let terms = Terms { share: share.as_ref(), ..options.terms() };
+                    self.deliver(session, terms, fan, &message);
+                }
+                (None, None) => {}
             }
             if share.is_some() {
                 self.tell_member_state(session);
@@ -348,8 +354,8 @@ impl Shard {
         }
     }
 
-    /// A message that may or may not be stored: if the store turns out to know its packet id, its publisher will not send it again, and who is
-    /// served from memory gets it then.
+    /// A message that may or may not be stored: if the store turns out to know its packet id, its publisher will not send it
+    /// again, and who is served from memory gets it then.
     fn keep_in_doubt(&mut self, op: Key, mut forward: Forward) {
         let Some(Waiter::Received { session, packet_id, .. }) = self.ops.get(op).map(|op| op.waiter) else {
             return;
@@ -373,8 +379,10 @@ impl Shard {
     }
 
     fn forward_doubted(&mut self, forward: Forward) {
-        for Receiver { session, options, .. } in forward.receivers {
-            self.deliver_message(session, options.terms(), &forward.message);
+        let Forward { message, receivers, .. } = forward;
+        let Some(mut fan) = Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min) else { return };
+        for Addressee { session, options, .. } in receivers {
+            self.deliver(session, options.terms(), &mut fan, &message);
         }
     }
 

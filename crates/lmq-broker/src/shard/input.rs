@@ -148,7 +148,7 @@ impl Shard {
                 self.paused_by_link.push(conn);
                 return self.pause(conn, PauseCause::Link);
             }
-            if self.deliveries >= self.settings.limits.deliveries_per_call_max {
+            if self.has_done_enough() {
                 self.paused_by_work.push(conn);
                 return self.pause(conn, PauseCause::Work);
             }
@@ -165,6 +165,12 @@ impl Shard {
             self.close(conn, reason);
         }
         true
+    }
+
+    /// Whether messages and subscriptions are for the next call.
+    #[inline]
+    fn has_done_enough(&self) -> bool {
+        self.deliveries >= self.settings.limits.deliveries_per_call_max || self.line.is_busy()
     }
 
     fn on_packet(&mut self, conn: Key, packet: Packet<'_>) -> Result<(), CloseReason> {
@@ -190,6 +196,7 @@ impl Shard {
     fn pause(&mut self, conn: Key, cause: PauseCause) -> bool {
         if let Some(state) = self.conns.get_mut(conn) {
             state.paused = Some((cause, self.now.monotonic));
+            state.slow |= cause == PauseCause::Outbox;
             self.stats.pauses += 1;
         }
         self.watch(conn);
@@ -201,6 +208,10 @@ impl Shard {
         if self.conns.get(conn).and_then(|state| state.paused).is_some_and(|(paused_by, _)| paused_by == cause) {
             self.resumable.push_back(conn);
         }
+    }
+
+    fn is_paused_by_work(&self, conn: Key) -> bool {
+        matches!(self.conns.get(conn).and_then(|state| state.paused), Some((PauseCause::Work, _)))
     }
 
     /// Serves what came during a pause, and lets the driver read on if that does not pause again.
@@ -222,8 +233,8 @@ impl Shard {
         }
     }
 
-    /// A pause that follows a pause at once is the same one: nothing was read in between. Waiting for one's turn to publish is not, as every
-    /// turn is served in time.
+    /// A pause that follows a pause at once is the same one: nothing was read in between. Waiting for one's turn to publish is
+    /// not, as every turn is served in time.
     fn go_on_pausing(&mut self, conn: Key, since: Instant) {
         let Some(state) = self.conns.get_mut(conn) else { return };
         match &mut state.paused {
@@ -237,9 +248,14 @@ impl Shard {
     pub(super) fn finish_drain(&mut self) {
         self.deliveries = 0;
         for _ in 0..self.settings.limits.work_per_call_max {
-            let Some(conn) = self.resumable.pop_front() else {
+            let Some(conn) = self.resumable.front().copied() else {
                 break;
             };
+            // Who would have to wait again is not sent to the end of the line.
+            if self.has_done_enough() && self.is_paused_by_work(conn) {
+                break;
+            }
+            self.resumable.pop_front();
             self.resume(conn);
         }
         // After the peers' own packets, so that messages cannot take all the room from the answers.

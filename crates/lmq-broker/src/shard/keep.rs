@@ -27,8 +27,12 @@ pub(super) struct Kept {
     pub(super) live_at: u64,
 }
 
-/// A topic in its instance.
-type Place = (InstanceIndex, Arc<str>);
+/// A topic in its instance, as text under which it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TopicKey {
+    pub(super) instance: InstanceIndex,
+    pub(super) topic: Arc<str>,
+}
 
 /// What this shard knows of retained messages besides the messages.
 #[derive(Debug, Default)]
@@ -38,11 +42,11 @@ pub(super) struct Keeping {
     /// Changes that are not entered yet, oldest first; their versions are consecutive.
     changes: VecDeque<Change>,
     /// The topics they concern.
-    changing: BTreeMap<Place, Planned>,
+    changing: BTreeMap<TopicKey, Planned>,
     /// What will be kept, of all owners, when they are entered.
     planned: Load,
     /// When own messages expire.
-    expiring: BTreeSet<(UnixMillis, Place)>,
+    expiring: BTreeSet<(UnixMillis, TopicKey)>,
     /// Messages kept of our own topics.
     own: u64,
 }
@@ -59,7 +63,7 @@ struct Planned {
 
 #[derive(Debug)]
 struct Change {
-    place: Place,
+    place: TopicKey,
     /// What is kept from then on.
     message: Option<Arc<Message>>,
     /// Nobody tries again: if the store fails, nothing is kept, because the older message is no longer true.
@@ -72,8 +76,8 @@ struct Change {
 
 impl Shard {
     /// The retained message of a topic, if there is one. Every shard knows those of all.
-    pub fn retained(&self, instance: InstanceIndex, topic: &str) -> Option<Arc<Message>> {
-        let topic = self.topic_kept(TopicName::new(topic).ok()?);
+    pub fn retained(&self, instance: InstanceIndex, topic: TopicName<'_>) -> Option<Arc<Message>> {
+        let topic = self.topic_kept(topic);
         let kept = self.tenants.get(usize::from(instance.0))?.kept.get(topic)?;
         (!kept.message.is_expired(self.now.wall)).then(|| kept.message.clone())
     }
@@ -87,7 +91,7 @@ impl Shard {
         let Ok(topic) = TopicName::new(&message.topic) else {
             return;
         };
-        let place: Place = (message.instance, self.topic_kept(topic).as_str().into());
+        let place = TopicKey { instance: message.instance, topic: self.topic_kept(topic).as_str().into() };
         let is_message = !message.payload.is_empty();
         let fits = is_message && self.has_room_for(&place, load);
         self.stats.retained_dropped += u64::from(is_message && !fits);
@@ -102,7 +106,7 @@ impl Shard {
     }
 
     /// Whether one more message is within the limits, once what is being stored is there.
-    fn has_room_for(&self, place: &Place, load: Load) -> bool {
+    fn has_room_for(&self, place: &TopicKey, load: Load) -> bool {
         let Load { messages, bytes } = self.keeping.planned;
         let replaced = self.planned_for(place);
         let messages = u64::from(messages) + 1 - u64::from(replaced.messages);
@@ -111,14 +115,14 @@ impl Shard {
         messages <= u64::from(limits.retained_messages_max) && bytes <= limits.retained_bytes_max
     }
 
-    fn planned_for(&self, place: &Place) -> Load {
+    fn planned_for(&self, place: &TopicKey) -> Load {
         match self.keeping.changing.get(place) {
             Some(planned) => planned.load,
             None => self.kept_at(place).map_or(Load::default(), Kept::load),
         }
     }
 
-    fn kept_at(&self, (instance, topic): &Place) -> Option<&Kept> {
+    fn kept_at(&self, TopicKey { instance, topic }: &TopicKey) -> Option<&Kept> {
         self.tenants.get(usize::from(instance.0))?.kept.get(TopicName::new(topic).ok()?)
     }
 
@@ -134,7 +138,7 @@ impl Shard {
         if let Some(op) = self.ops.get_mut(change.op) {
             op.waiting += 1;
         }
-        let ((instance, topic), message, version) = (change.place.clone(), change.message.clone(), *version);
+        let (TopicKey { instance, topic }, message, version) = (change.place.clone(), change.message.clone(), *version);
         self.keeping.changes.push_back(change);
         self.ask_store(StoreOp::SetRetained { instance, topic, version, message }, Question::Keep { version });
     }
@@ -171,7 +175,7 @@ impl Shard {
     }
 
     /// After the last change of a topic the plan is what came of it.
-    fn end_change(&mut self, place: &Place) {
+    fn end_change(&mut self, place: &TopicKey) {
         let kept = self.kept_at(place).map_or(Load::default(), Kept::load);
         let Keeping { changing, planned, .. } = &mut self.keeping;
         let Some(topic) = changing.get_mut(place) else { return };
@@ -183,11 +187,11 @@ impl Shard {
         }
     }
 
-    fn tell_kept(&mut self, place: &Place, version: u64, message: Option<&Arc<Message>>, op: Key) {
-        let (instance, topic) = place;
+    fn tell_kept(&mut self, place: &TopicKey, version: u64, message: Option<&Arc<Message>>, op: Key) {
+        let TopicKey { instance, topic } = place;
         let load = Load::of_kept(topic, message);
         self.tell_siblings(|shard, to| {
-            let ticket = RouteTicket(shard.ask(Question::Route { op: Some(op), to, load }).0);
+            let ticket = shard.ask_route(to, Some(op), load);
             RouteMessage::Retained {
                 ticket,
                 instance: *instance,
@@ -199,8 +203,8 @@ impl Shard {
     }
 
     /// Replaces what is kept for a topic, unless that is newer.
-    pub(super) fn enter_kept(&mut self, place: &Place, version: u64, message: Option<Arc<Message>>, ours: bool) {
-        let (instance, topic) = place;
+    pub(super) fn enter_kept(&mut self, place: &TopicKey, version: u64, message: Option<Arc<Message>>, ours: bool) {
+        let TopicKey { instance, topic } = place;
         let Ok(topic) = TopicName::new(topic) else { return };
         let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) else { return };
         let known = tenant.kept.get(topic);
@@ -231,7 +235,7 @@ impl Shard {
     }
 
     /// Makes sure that the end of an own message is noticed.
-    fn watch_kept(&mut self, place: &Place) {
+    fn watch_kept(&mut self, place: &TopicKey) {
         if let Some(at) = self.kept_at(place).and_then(|kept| kept.message.expires_at) {
             self.keeping.expiring.insert((at, place.clone()));
         }
@@ -274,7 +278,7 @@ impl Shard {
         }
         // What is being stored may be older as well.
         if !self.keeping.changing.is_empty() {
-            if let Some(planned) = self.keeping.changing.get_mut(&(instance, topic.as_str().into())) {
+            if let Some(planned) = self.keeping.changing.get_mut(&TopicKey { instance, topic: topic.as_str().into() }) {
                 planned.live_at = self.live;
             }
         }
@@ -294,7 +298,7 @@ impl Shard {
     pub(super) fn take_back_kept(&mut self, stored: StoredRetained, op: Key) {
         let StoredRetained { instance, topic, version, message } = stored;
         self.keeping.version = self.keeping.version.max(version);
-        let place = (instance, topic);
+        let place = TopicKey { instance, topic };
         self.enter_kept(&place, version, Some(message.clone()), true);
         self.tell_kept(&place, version, Some(&message), op);
     }

@@ -1,12 +1,13 @@
 //! The broker proper: connections after their CONNECT, sessions, and the way of a message through them.
 //!
-//! One idea per file: [`restore`] is the start, [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets apart, [`publish`]
-//! finds out where a message goes and [`judge`] whether it may, [`targets`] are those it goes to, [`fan`] is what they share, [`deliver`] sends it, [`stored`]
-//! sends what waited in the store, [`acks`] and [`subscribe`] are the other packets, [`authenticate`] asks who a client is, [`absent`] is
-//! what becomes of its session and will while it is away, [`quota`] what it may use, [`query`] what operators ask, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards,
-//! [`bridge`] to the MQ side, [`clock`] serves deadlines. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a
-//! session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`] brings one to its owner, [`keep`]
-//! is what all shards have, [`replay`] brings it to new subscriptions.
+//! One idea per file: [`restore`] is the start, [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets
+//! apart, [`publish`] finds out where a message goes and [`judge`] whether it may, [`targets`] are those it goes to, [`fan`] is
+//! what they share, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`] are the other
+//! packets, [`authenticate`] asks who a client is, [`absent`] is what becomes of its session and will while it is away, [`quota`]
+//! what it may use, [`query`] what operators ask, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other
+//! shards, [`bridge`] to the MQ side, [`clock`] serves deadlines. Of shared subscriptions, [`groups`] knows who shares one,
+//! [`members`] says what a session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`]
+//! brings one to its owner, [`keep`] is what all shards have, [`replay`] brings it to new subscriptions.
 
 mod absent;
 mod acks;
@@ -15,6 +16,7 @@ mod bridge;
 mod clock;
 mod connect;
 mod deliver;
+mod divide;
 mod effects;
 mod fan;
 mod groups;
@@ -22,7 +24,9 @@ mod input;
 mod judge;
 mod keep;
 mod leave;
+mod matching;
 mod members;
+mod outputs;
 mod publish;
 mod query;
 mod quota;
@@ -65,13 +69,16 @@ use crate::{
 
 /// The second of the two machines: one per thread, it serves every client that hashes to it.
 ///
-/// - **Inputs**: [`adopt`](Self::adopt), [`handle_bytes`](Self::handle_bytes), [`handle_sent`](Self::handle_sent), [`handle_closed`](Self::handle_closed),
-///   [`handle_timeout`](Self::handle_timeout), [`handle_verdict`](Self::handle_verdict), [`handle_done`](Self::handle_done),
-///   [`handle_route`](Self::handle_route), [`handle_downlink`](Self::handle_downlink), [`handle_evicted`](Self::handle_evicted), [`handle_superseded`](Self::handle_superseded), [`handle_command`](Self::handle_command).
+/// - **Inputs**: [`adopt`](Self::adopt), [`handle_bytes`](Self::handle_bytes), [`handle_sent`](Self::handle_sent),
+///   [`handle_closed`](Self::handle_closed), [`handle_timeout`](Self::handle_timeout), [`handle_verdict`](Self::handle_verdict),
+///   [`handle_done`](Self::handle_done), [`handle_route`](Self::handle_route), [`handle_downlink`](Self::handle_downlink),
+///   [`handle_evicted`](Self::handle_evicted), [`handle_superseded`](Self::handle_superseded),
+///   [`handle_command`](Self::handle_command).
 /// - **Outputs**: [`poll_output`](Self::poll_output) until it says `None`, then [`poll_timeout`](Self::poll_timeout); the bytes of a
 ///   connection with [`outgoing`](Self::outgoing).
-/// - **Views**: [`stats`](Self::stats), [`session`](Self::session), [`sessions`](Self::sessions), [`subscribers`](Self::subscribers), [`retained`](Self::retained),
-///   [`is_ready`](Self::is_ready), [`is_drained`](Self::is_drained).
+/// - **Views**: [`stats`](Self::stats), [`session`](Self::session), [`sessions`](Self::sessions),
+///   [`subscribers`](Self::subscribers), [`retained`](Self::retained), [`is_ready`](Self::is_ready),
+///   [`is_drained`](Self::is_drained).
 ///
 /// Any number of inputs may come before the outputs are drained. The [crate's front page](crate) has the contract.
 pub struct Shard {
@@ -94,7 +101,7 @@ pub struct Shard {
     questions: Slab<Question>,
     deadlines: VecDeque<(Instant, Key)>,
     ops: Slab<Op>,
-    outputs: VecDeque<Output>,
+    outputs: outputs::Outputs,
     pool: BlockPool,
     timers: Timers,
     session_timers: Timers,
@@ -120,8 +127,10 @@ pub struct Shard {
     resumable: VecDeque<Key>,
     paused_by_link: Vec<Key>,
     paused_by_work: Vec<Key>,
-    /// Deliveries of the current call.
+    /// Deliveries of the current call, and other work as large.
     deliveries: u32,
+    /// Messages that one call was not enough for, and those behind them.
+    line: divide::Line,
     /// Sessions with messages given up since the last drain.
     lossy: Vec<Key>,
     drained_to: u32,
@@ -164,11 +173,12 @@ impl Shard {
     ///
     /// # Panics
     ///
-    /// If `settings` name no instance, not 1 to 64 shards, or not this one: mistakes of the caller.
+    /// If [`Settings::check`] has something against `settings`, or they do not have this shard: mistakes of the caller.
     pub fn new(id: ShardId, settings: Arc<Settings>, seed: [u8; 32]) -> Self {
-        assert!((1..=64).contains(&settings.shards), "a broker has 1 to 64 shards, not {}", settings.shards);
+        if let Err(error) = settings.check() {
+            panic!("{error}");
+        }
         assert!(id.0 < settings.shards, "shard {} of {}", id.0, settings.shards);
-        assert!(!settings.instances.is_empty(), "a broker has at least one instance");
         let mut random = Random::new(seed);
         let new = |instance: &Instance| Tenant::new(&mut random, instance.quota, settings.shards);
         let tenants = settings.instances.iter().map(new).collect();
@@ -189,7 +199,7 @@ impl Shard {
             questions: Slab::new(),
             deadlines: VecDeque::new(),
             ops: Slab::new(),
-            outputs: VecDeque::new(),
+            outputs: outputs::Outputs::default(),
             pool: BlockPool::default(),
             timers: Timers::default(),
             session_timers: Timers::default(),
@@ -208,6 +218,7 @@ impl Shard {
             paused_by_link: Vec::new(),
             paused_by_work: Vec::new(),
             deliveries: 0,
+            line: divide::Line::default(),
             lossy: Vec::new(),
             drained_to: 0,
             outstanding: retain::Outstanding::default(),
@@ -239,6 +250,7 @@ impl Shard {
     }
 
     /// The next thing to do, in order. After `None` the shard waits for inputs.
+    #[inline]
     pub fn poll_output(&mut self) -> Option<Output> {
         if self.outputs.is_empty() {
             self.finish_drain();
@@ -257,27 +269,39 @@ impl Shard {
     /// Returns whether nothing remains; if something does, write again when the socket can take more.
     #[inline]
     pub fn handle_sent(&mut self, conn: ConnId, count: usize) -> bool {
-        let Some(state) = self.conns.get(conn.0) else {
+        let Some(state) = self.conns.get_mut(conn.0) else {
             return true;
         };
         let remaining = state.outbox.len();
         if remaining <= self.settings.limits.outbox_bytes_max as usize / 4 {
-            if state.session.and_then(|key| self.sessions.get(key)).is_some_and(|session| session.waits()) {
+            if state.session.and_then(|key| self.sessions.get(key)).is_some_and(Session::waits) {
                 self.room.push(conn.0);
             }
-            self.unpause(conn.0, crate::conn::PauseCause::Outbox);
+            if state.slow {
+                self.unpause(conn.0, crate::conn::PauseCause::Outbox);
+            }
         }
-        let Some(state) = self.conns.get_mut(conn.0) else {
+        self.note_progress(conn.0, remaining, count)
+    }
+
+    /// Watches a connection that does not take everything.
+    #[inline]
+    fn note_progress(&mut self, conn: Key, remaining: usize, count: usize) -> bool {
+        let Some(state) = self.conns.get_mut(conn) else {
             return true;
         };
         if remaining == 0 {
             state.announced = false;
-            state.stalled_since = None;
+            if state.slow {
+                state.stalled_since = None;
+                state.slow = state.is_paused_by_outbox();
+            }
             return true;
         }
         if count > 0 || state.stalled_since.is_none() {
             state.stalled_since = Some(self.now.monotonic);
-            self.watch(conn.0);
+            state.slow = true;
+            self.watch(conn);
         }
         false
     }
@@ -289,7 +313,7 @@ impl Shard {
 
     /// Whether a drain has closed everything and nothing is awaited any more.
     pub fn is_drained(&self) -> bool {
-        self.phase == ShardPhase::Draining && self.conns.len() == 0 && self.questions.len() == 0
+        self.phase == ShardPhase::Draining && self.conns.len() == 0 && self.questions.len() == 0 && !self.line.is_busy()
     }
 
     /// The counters.

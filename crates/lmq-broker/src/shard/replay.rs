@@ -8,7 +8,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use lmq_codec::{QoS, RetainHandling, SubscribeOptions, TopicFilter};
 use lmq_route::Cursor;
 
-use super::{Shard, effects::Question};
+use super::{Shard, effects::Question, fan::Fan};
 use crate::{
     CloseReason, DeliveryOptions, Message, QueueSlot, StoreOp, StoredMessage, Subscription,
     session::{Replay, StoredQueue},
@@ -51,7 +51,7 @@ impl Shard {
         };
         for (filter, replay) in begun {
             // An UNSUBSCRIBE may have come behind.
-            if session.subscriptions.contains_key(&filter) {
+            if session.subscriptions.contains(&filter) {
                 session.replays.get_or_insert_default().begin(filter, replay);
             }
         }
@@ -134,7 +134,7 @@ impl Shard {
         let qos = replays.first()?.subscription.options.qos;
         let conn = self.conns.get(session.conn?)?;
         let bytes = (limits.outbox_bytes_max as usize).saturating_sub(conn.outgoing_bytes());
-        if !conn.is_live() || bytes == 0 || session.queue.len() > 0 {
+        if !conn.has_room(limits) || session.queue.len() > 0 {
             return None;
         }
         let window = usize::from(limits.inflight_max).saturating_sub(session.window.len());
@@ -201,7 +201,8 @@ impl Shard {
         // [MQTT-3.3.4-3]
         let options = DeliveryOptions { qos, retain: true, subscription_ids: subscription.id.as_slice().into() };
         if !session.stores(qos, self.settings.profile.stored_qos_max) {
-            return self.deliver_message(key, options.terms(), &message);
+            let fan = Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min);
+            return fan.map_or((), |mut fan| self.deliver(key, options.terms(), &mut fan, &message));
         }
         let Some(seq) = session.stored.as_mut().map(|queue| queue.assign()) else {
             return;

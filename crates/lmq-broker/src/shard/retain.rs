@@ -18,7 +18,7 @@ use lmq_codec::QoS;
 
 use super::{
     Shard,
-    effects::{Op, Question, Waiter},
+    effects::{Op, Waiter},
     fan::Fan,
     publish::Origin,
     siblings::Load,
@@ -99,7 +99,7 @@ impl Shard {
             self.keep_message(&message, op, true);
         } else {
             let load = Load::of_message(&message);
-            let ticket = RouteTicket(self.ask(Question::Route { op: Some(op), to: owner, load }).0);
+            let ticket = self.ask_route(owner, Some(op), load);
             self.send(owner, RouteMessage::Retain { ticket, message });
         }
         Some(op)
@@ -144,7 +144,7 @@ impl Shard {
         }
         self.tell_siblings(|shard, to| {
             let load = Load { messages: 1, bytes: 0 };
-            RouteMessage::Settle { ticket: RouteTicket(shard.ask(Question::Route { op: Some(op), to, load }).0) }
+            RouteMessage::Settle { ticket: shard.ask_route(to, Some(op), load) }
         });
     }
 

@@ -16,7 +16,7 @@ use super::{
     Shard,
     effects::{Question, Waiter},
     fan::Fan,
-    groups::{Chosen, Place},
+    groups::{Chosen, MemberPlace},
     members::{fit, keeps},
     publish::Origin,
     question,
@@ -166,7 +166,7 @@ impl Shard {
     }
 
     /// An operation ends only after another one that is part of it.
-    fn count_part(&mut self, part: Option<Key>, whole: Option<Key>) {
+    pub(super) fn count_part(&mut self, part: Option<Key>, whole: Option<Key>) {
         let (Some(part), Some(whole)) = (part, whole) else {
             return;
         };
@@ -186,13 +186,13 @@ impl Shard {
 /// Puts a chosen member into a list of targets.
 fn add(targets: &mut Targets, chosen: &Chosen<'_>, sessions: &Slab<Session>) {
     match chosen.place {
-        Place::Here(key) => {
+        MemberPlace::Here(key) => {
             let granted = sessions.get(key).and_then(|session| session.subscriptions.get(&**chosen.share));
             if let Some(granted) = granted {
                 targets.add_member(key.slot, *granted, chosen.share.clone());
             }
         }
-        Place::There(shard, _) => {
+        MemberPlace::There(shard, _) => {
             let (client, share) = (chosen.client.clone(), chosen.share.clone());
             targets.remote.push(RemoteMember { shard, client, share });
         }

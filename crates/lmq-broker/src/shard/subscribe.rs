@@ -139,7 +139,7 @@ impl Shard {
     }
 
     fn is_subscribed(&self, key: Key, filter: &str) -> bool {
-        self.sessions.get(key).is_some_and(|session| session.subscriptions.contains_key(filter))
+        self.sessions.get(key).is_some_and(|session| session.subscriptions.contains(filter))
     }
 
     /// The text of a filter as the index has it.
@@ -198,7 +198,7 @@ impl Shard {
             return;
         };
         let instance = session.client.instance;
-        for filter in core::mem::take(&mut session.subscriptions).into_keys() {
+        for filter in core::mem::take(&mut session.subscriptions).into_filters() {
             self.unindex(key, instance, &filter, None);
         }
     }

@@ -8,6 +8,7 @@ mod authentication;
 mod back_pressure;
 mod bridge;
 mod connect;
+mod divided;
 mod keep_alive;
 mod norm_auth;
 mod norm_client;

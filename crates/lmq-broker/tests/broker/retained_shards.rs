@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use lmq_broker::{InstanceIndex, Settings};
+use lmq_codec::TopicName;
 
 use crate::common::{World, mqtt, publish_flags, publish5, pubrel, subscribe};
 
@@ -32,7 +33,7 @@ fn retain(topic: &str, payload: &str, qos: u8, id: u16) -> Vec<u8> {
 #[track_caller]
 fn kept(world: &World, topic: &str) -> Option<String> {
     let of = |node: u16| {
-        let message = world.shard(node.into()).retained(InstanceIndex(0), topic)?;
+        let message = world.shard(node.into()).retained(InstanceIndex(0), TopicName::new(topic).unwrap())?;
         Some(String::from_utf8(message.payload.to_vec()).unwrap())
     };
     let all: Vec<_> = (0..world.settings.shards).map(of).collect();

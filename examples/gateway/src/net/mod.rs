@@ -77,6 +77,7 @@ pub(crate) fn start(
     listeners: Vec<BoundListener>,
 ) -> Result<Running, Error> {
     let settings = Arc::new(settings::of(config));
+    settings.check().map_err(Error::new)?;
     let authenticator = Arc::new(Authenticator::new(config));
     let started = Instant::now();
     let drain_until = Arc::new(AtomicU64::new(u64::MAX));
