@@ -60,6 +60,7 @@ fn accept(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Re
         data: connect.properties.authentication_data().map(Bytes::copy_from_slice),
         username: connect.username.map(Into::into),
         password: connect.password.map(Password::new),
+        tokens: alloc::vec::Vec::new(),
     })
 }
 
