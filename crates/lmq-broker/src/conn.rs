@@ -4,7 +4,7 @@
 //!   adopt ──▶ Verdict ◀─▶ Exchange
 //!                │
 //!                ▼
-//!             Opening ──▶ Live ──▶ Closing ──▶ (handle_closed)
+//!        (Awaiting ─▶) Opening ──▶ Live ──▶ Closing ──▶ (handle_closed)
 //!
 //!   From every phase to Closing: refused, taken over, any error.
 //! ```
@@ -15,6 +15,7 @@ use core::{net::SocketAddr, num::NonZeroU64, time::Duration};
 use bytes::Bytes;
 use lmq_auth::Permissions;
 use lmq_codec::Version;
+use lmq_id::Access;
 use lmq_model::status::ChannelId;
 
 use crate::{
@@ -22,7 +23,7 @@ use crate::{
     aliases::{InboundAliases, OutboundAliases},
     outbox::Outbox,
     rate::Rate,
-    replies::Replies,
+    replies::{Answer, Replies},
     slab::Key,
     time::Instant,
 };
@@ -34,6 +35,8 @@ pub(crate) enum Phase {
     Verdict,
     /// The client is to say more about who it is.
     Exchange,
+    /// It has CONNACK and no right until it has uploaded a token.
+    Awaiting,
     /// Its session is being loaded or dropped.
     Opening,
     /// CONNACK with return code 0 was sent.
@@ -47,6 +50,9 @@ pub(crate) enum Phase {
 pub(crate) enum PauseCause {
     /// CONNACK has not been sent.
     Handshake,
+    /// A token that was uploaded is being judged: what came behind it waits. Ends with the verdict, or like every pause after
+    /// [`Limits::pause_max`](crate::Limits::pause_max) with the connection.
+    Token,
     /// Too many packets wait for their effects.
     Replies,
     /// A sibling shard has too many unanswered messages.
@@ -97,6 +103,14 @@ pub(crate) struct Conn {
     pub(crate) addr: SocketAddr,
     /// Who it is to the driver.
     pub(crate) principal: Option<NonZeroU64>,
+    /// It has CONNACK already, though it is not live.
+    pub(crate) greeted: bool,
+    /// It counts among those that wait to upload a token.
+    pub(crate) awaits: bool,
+    /// A token that is being judged.
+    pub(crate) upload: Option<Box<Upload>>,
+    /// Where it comes from, where tokens may be uploaded.
+    pub(crate) peer: Option<Box<Peer>>,
     /// How many orders of operators there were when it was adopted.
     pub(crate) adopted: u64,
     /// The orders that its rights take into account: those before the question that they answer, or carried out since.
@@ -120,6 +134,17 @@ pub(crate) struct V5 {
     pub(crate) method: Option<Box<Method>>,
     /// For CONNACK: authentication data and response information.
     pub(crate) welcome: Option<Box<Welcome>>,
+}
+
+/// A token that a client uploaded.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    /// As what it was given.
+    pub(crate) access: Access,
+    /// What acknowledges it; `None` at QoS 0.
+    pub(crate) answer: Option<Answer>,
+    /// The orders of operators that its verdict may know of.
+    pub(crate) orders: u64,
 }
 
 /// What an authenticator wants said in CONNACK.
@@ -186,6 +211,10 @@ impl Conn {
             counted: false,
             channel,
             principal: None,
+            greeted: false,
+            awaits: false,
+            upload: None,
+            peer: None,
             adopted: 0,
             obeyed: 0,
             request: Some(request),
@@ -197,10 +226,15 @@ impl Conn {
         self.phase == Phase::Live
     }
 
+    /// Whether it has a CONNACK that let it in.
+    pub(crate) fn is_in(&self) -> bool {
+        self.is_live() || self.greeted
+    }
+
     /// Whether the next packet may be processed.
     #[inline]
     pub(crate) fn reads(&self) -> bool {
-        self.paused.is_none() && matches!(self.phase, Phase::Live | Phase::Exchange)
+        self.paused.is_none() && matches!(self.phase, Phase::Live | Phase::Exchange | Phase::Awaiting)
     }
 
     pub(crate) fn method_mut(&mut self) -> Option<&mut Method> {

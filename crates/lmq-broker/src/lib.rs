@@ -38,7 +38,7 @@ mod will;
 
 pub use close::CloseReason;
 pub use command::{Command, Selector};
-pub use effect::{AuthRequest, AuthStage, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
+pub use effect::{AuthRequest, AuthStage, DropReason, Grant, Output, Password, Refusal, Ticket, TokenText, Verdict};
 pub use front::{Flow, Front, FrontOutput, Full};
 pub(crate) use handoff::ConnectRequest;
 pub use handoff::Handoff;

@@ -119,6 +119,9 @@ fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Insta
     let silence = silence.or_else(|| {
         exchange.then(|| (conn.seen_at.saturating_add(limits.connect_timeout), CloseReason::ConnectTimeout))
     });
+    let awaits = conn.phase == Phase::Awaiting;
+    let silence =
+        silence.or_else(|| awaits.then(|| (conn.seen_at.saturating_add(limits.token_wait), CloseReason::TokenTimeout)));
     // A peer that does not take its answers has until it stalls.
     let ours = |(cause, _): &(PauseCause, Instant)| live && *cause != PauseCause::Outbox;
     let pause = conn

@@ -4,13 +4,15 @@
 //! finds out where a message goes and [`judge`] whether it may, [`targets`] are those it goes to, [`fan`] is what they share, [`deliver`] sends it, [`stored`]
 //! sends what waited in the store, [`acks`] and [`subscribe`] are the other packets, [`authenticate`] asks who a client is, [`absent`] is
 //! what becomes of its session and will while it is away, [`quota`] what it may use, [`query`] what operators ask, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards,
-//! [`bridge`] to the MQ side, [`clock`] serves deadlines, [`orders`] carries out what operators want of many connections, [`tokens`] ends those of clients. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a
+//! [`bridge`] to the MQ side, [`clock`] serves deadlines, [`orders`] carries out what operators want of many connections, [`tokens`] ends those of clients, [`upload`]
+//! takes new ones, [`awaiting`] are clients that have none yet. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a
 //! session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`] brings one to its owner, [`keep`]
 //! is what all shards have, [`replay`] brings it to new subscriptions.
 
 mod absent;
 mod acks;
 mod authenticate;
+mod awaiting;
 mod bridge;
 mod clock;
 mod connect;
@@ -36,6 +38,7 @@ mod stored;
 mod subscribe;
 mod targets;
 mod tokens;
+mod upload;
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -130,6 +133,8 @@ pub struct Shard {
     drained_to: u32,
     orders: orders::Orders,
     tokens: tokens::Ledger,
+    /// Connections that wait to upload a token.
+    awaiting: u32,
     outstanding: retain::Outstanding,
     keeping: keep::Keeping,
     /// Messages with RETAIN that were delivered.
@@ -217,6 +222,7 @@ impl Shard {
             drained_to: 0,
             orders: orders::Orders::default(),
             tokens: tokens::Ledger::default(),
+            awaiting: 0,
             outstanding: retain::Outstanding::default(),
             keeping: keep::Keeping::default(),
             live: 0,

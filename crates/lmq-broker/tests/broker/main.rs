@@ -5,6 +5,7 @@ mod common;
 
 mod acknowledgements;
 mod authentication;
+mod awaiting;
 mod back_pressure;
 mod bridge;
 mod connect;
@@ -39,5 +40,6 @@ mod shared_shards;
 mod subscribe;
 mod takeover;
 mod tokens;
+mod upload;
 mod v5;
 mod will;
