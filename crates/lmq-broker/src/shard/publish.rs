@@ -75,11 +75,11 @@ impl Shard {
         let expiry_secs = if properties.is_empty() { None } else { properties.message_expiry_interval() };
         let arrival = Arrival { topic, payload, qos: delivery.qos(), retain, properties, expiry_secs };
         self.check_publish(conn, &arrival)?;
+        self.stats.received[usize::from(u8::from(arrival.qos))] += 1;
+        self.stats.payload_bytes_received += payload.len() as u64;
         if self.is_upload(topic.as_bytes()) {
             return self.on_upload(conn, delivery, payload);
         }
-        self.stats.received[usize::from(u8::from(arrival.qos))] += 1;
-        self.stats.payload_bytes_received += payload.len() as u64;
         match delivery {
             Delivery::AtMostOnce => {
                 self.accept(conn, arrival, None)?;

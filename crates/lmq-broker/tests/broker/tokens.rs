@@ -385,7 +385,7 @@ fn who_lost_its_token_leaves_no_will() {
         world.command(0, how);
         let heard = world.take_log().contains(&format!("{B}: q0 T/will gone"));
         assert_eq!(heard, wills);
-        // A will that the token does not cover keeps the client out. [MQTT-3.1.2-8]
+        // A will that the token does not cover keeps the client out.
         world.connect_with(A, &with(A, "R:1:9999").will(will));
         world.expect([format!("{A}: CONNACK 5"), format!("{A}: closed refused")]);
     }
