@@ -4,17 +4,18 @@
 //!   adopt ──▶ Verdict ◀─▶ Exchange
 //!                │
 //!                ▼
-//!             Opening ──▶ Live ──▶ Closing ──▶ (handle_closed)
+//!        (Awaiting ─▶) Opening ──▶ Live ──▶ Closing ──▶ (handle_closed)
 //!
 //!   From every phase to Closing: refused, taken over, any error.
 //! ```
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{net::SocketAddr, time::Duration};
+use core::{net::SocketAddr, num::NonZeroU64, time::Duration};
 
 use bytes::Bytes;
 use lmq_auth::Permissions;
 use lmq_codec::Version;
+use lmq_id::Access;
 use lmq_model::status::ChannelId;
 
 use crate::{
@@ -23,7 +24,7 @@ use crate::{
     outbox::Outbox,
     planted::{Bug, planted},
     rate::Rate,
-    replies::Replies,
+    replies::{Answer, Replies},
     slab::Key,
     time::Instant,
 };
@@ -35,6 +36,8 @@ pub(crate) enum Phase {
     Verdict,
     /// The client is to say more about who it is.
     Exchange,
+    /// It has CONNACK and no right until it has uploaded a token.
+    Awaiting,
     /// Its session is being loaded or dropped.
     Opening,
     /// CONNACK with return code 0 was sent.
@@ -48,6 +51,9 @@ pub(crate) enum Phase {
 pub(crate) enum PauseCause {
     /// CONNACK has not been sent.
     Handshake,
+    /// A token that was uploaded is being judged: what came behind it waits. Ends with the verdict, or like every pause after
+    /// [`Limits::pause_max`](crate::Limits::pause_max) with the connection.
+    Token,
     /// Too many packets wait for their effects.
     Replies,
     /// A sibling shard has too many unanswered messages.
@@ -98,6 +104,20 @@ pub(crate) struct Conn {
     pub(crate) addr: SocketAddr,
     /// It counts for the quota of its instance.
     pub(crate) counted: bool,
+    /// Who it is to the driver.
+    pub(crate) principal: Option<NonZeroU64>,
+    /// It has CONNACK already, though it is not live.
+    pub(crate) greeted: bool,
+    /// It counts among those that wait to upload a token.
+    pub(crate) awaits: bool,
+    /// A token that is being judged.
+    pub(crate) upload: Option<Box<Upload>>,
+    /// Where it comes from, where tokens may be uploaded.
+    pub(crate) peer: Option<Box<Peer>>,
+    /// How many orders of operators there were when it was adopted.
+    pub(crate) adopted: u64,
+    /// The orders that its rights take into account: those before the question that they answer, or carried out since.
+    pub(crate) obeyed: u64,
     /// The CONNECT, until the connection is live.
     pub(crate) request: Option<Box<ConnectRequest>>,
 }
@@ -117,6 +137,17 @@ pub(crate) struct V5 {
     pub(crate) method: Option<Box<Method>>,
     /// For CONNACK: authentication data and response information.
     pub(crate) welcome: Option<Box<Welcome>>,
+}
+
+/// A token that a client uploaded.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    /// As what it was given.
+    pub(crate) access: Access,
+    /// What acknowledges it; `None` at QoS 0.
+    pub(crate) answer: Option<Answer>,
+    /// The orders of operators that its verdict may know of.
+    pub(crate) orders: u64,
 }
 
 /// What an authenticator wants said in CONNACK.
@@ -183,6 +214,13 @@ impl Conn {
             rate: Rate::default(),
             counted: false,
             channel,
+            principal: None,
+            greeted: false,
+            awaits: false,
+            upload: None,
+            peer: None,
+            adopted: 0,
+            obeyed: 0,
             request: Some(request),
         }
     }
@@ -192,10 +230,15 @@ impl Conn {
         self.phase == Phase::Live
     }
 
+    /// Whether it has a CONNACK that let it in.
+    pub(crate) fn is_in(&self) -> bool {
+        self.is_live() || self.greeted
+    }
+
     /// Whether the next packet may be processed.
     #[inline]
     pub(crate) fn reads(&self) -> bool {
-        self.paused.is_none() && matches!(self.phase, Phase::Live | Phase::Exchange)
+        self.paused.is_none() && matches!(self.phase, Phase::Live | Phase::Exchange | Phase::Awaiting)
     }
 
     pub(crate) fn is_paused_by_outbox(&self) -> bool {

@@ -1,14 +1,15 @@
-use alloc::{boxed::Box, sync::Arc};
-use core::fmt;
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::{fmt, num::NonZeroU64};
 
 use bytes::Bytes;
-use lmq_auth::Permissions;
+use lmq_auth::{Denial, Permissions, TokenTerm};
 use lmq_codec::ReasonCode;
+use lmq_id::Access;
 use lmq_model::status::StatusEvent;
 
 use crate::{
-    ClientKey, ConnId, InstanceIndex, InstanceQuota, Message, Peer, Resource, ShardId, SourceId, StoreOp,
-    close::CloseReason, route::RouteMessage,
+    ClientKey, ConnId, InstanceIndex, Message, Peer, Resource, ShardId, SourceId, StoreOp, close::CloseReason,
+    route::RouteMessage,
 };
 
 /// Names one question of a shard to the world outside; the answer carries it back. Never reused.
@@ -139,6 +140,8 @@ pub struct AuthRequest {
     pub method: Option<Box<str>>,
     /// What the method says; not shown by `Debug`.
     pub data: Option<Bytes>,
+    /// The token that is uploaded, and the type it is given as; [`AuthStage::Token`] only.
+    pub token: Option<(Access, TokenText)>,
     /// Where in the exchange this is.
     pub stage: AuthStage,
     /// Where it comes from.
@@ -153,6 +156,7 @@ impl fmt::Debug for AuthRequest {
             .field("password", &self.password)
             .field("method", &self.method)
             .field("data", &self.data.as_ref().map(|_| ".."))
+            .field("token", &self.token)
             .field("stage", &self.stage)
             .field("peer", &self.peer)
             .finish()
@@ -169,6 +173,31 @@ pub enum AuthStage {
     Continue,
     /// An AUTH begins a new exchange on a connection that is in.
     Again,
+    /// `$SYS/uploadToken` came. To be answered with [`Verdict::Allow`], the rights of this token and its term in the [`Grant`], or with
+    /// [`Verdict::Invalid`]. [`Refusal::Unavailable`] closes without blaming the token; anything else counts as `Invalid` with
+    /// [`Denial::Account`].
+    Token,
+}
+
+/// The text of a token as uploaded. Not shown by `Debug`; its bytes are overwritten when it is dropped.
+pub struct TokenText(zeroize::Zeroizing<Box<str>>);
+
+impl TokenText {
+    /// Takes a copy of `text`.
+    pub fn new(text: &str) -> Self {
+        Self(zeroize::Zeroizing::new(text.into()))
+    }
+
+    /// The text as uploaded; never empty where a shard asks.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenText(..)")
+    }
 }
 
 /// A password as received. Not shown by `Debug`; its bytes are overwritten when it is dropped.
@@ -200,6 +229,12 @@ pub enum Verdict {
     Allow(Grant),
     /// The client may not.
     Deny(Refusal),
+    /// A token of the client is not valid. At CONNECT: return code 4 where the token itself is at fault, 5 where it is good for something
+    /// else. Later: `$SYS/tokenInvalidNotice` with the code of the denial, then the connection is closed.
+    Invalid(Denial),
+    /// The client has no credentials and is to upload a token first, where [`Instance::awaits_tokens`](crate::Instance::awaits_tokens) is on
+    /// and the CONNECT has neither user name, password nor method; else it is refused with return code 4.
+    AwaitToken,
     /// The client is sent this and asked for more, if it named a method; else it is denied. MQTT 5.0.
     Continue(Bytes),
 }
@@ -213,12 +248,32 @@ pub struct Grant {
     pub authentication_data: Option<Bytes>,
     /// From what the client may build response topics, if it asks; MQTT 5.0.
     pub response_information: Option<Box<str>>,
+    /// Who the client is to the driver, such as the number of its account or key; [`Selector::Principal`](crate::Selector::Principal) finds its
+    /// connections by it.
+    pub principal: Option<NonZeroU64>,
+    /// The tokens that `permissions` come from, at most one of each type; of two of a type the last one counts. When one of them expires or is
+    /// revoked, the client is told and closed, and nothing more is stored for a session that is away.
+    pub tokens: Vec<TokenTerm>,
 }
 
 impl Grant {
     /// These rights and nothing else.
     pub const fn new(permissions: Permissions) -> Self {
-        Self { permissions, authentication_data: None, response_information: None }
+        Self { permissions, authentication_data: None, response_information: None, principal: None, tokens: Vec::new() }
+    }
+
+    /// The same, for this principal.
+    #[must_use]
+    pub const fn of_principal(mut self, principal: NonZeroU64) -> Self {
+        self.principal = Some(principal);
+        self
+    }
+
+    /// The same, as long as this token is valid too.
+    #[must_use]
+    pub fn with_token(mut self, token: TokenTerm) -> Self {
+        self.tokens.push(token);
+        self
     }
 }
 
@@ -251,6 +306,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What CONNACK says of a token.
+    pub(crate) const fn of_token(denial: Denial) -> Self {
+        match denial {
+            Denial::Resource | Denial::Action | Denial::Account => Self::NotAuthorized,
+            _ => Self::Credentials,
+        }
+    }
+
     /// The return code of the CONNACK before MQTT 5.0.
     pub const fn return_code(self) -> u8 {
         match self {
@@ -279,23 +342,6 @@ impl Refusal {
             Self::RetainNotSupported => ReasonCode::RetainNotSupported,
         }
     }
-}
-
-/// What an operator asks of a shard.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Command {
-    /// Close the connection of a client, if it has one.
-    Kick(ClientKey),
-    /// Give an instance another quota, from now on.
-    SetQuota {
-        /// Which instance.
-        instance: InstanceIndex,
-        /// What it may use.
-        quota: InstanceQuota,
-    },
-    /// Take no new connection and close all that are there, [`Limits::work_per_call_max`](crate::Limits::work_per_call_max) a call.
-    Drain,
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ extern crate std;
 mod aliases;
 mod check;
 mod close;
+mod command;
 mod conn;
 mod connack;
 mod effect;
@@ -38,7 +39,8 @@ mod will;
 
 pub use check::SettingsError;
 pub use close::CloseReason;
-pub use effect::{AuthRequest, AuthStage, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
+pub use command::{Command, Selector};
+pub use effect::{AuthRequest, AuthStage, DropReason, Grant, Output, Password, Refusal, Ticket, TokenText, Verdict};
 pub use front::{Flow, Front, FrontOutput, Full};
 pub(crate) use handoff::ConnectRequest;
 pub use handoff::Handoff;

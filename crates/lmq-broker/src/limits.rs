@@ -37,6 +37,9 @@ use core::{
 /// | `stall_max` | 30 s | - | a peer that stopped reading |
 /// | `pause_max` | 30 s | - | effects that never finish |
 /// | `effect_timeout` | 30 s | - | a store that never answers |
+/// | `token_notice` | 5 min | about 200 bytes per token | - |
+/// | `awaiting_max` | 10,000 | with `token_wait`: as a connection, and one CONNECT and read each | connections that never upload a token |
+/// | `token_wait` | 10 s | - | the same, over time |
 /// | `work_per_call_max` | 1,024 | - | calls that take long |
 /// | `linger` | 5 s | - | peers that never take the last bytes |
 /// | `shared_payload_bytes_min` | 4 KiB | - | large messages copied to each of many subscribers |
@@ -105,6 +108,12 @@ pub struct Limits {
     pub pause_max: Duration,
     /// An effect without answer for so long counts as failed.
     pub effect_timeout: Duration,
+    /// So long before a token expires its client is told with `$SYS/tokenExpireNotice`, once per token and connection; at once if less is left.
+    pub token_notice: Duration,
+    /// Connections without credentials that may wait to upload a token at a time; one more is refused with return code 3.
+    pub awaiting_max: u32,
+    /// The time they have from CONNACK until their token is accepted; then they are closed.
+    pub token_wait: Duration,
     /// How long the driver should wait for a peer to take the last bytes of a closed connection.
     pub linger: Duration,
     /// Connections resumed or closed, timers served, and retained messages looked at, in one call; the rest follows in the next, at once.
@@ -151,6 +160,9 @@ impl Default for Limits {
             stall_max: Duration::from_secs(30),
             pause_max: Duration::from_secs(30),
             effect_timeout: Duration::from_secs(30),
+            token_notice: Duration::from_secs(300),
+            awaiting_max: 10_000,
+            token_wait: Duration::from_secs(10),
             linger: Duration::from_secs(5),
             work_per_call_max: 1024,
             deliveries_per_call_max: 16_384,

@@ -27,6 +27,10 @@ pub struct Instance {
     /// Every message that a client publishes here also goes to the MQ side, as [`Output::Uplink`](crate::Output::Uplink), and is
     /// acknowledged only when that is answered. Off by default.
     pub uplink: bool,
+    /// Clients of the first edition of the product, which connect without credentials, are let upload a token: a CONNECT that the authenticator
+    /// answers with [`Verdict::AwaitToken`](crate::Verdict::AwaitToken) gets CONNACK 0 and is nobody until `$SYS/uploadToken` gave a valid
+    /// token. Needs [`Profile::control_topics`]. Off by default.
+    pub awaits_tokens: bool,
     /// What it may use; without limits by default.
     pub quota: InstanceQuota,
 }

@@ -65,6 +65,10 @@ fn accept(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Re
         data: connect.properties.authentication_data().map(Bytes::copy_from_slice),
         username: connect.username.map(Into::into),
         password: connect.password.map(Password::new),
+        has_credentials: connect.username.is_some()
+            || connect.password.is_some()
+            || connect.properties.authentication_method().is_some(),
+        tokens: alloc::vec::Vec::new(),
     })
 }
 

@@ -12,6 +12,7 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
+use lmq_auth::{Denial, TokenTerm};
 use lmq_codec::{Auth, Packet, Properties, Property, ReasonCode};
 
 use super::{Shard, effects::Question, question};
@@ -27,16 +28,27 @@ impl Shard {
     pub fn handle_verdict(&mut self, now: Now, ticket: Ticket, verdict: Verdict) {
         self.advance_clock(now);
         let key = question(ticket);
-        let Some(Question::Verdict { conn }) = self.questions.get(key) else {
-            return;
-        };
-        let conn = *conn;
-        self.questions.remove(key);
-        self.judged(conn, verdict);
+        match self.questions.get(key) {
+            Some(Question::Verdict { conn }) => {
+                let conn = *conn;
+                self.questions.remove(key);
+                self.judged(conn, verdict);
+            }
+            Some(Question::Token { conn }) => {
+                let conn = *conn;
+                self.questions.remove(key);
+                self.judged_upload(conn, verdict);
+            }
+            _ => {}
+        }
     }
 
     pub(super) fn ask_who(&mut self, conn: Key, request: AuthRequest) {
         let ticket = self.ask(Question::Verdict { conn });
+        let given = self.orders.given();
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.obeyed = given;
+        }
         self.outputs.push_back(Output::Authenticate { ticket, request: Box::new(request) });
     }
 
@@ -51,6 +63,8 @@ impl Shard {
                 }
                 self.let_in(conn, grant);
             }
+            (Phase::Verdict, Verdict::Invalid(denial)) => self.refuse(conn, Refusal::of_token(denial)),
+            (Phase::Verdict, Verdict::AwaitToken) => self.await_token(conn),
             (Phase::Verdict, Verdict::Continue(data)) => self.ask_for_more(conn, &data),
             (Phase::Live, verdict) if state.method_mut().is_some_and(|method| method.asked) => {
                 self.judged_again(conn, verdict);
@@ -62,9 +76,27 @@ impl Shard {
     fn let_in(&mut self, conn: Key, grant: Grant) {
         let Some(state) = self.conns.get_mut(conn) else { return };
         state.permissions = Some(grant.permissions);
+        state.principal = grant.principal;
+        let obeyed = state.obeyed;
+        if let Some(denial) = self.fault_of(&grant.tokens, obeyed) {
+            return self.refuse(conn, Refusal::of_token(denial));
+        }
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        if let Some(request) = &mut state.request {
+            request.tokens = grant.tokens;
+        }
         if let Some(v5) = &mut state.v5 {
             let Grant { authentication_data, response_information, .. } = grant;
             v5.welcome = Some(Box::new(Welcome { authentication_data, response_information }));
+        }
+        self.let_in_judged(conn);
+    }
+
+    /// The same once its rights are known.
+    pub(super) fn let_in_judged(&mut self, conn: Key) {
+        self.obey(conn);
+        if self.conns.get(conn).is_none_or(|state| state.phase != Phase::Verdict) {
+            return;
         }
         if self.may_leave_will(conn) {
             self.enter(conn);
@@ -98,17 +130,40 @@ impl Shard {
         }
         match verdict {
             Verdict::Allow(grant) => {
+                let (session, obeyed) = (state.session, state.obeyed);
+                if let Some(denial) = self.fault_of(&grant.tokens, obeyed) {
+                    return self.fail_again(conn, Refusal::of_token(denial));
+                }
+                let Some(state) = self.conns.get_mut(conn) else { return };
                 state.permissions = Some(grant.permissions);
+                state.principal = grant.principal;
+                if let Some(session) = session {
+                    self.hold_only(session, &grant.tokens);
+                }
                 self.write_auth(conn, ReasonCode::Success, grant.authentication_data.as_ref());
+                self.obey(conn);
             }
             Verdict::Continue(data) => {
                 self.write_auth(conn, ReasonCode::ContinueAuthentication, Some(&data));
             }
             // Section 4.12.1.
-            Verdict::Deny(refusal) => {
-                self.close(conn, CloseReason::Protocol(denied(refusal), "authentication failed"));
-            }
+            Verdict::Deny(refusal) => self.fail_again(conn, refusal),
+            Verdict::AwaitToken => self.fail_again(conn, Refusal::NotAuthorized),
+            Verdict::Invalid(denial) => self.fail_again(conn, Refusal::of_token(denial)),
         }
+    }
+
+    fn fail_again(&mut self, conn: Key, refusal: Refusal) {
+        self.close(conn, CloseReason::Protocol(refusal_code(refusal), "authentication failed"));
+    }
+
+    /// What is wrong with tokens that a verdict lets in which was asked for after so many orders.
+    pub(super) fn fault_of(&self, tokens: &[TokenTerm], orders: u64) -> Option<Denial> {
+        tokens.iter().find_map(|token| match token {
+            token if token.is_expired(self.now.wall.value()) => Some(Denial::Expired),
+            token if self.tokens.is_revoked_since(token.id, orders) => Some(Denial::Revoked),
+            _ => None,
+        })
     }
 
     /// A packet before CONNACK: only AUTH goes on, and DISCONNECT ends.
@@ -139,6 +194,11 @@ impl Shard {
         if !in_turn || auth.reason == ReasonCode::Success {
             return Err(CloseReason::Protocol(WRONG, "AUTH out of its turn"));
         }
+        if !live && self.is_unwanted(conn) {
+            return Ok(());
+        }
+        let Some(state) = self.conns.get_mut(conn) else { return Ok(()) };
+        let Some(method) = state.method_mut() else { return Ok(()) };
         method.asked = true;
         let stage = if live && again { AuthStage::Again } else { AuthStage::Continue };
         let (name, mut peer) = (method.name.clone(), method.peer.clone());
@@ -149,12 +209,13 @@ impl Shard {
         }
         let Some(client) = self.client_of(conn) else { return Ok(()) };
         let data = auth.properties.authentication_data().map(Bytes::copy_from_slice);
-        let request = AuthRequest { client, stage, username: None, password: None, method: Some(name), data, peer };
+        let request =
+            AuthRequest { client, stage, username: None, password: None, method: Some(name), data, token: None, peer };
         self.ask_who(conn, request);
         Ok(())
     }
 
-    fn client_of(&self, conn: Key) -> Option<crate::ClientKey> {
+    pub(super) fn client_of(&self, conn: Key) -> Option<crate::ClientKey> {
         let state = self.conns.get(conn)?;
         match &state.request {
             Some(request) => Some(request.client.clone()),
@@ -191,7 +252,7 @@ impl Shard {
 }
 
 /// What DISCONNECT says of a refusal; some codes are CONNACK's alone.
-const fn denied(refusal: Refusal) -> ReasonCode {
+pub(super) const fn refusal_code(refusal: Refusal) -> ReasonCode {
     match refusal {
         Refusal::AuthenticationMethod => ReasonCode::BadAuthenticationMethod,
         Refusal::QuotaExceeded => ReasonCode::QuotaExceeded,

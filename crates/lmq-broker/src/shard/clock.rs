@@ -20,6 +20,8 @@ impl Shard {
         self.expire_questions();
         self.retry_restore();
         self.serve_rates();
+        self.serve_tokens();
+        self.revoke_some();
         self.drop_again();
         self.deliveries = 0;
         if self.phase != ShardPhase::Restoring {
@@ -36,6 +38,7 @@ impl Shard {
                 self.check(key);
             }
         }
+        self.carry_out_orders();
         if self.phase == ShardPhase::Draining {
             self.drain_some();
         }
@@ -45,12 +48,14 @@ impl Shard {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let draining = self.phase == ShardPhase::Draining && self.drained_to < self.conns.slots();
         let cut_short = !self.paused_by_work.is_empty() || !self.replaying.is_empty() || self.line.is_busy();
+        let cut_short = cut_short || self.orders.are_open();
         if draining || cut_short || !self.resumable.is_empty() {
             return Some(self.now.monotonic);
         }
         let absent = self.session_timers.next().filter(|_| self.phase != ShardPhase::Restoring);
         let effects = [self.next_question_deadline(), self.restore_deadline(), self.drop_again_deadline()];
-        let deadlines = [self.timers.next(), absent, self.next_rate_deadline(), self.kept_deadline()];
+        let deadlines =
+            [self.timers.next(), absent, self.next_rate_deadline(), self.kept_deadline(), self.token_deadline()];
         deadlines.into_iter().chain(effects).flatten().min()
     }
 
@@ -113,6 +118,9 @@ fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Insta
     let silence = silence.or_else(|| {
         exchange.then(|| (conn.seen_at.saturating_add(limits.connect_timeout), CloseReason::ConnectTimeout))
     });
+    let awaits = conn.phase == Phase::Awaiting;
+    let silence =
+        silence.or_else(|| awaits.then(|| (conn.seen_at.saturating_add(limits.token_wait), CloseReason::TokenTimeout)));
     // A peer that does not take its answers has until it stalls.
     let ours = |(cause, _): &(PauseCause, Instant)| live && *cause != PauseCause::Outbox;
     let pause = conn

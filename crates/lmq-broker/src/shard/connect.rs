@@ -28,12 +28,16 @@ impl Shard {
             password: request.password.take(),
             method: request.method.clone(),
             data: request.data.take(),
+            token: None,
             peer: (*peer).clone(),
         };
         let channel = ChannelId::new(u128::from_be_bytes(self.random.bytes16()));
         let limits = &self.settings.limits;
         let full = self.conns.len() >= limits.connections_max as usize;
-        let state = Conn::new(request, *peer, leftover, channel, limits.topic_alias_out_max, self.now.monotonic);
+        let kept = self.settings.profile.control_topics.then(|| peer.clone());
+        let mut state = Conn::new(request, *peer, leftover, channel, limits.topic_alias_out_max, self.now.monotonic);
+        state.adopted = self.orders.given();
+        state.peer = kept;
         let conn = self.conns.insert(state);
         let rate = self.settings.limits.connects_per_sec_max;
         if full || self.phase != ShardPhase::Serving {
@@ -119,12 +123,13 @@ impl Shard {
     }
 
     fn bind(&mut self, conn: Key, session: Key) {
-        if let Some(state) = self.conns.get_mut(conn) {
-            state.session = Some(session);
-        }
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        state.session = Some(session);
+        let tokens = state.request.as_mut().map(|request| core::mem::take(&mut request.tokens)).unwrap_or_default();
         if let Some(session) = self.sessions.get_mut(session) {
             session.conn = Some(conn);
         }
+        self.hold_only(session, &tokens);
     }
 
     /// The store has loaded or dropped the session of a connection.
@@ -187,9 +192,10 @@ impl Shard {
         let Some(request) = self.conns.get_mut(conn).and_then(|state| state.request.take()) else {
             return;
         };
+        let greeted = self.conns.get(conn).is_some_and(|state| state.greeted);
         let connack = self.welcome(conn, &request, present && !planted(Bug::PresentForgotten));
         // [MQTT-3.1.2-24]
-        if connack.len() > request.packet_bytes_max as usize {
+        if !greeted && connack.len() > request.packet_bytes_max as usize {
             return self.refuse(conn, Refusal::PacketTooLarge);
         }
         let Some(state) = self.conns.get_mut(conn) else { return };
@@ -208,8 +214,13 @@ impl Shard {
             session.recorded = session.stored.is_some() || session.had_will;
             session.told_expiry = session.expiry;
         }
-        self.write(conn, &connack);
+        if !greeted {
+            self.write(conn, &connack);
+        }
+        self.stop_awaiting(conn);
         self.report(conn, EventType::Connect);
+        self.answer_first_upload(conn);
+        self.announce_short_tokens(session);
         self.watch(conn);
         self.resumable.push_back(conn);
         self.resume_session(session);
@@ -244,7 +255,7 @@ impl Shard {
             return;
         };
         let connack = connack::refusal(state.version, refusal);
-        let fits = connack.len() <= state.packet_bytes_max();
+        let fits = connack.len() <= state.packet_bytes_max() && !state.greeted;
         self.stats.connects_refused[usize::from(refusal.return_code()) - 1] += 1;
         if fits {
             self.write(conn, &connack);
@@ -263,6 +274,7 @@ impl Shard {
     }
 
     pub(super) fn add_session(&mut self, client: ClientKey, persistent: bool) -> Key {
+        self.know_tenant(client.instance);
         let hash = self.hash(client.instance, &client.client_id);
         let key = self.sessions.insert(Session::new(client, persistent));
         let Self { clients, sessions, hasher, .. } = self;
@@ -276,6 +288,7 @@ impl Shard {
     /// Forgets a session with its subscriptions. The store is told by the caller, where it knows of it.
     pub(super) fn remove_session(&mut self, key: Key) {
         self.resolve_doubts(key, &[]);
+        self.forget_tokens(key);
         self.remove_subscriptions(key);
         let Some(session) = self.sessions.remove(key) else {
             return;

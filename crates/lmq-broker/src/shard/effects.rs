@@ -22,6 +22,8 @@ const DEADLINES_KEPT: usize = 1024;
 pub(super) enum Question {
     /// The credentials of a connection.
     Verdict { conn: Key },
+    /// A token that a connection uploaded.
+    Token { conn: Key },
     /// The session of a connection is being loaded or dropped.
     Open { conn: Key, session: Key },
     /// One of the effects of an operation.
@@ -205,6 +207,7 @@ impl Shard {
         }
         match asked {
             Question::Verdict { conn } => self.judged(conn, crate::Verdict::Deny(crate::Refusal::Unavailable)),
+            Question::Token { conn } => self.judged_upload(conn, crate::Verdict::Deny(crate::Refusal::Unavailable)),
             Question::Open { conn, session } => self.opened(conn, session, result),
             Question::Op(op) => self.settle(op, result.is_ok()),
             Question::Append(op) => {

@@ -20,11 +20,14 @@ impl Shard {
     #[inline]
     pub fn handle_bytes(&mut self, now: Now, conn: ConnId, input: &[u8]) -> Flow {
         self.advance_clock(now);
+        if self.tokens_are_due() {
+            self.serve_tokens();
+        }
         let Some(state) = self.conns.get_mut(conn.0) else {
             return Flow::Closed;
         };
         // Who is asked who it is has a whole answer to give in time, not a byte now and then.
-        if state.phase != Phase::Exchange {
+        if !matches!(state.phase, Phase::Exchange | Phase::Awaiting) {
             state.seen_at = self.now.monotonic;
         }
         self.deliveries = 0;
@@ -110,7 +113,9 @@ impl Shard {
 
     fn packet_bytes_max(&self, conn: Key) -> u32 {
         match self.conns.get(conn) {
-            Some(state) if state.phase == Phase::Exchange => self.settings.limits.connect_bytes_max,
+            Some(state) if matches!(state.phase, Phase::Exchange | Phase::Awaiting) => {
+                self.settings.limits.connect_bytes_max
+            }
             Some(state) if state.v5.is_some() => self.settings.packet_bytes_max(state.version),
             _ => self.settings.limits.packet_bytes_max,
         }
@@ -132,7 +137,7 @@ impl Shard {
         let Some(state) = self.conns.get(conn) else {
             return true;
         };
-        let (version, exchange) = (state.version, state.phase == Phase::Exchange);
+        let (version, phase) = (state.version, state.phase);
         let (replies, outbox) = (state.replies.len(), state.outbox.len());
         if replies >= self.settings.limits.replies_max as usize {
             return self.pause(conn, PauseCause::Replies);
@@ -157,7 +162,8 @@ impl Shard {
             }
         }
         let served = match Packet::decode(frame, version) {
-            Ok(packet) if exchange => self.on_exchange(conn, packet),
+            Ok(packet) if phase == Phase::Exchange => self.on_exchange(conn, packet),
+            Ok(packet) if phase == Phase::Awaiting => self.on_awaiting(conn, packet),
             Ok(packet) => self.on_packet(conn, packet),
             Err(error) => Err(CloseReason::Malformed(error)),
         };
@@ -193,7 +199,7 @@ impl Shard {
         Ok(())
     }
 
-    fn pause(&mut self, conn: Key, cause: PauseCause) -> bool {
+    pub(super) fn pause(&mut self, conn: Key, cause: PauseCause) -> bool {
         if let Some(state) = self.conns.get_mut(conn) {
             state.paused = Some((cause, self.now.monotonic));
             state.slow |= cause == PauseCause::Outbox;
@@ -216,14 +222,16 @@ impl Shard {
 
     /// Serves what came during a pause, and lets the driver read on if that does not pause again.
     fn resume(&mut self, conn: Key) {
-        let reads = |state: &&mut Conn| matches!(state.phase, Phase::Live | Phase::Exchange);
+        let reads = |state: &&mut Conn| matches!(state.phase, Phase::Live | Phase::Exchange | Phase::Awaiting);
         let Some(state) = self.conns.get_mut(conn).filter(reads) else {
             return;
         };
         let Some((_, since)) = state.paused.take() else {
             return;
         };
-        state.seen_at = self.now.monotonic;
+        if state.phase != Phase::Awaiting {
+            state.seen_at = self.now.monotonic;
+        }
         if !state.assembly.is_empty() {
             self.assemble(conn, &[]);
         }

@@ -3,15 +3,18 @@
 //! One idea per file: [`restore`] is the start, [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets
 //! apart, [`publish`] finds out where a message goes and [`judge`] whether it may, [`targets`] are those it goes to, [`fan`] is
 //! what they share, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`] are the other
-//! packets, [`authenticate`] asks who a client is, [`absent`] is what becomes of its session and will while it is away, [`quota`]
-//! what it may use, [`query`] what operators ask, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other
-//! shards, [`bridge`] to the MQ side, [`clock`] serves deadlines. Of shared subscriptions, [`groups`] knows who shares one,
-//! [`members`] says what a session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`]
-//! brings one to its owner, [`keep`] is what all shards have, [`replay`] brings it to new subscriptions.
+//! packets, [`authenticate`] asks who a client is, [`absent`] is what becomes of its session and will while it is away,
+//! [`quota`] what it may use, [`query`] what operators ask, [`effects`] keeps what was asked of the world, [`siblings`] talks
+//! to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines, [`orders`] carries out what operators want of
+//! many connections, [`tokens`] ends those of clients, [`upload`] takes new ones, [`awaiting`] are clients that have none yet.
+//! Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a session of ours can take, [`shared`] lets
+//! one of them have a message. Of retained messages, [`retain`] brings one to its owner, [`keep`] is what all shards have,
+//! [`replay`] brings it to new subscriptions.
 
 mod absent;
 mod acks;
 mod authenticate;
+mod awaiting;
 mod bridge;
 mod clock;
 mod connect;
@@ -26,6 +29,7 @@ mod keep;
 mod leave;
 mod matching;
 mod members;
+mod orders;
 mod outputs;
 mod publish;
 mod query;
@@ -38,6 +42,8 @@ mod siblings;
 mod stored;
 mod subscribe;
 mod targets;
+mod tokens;
+mod upload;
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -52,12 +58,13 @@ use hashbrown::HashTable;
 pub use self::query::SessionView;
 use self::{
     effects::{Op, Question},
+    orders::What,
     publish::Scratch,
     siblings::{Interests, Link},
 };
 use crate::{
-    ClientKey, Command, ConnId, Instance, InstanceIndex, InstanceQuota, Instant, MessageId, Now, Output, Settings,
-    ShardId, Stats, Subscription, Ticket,
+    ClientKey, CloseReason, Command, ConnId, Instance, InstanceIndex, InstanceQuota, Instant, MessageId, Now, Output,
+    Selector, Settings, ShardId, Stats, Subscription, Ticket,
     conn::Conn,
     outbox::{BlockPool, Outgoing},
     random::Random,
@@ -134,6 +141,10 @@ pub struct Shard {
     /// Sessions with messages given up since the last drain.
     lossy: Vec<Key>,
     drained_to: u32,
+    orders: orders::Orders,
+    tokens: tokens::Ledger,
+    /// Connections that wait to upload a token.
+    awaiting: u32,
     outstanding: retain::Outstanding,
     keeping: keep::Keeping,
     /// Messages with RETAIN that were delivered.
@@ -221,6 +232,9 @@ impl Shard {
             line: divide::Line::default(),
             lossy: Vec::new(),
             drained_to: 0,
+            orders: orders::Orders::default(),
+            tokens: tokens::Ledger::default(),
+            awaiting: 0,
             outstanding: retain::Outstanding::default(),
             keeping: keep::Keeping::default(),
             live: 0,
@@ -239,13 +253,13 @@ impl Shard {
     pub fn handle_command(&mut self, now: Now, command: Command) {
         self.advance_clock(now);
         match command {
-            Command::Kick(client) => {
-                if let Some(conn) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|s| s.conn) {
-                    self.close(conn, crate::CloseReason::Kicked);
-                }
-            }
-            Command::Drain => self.phase = ShardPhase::Draining,
+            Command::Kick(client) => self.order(Selector::Client(client), What::Close(CloseReason::Kicked)),
+            Command::Close { whom, reason } => self.order(whom, What::Close(reason.of_operator())),
+            Command::SetPermissions { whom, permissions } => self.order(whom, What::Permit(permissions)),
+            Command::RevokeToken(id) => self.revoke(id),
+            Command::SetInstance { index, instance } => self.set_instance(index, instance),
             Command::SetQuota { instance, quota } => self.set_quota(instance, quota),
+            Command::Drain => self.phase = ShardPhase::Draining,
         }
     }
 
@@ -306,6 +320,11 @@ impl Shard {
         false
     }
 
+    /// The settings as they are now, with the instances that were added or changed since.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Whether the sessions of an earlier start are restored, here and in every sibling, and clients may come in.
     pub fn is_ready(&self) -> bool {
         self.phase == ShardPhase::Serving
@@ -338,6 +357,23 @@ impl Shard {
         self.messages += 1;
         let low = u64::from(self.id.0) << 48 | (self.messages & 0xffff_ffff_ffff);
         MessageId(u128::from(self.boot) << 64 | u128::from(low))
+    }
+
+    /// Adds or changes an instance.
+    fn set_instance(&mut self, index: InstanceIndex, instance: Instance) {
+        let quota = instance.quota;
+        if Arc::make_mut(&mut self.settings).set_instance(index, instance) {
+            self.know_tenant(index);
+            self.set_quota(index, quota);
+        }
+    }
+
+    /// Makes room for an instance: a sibling, or the store, may name it before the command that adds it comes.
+    fn know_tenant(&mut self, instance: InstanceIndex) {
+        while self.tenants.len() <= usize::from(instance.0) {
+            let tenant = Tenant::new(&mut self.random, InstanceQuota::default(), self.settings.shards);
+            self.tenants.push(tenant);
+        }
     }
 
     fn tenant(&mut self, instance: InstanceIndex) -> Option<&mut Tenant> {

@@ -77,6 +77,9 @@ impl Shard {
         self.check_publish(conn, &arrival)?;
         self.stats.received[usize::from(u8::from(arrival.qos))] += 1;
         self.stats.payload_bytes_received += payload.len() as u64;
+        if self.is_upload(topic.as_bytes()) {
+            return self.on_upload(conn, delivery, payload);
+        }
         match delivery {
             Delivery::AtMostOnce => {
                 self.accept(conn, arrival, None)?;
@@ -92,7 +95,7 @@ impl Shard {
     }
 
     /// The topic that an alias stands for, if the packet has no name; remembers what an alias means if it has both.
-    fn resolve_alias(&mut self, conn: Key, publish: &Publish<'_>) -> Result<Option<Arc<str>>, CloseReason> {
+    pub(super) fn resolve_alias(&mut self, conn: Key, publish: &Publish<'_>) -> Result<Option<Arc<str>>, CloseReason> {
         if publish.properties.is_empty() {
             return Ok(None);
         }

@@ -118,6 +118,9 @@ impl Shard {
     pub fn handle_route(&mut self, now: Now, from: ShardId, message: RouteMessage) {
         self.advance_clock(now);
         let load = Load::of(&message);
+        if let Some(instance) = message.tells_of() {
+            self.know_tenant(instance);
+        }
         match message {
             RouteMessage::Publish { ticket, message } => {
                 if let Some(topic) = TopicName::new(&message.topic).ok().filter(|_| message.retain) {

@@ -296,6 +296,15 @@ impl World {
         self.run();
     }
 
+    /// The same command for every shard, then for every front.
+    pub(crate) fn command_all(&mut self, command: &Command) {
+        for node in 0..self.nodes.len() {
+            self.command(node, command.clone());
+        }
+        self.nodes.iter_mut().for_each(|node| node.front.handle_command(command.clone()));
+        self.run();
+    }
+
     pub(crate) fn command(&mut self, node: usize, command: Command) {
         self.nodes[node].shard.handle_command(self.now, command);
         self.run();
@@ -338,6 +347,16 @@ impl World {
     /// What became visible since the last time, for a test that computes what it expects.
     pub(crate) fn take_log(&mut self) -> Vec<String> {
         std::mem::take(&mut self.log)
+    }
+
+    /// Lines that a test took and found nothing wrong with are expected again.
+    pub(crate) fn put_back(&mut self, lines: Vec<String>) {
+        self.log.splice(0..0, lines);
+    }
+
+    /// The machines are called for their deadlines, at whatever time it is now.
+    pub(crate) fn call_timeouts(&mut self) {
+        self.on_time();
     }
 
     /// Every byte a client ever received on its present connection.
