@@ -311,8 +311,8 @@ proptest! {
         gone.into_iter().for_each(|at| play.enter(at));
         play.settle();
         let lines = &play.received["a"];
-        let messages = lines.iter().filter(|line| line.starts_with('q') && !line.ends_with(' '));
-        let got: Vec<u32> = messages.filter_map(|line| line.rsplit(' ').next()).map(number).collect();
+        let with_payload = lines.iter().filter(|line| line.starts_with('q') && !line.ends_with(' '));
+        let got: Vec<u32> = with_payload.filter_map(|line| line.rsplit(' ').next()).map(number).collect();
         for id in acknowledged(&play) {
             prop_assert!(got.contains(&id), "{} of {:?}", id, got);
         }
