@@ -113,21 +113,20 @@ mod tests {
     fn what_is_out_of_its_range_is_named_with_it() {
         assert_eq!(text(|settings| settings.shards = 65), "shards is 65, it must be 1 to 64");
         assert_eq!(text(|settings| settings.instances.clear()), "instances (their number) is 0, it must be 1 to 65536");
-        let limits: [(&dyn Fn(&mut Limits), &str); 11] = [
-            (&|limits| limits.connect_bytes_max = 13, "connect_bytes_max is 13, it must be 14 to 268435460"),
-            (&|limits| limits.packet_bytes_max = 0, "packet_bytes_max is 0, it must be 1 to 268435460"),
-            (&|limits| limits.inflight_max = 60_001, "inflight_max is 60001, it must be 1 to 60000"),
-            (&|limits| limits.filter_levels_max = 0, "filter_levels_max is 0, it must be 1 or more"),
-            (&|limits| limits.outbox_bytes_max = 0, "outbox_bytes_max is 0, it must be 1 or more"),
-            (&|limits| limits.replies_max = 0, "replies_max is 0, it must be 1 or more"),
-            (&|limits| limits.link_messages_max = 0, "link_messages_max is 0, it must be 1 or more"),
-            (&|limits| limits.link_bytes_max = 0, "link_bytes_max is 0, it must be 1 or more"),
-            (&|limits| limits.work_per_call_max = 0, "work_per_call_max is 0, it must be 1 or more"),
-            (&|limits| limits.deliveries_per_call_max = 0, "deliveries_per_call_max is 0, it must be 1 or more"),
-            (&|limits| limits.shared_asks_max = 0, "shared_asks_max is 0, it must be 1 or more"),
-        ];
-        for (change, expected) in limits {
-            assert_eq!(text(|settings| change(&mut settings.limits)), alloc::format!("limits.{expected}"));
-        }
+        assert_limit(|limits| limits.connect_bytes_max = 13, "connect_bytes_max is 13, it must be 14 to 268435460");
+        assert_limit(|limits| limits.packet_bytes_max = 0, "packet_bytes_max is 0, it must be 1 to 268435460");
+        assert_limit(|limits| limits.inflight_max = 60_001, "inflight_max is 60001, it must be 1 to 60000");
+        assert_limit(|limits| limits.filter_levels_max = 0, "filter_levels_max is 0, it must be 1 or more");
+        assert_limit(|limits| limits.outbox_bytes_max = 0, "outbox_bytes_max is 0, it must be 1 or more");
+        assert_limit(|limits| limits.replies_max = 0, "replies_max is 0, it must be 1 or more");
+        assert_limit(|limits| limits.link_messages_max = 0, "link_messages_max is 0, it must be 1 or more");
+        assert_limit(|limits| limits.link_bytes_max = 0, "link_bytes_max is 0, it must be 1 or more");
+        assert_limit(|limits| limits.work_per_call_max = 0, "work_per_call_max is 0, it must be 1 or more");
+        assert_limit(|limits| limits.deliveries_per_call_max = 0, "deliveries_per_call_max is 0, it must be 1 or more");
+        assert_limit(|limits| limits.shared_asks_max = 0, "shared_asks_max is 0, it must be 1 or more");
+    }
+
+    fn assert_limit(change: impl Fn(&mut Limits), expected: &str) {
+        assert_eq!(text(|settings| change(&mut settings.limits)), alloc::format!("limits.{expected}"));
     }
 }

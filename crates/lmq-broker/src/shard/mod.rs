@@ -1,15 +1,16 @@
 //! The broker proper: connections after their CONNECT, sessions, and the way of a message through them.
 //!
 //! One idea per file: [`restore`] is the start, [`connect`] and [`leave`] are the life of a connection, [`input`] takes packets
-//! apart, [`publish`] finds out where a message goes and [`judge`] whether it may, [`targets`] are those it goes to, [`fan`] is
-//! what they share, [`deliver`] sends it, [`stored`] sends what waited in the store, [`acks`] and [`subscribe`] are the other
-//! packets, [`authenticate`] asks who a client is, [`absent`] is what becomes of its session and will while it is away,
-//! [`quota`] what it may use, [`query`] what operators ask, [`effects`] keeps what was asked of the world, [`siblings`] talks
-//! to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines, [`orders`] carries out what operators want of
-//! many connections, [`tokens`] ends those of clients, [`upload`] takes new ones, [`awaiting`] are clients that have none yet.
-//! Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a session of ours can take, [`shared`] lets
-//! one of them have a message. Of retained messages, [`retain`] brings one to its owner, [`keep`] is what all shards have,
-//! [`replay`] brings it to new subscriptions.
+//! apart, [`publish`] takes a message and [`judge`] says whether it may go, [`matching`] finds out where, [`targets`] are those
+//! it goes to, [`fan_out`] brings it there and [`divide`] to very many, [`fan`] is what they share, [`deliver`] sends it,
+//! [`stored`] sends what waited in the store, [`acks`] and [`subscribe`] are the other packets, [`authenticate`] asks who a
+//! client is, [`absent`] is what becomes of its session and will while it is away, [`quota`] what it may use, [`query`] what
+//! operators ask, [`effects`] keeps what was asked of the world and [`doubts`] what it did not answer, [`outputs`] what the
+//! driver is to do, [`siblings`] talks to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines, [`orders`]
+//! carries out what operators want of many connections, [`tokens`] ends those of clients, [`upload`] takes new ones,
+//! [`awaiting`] are clients that have none yet. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what
+//! a session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`] brings one to its
+//! owner, [`keep`] is what all shards have, [`replay`] brings it to new subscriptions.
 
 mod absent;
 mod acks;
@@ -20,8 +21,10 @@ mod clock;
 mod connect;
 mod deliver;
 mod divide;
+mod doubts;
 mod effects;
 mod fan;
+mod fan_out;
 mod groups;
 mod input;
 mod judge;

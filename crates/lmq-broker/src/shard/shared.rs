@@ -75,7 +75,7 @@ impl Shard {
         let found = key.and_then(|key| Some((key, self.sessions.get(key)?)));
         let takes = |session: &Session| self.is_live(session) || keeps(session, message.qos, &share, &self.settings);
         let subscribed = found.and_then(|(key, session)| {
-            let subscription = session.subscriptions.get(&*share).copied()?;
+            let subscription = session.subscriptions.get(&share).copied()?;
             takes(session).then_some((key, subscription))
         });
         let Some((key, subscription)) = subscribed else {
@@ -187,7 +187,7 @@ impl Shard {
 fn add(targets: &mut Targets, chosen: &Chosen<'_>, sessions: &Slab<Session>) {
     match chosen.place {
         MemberPlace::Here(key) => {
-            let granted = sessions.get(key).and_then(|session| session.subscriptions.get(&**chosen.share));
+            let granted = sessions.get(key).and_then(|session| session.subscriptions.get(chosen.share));
             if let Some(granted) = granted {
                 targets.add_member(key.slot, *granted, chosen.share.clone());
             }

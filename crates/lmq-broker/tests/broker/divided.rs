@@ -191,7 +191,7 @@ fn messages_of_the_mq_side_and_of_siblings_wait_in_line() {
         let mine: Vec<_> = log.iter().filter(|line| line.starts_with(name)).collect();
         assert_eq!(mine, ["1", "2", "3"].map(|n| format!("{name}: q1 #{n} t {n}")).iter().collect::<Vec<_>>());
     }
-    assert_eq!(log.iter().filter(|line| line.starts_with("consumed")).next_back(), Some(&"consumed 5@3".into()));
+    assert_eq!(log.iter().rfind(|line| line.starts_with("consumed")), Some(&"consumed 5@3".into()));
 }
 
 #[test]

@@ -3,122 +3,17 @@
 //! Small writes are copied into fixed blocks that a shard lends out and takes back. A packet that is the same for many connections is kept
 //! once and shared by those that have nothing else to send; so are large payloads. A connection with nothing to send holds nothing.
 
+mod pool;
+
 use alloc::{collections::VecDeque, vec::Vec};
 
 use bytes::{Buf, Bytes};
 
-/// Size of the first block of an outbox, in bytes: enough for a few acknowledgements or small messages.
-const SMALL_BYTES: usize = 512;
-/// Size of every further block.
-const LARGE_BYTES: usize = 4096;
-/// How many bytes of free blocks of each size a shard keeps for reuse (8 MiB); more are given back to the allocator.
-const FREE_BYTES_MAX: usize = 8 * 1024 * 1024;
+use self::pool::SMALL_BYTES;
+pub(crate) use self::pool::{BlockPool, FrameKey};
+
 /// An outbox keeps room for so many segments behind the first and frees the rest.
 const SEGMENTS_KEPT_MAX: usize = 8;
-
-/// The blocks that no outbox holds at the moment, and the frames that several may hold.
-#[derive(Debug, Default)]
-pub(crate) struct BlockPool {
-    small: Vec<Vec<u8>>,
-    large: Vec<Vec<u8>>,
-    frames: Vec<Frame>,
-    /// Frames that nobody held when they were put here; somebody may have taken one again since.
-    free_frames: Vec<u32>,
-}
-
-/// Bytes that are the same for several connections.
-#[derive(Debug, Default)]
-struct Frame {
-    bytes: Vec<u8>,
-    holders: u32,
-    /// Which bytes these are, of all that were ever here.
-    generation: u32,
-    /// It is on the list of free frames.
-    listed: bool,
-}
-
-/// Names a frame that was shared, as long as no other has taken its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct FrameKey {
-    slot: u32,
-    generation: u32,
-}
-
-impl BlockPool {
-    /// Keeps a copy of `bytes` for any number of outboxes.
-    pub(crate) fn share(&mut self, bytes: &[u8]) -> FrameKey {
-        let slot = self.vacant_frame();
-        let Some(frame) = self.frames.get_mut(slot as usize) else { return FrameKey { slot, generation: 0 } };
-        frame.generation = frame.generation.wrapping_add(1);
-        frame.bytes.clear();
-        frame.bytes.extend_from_slice(bytes);
-        FrameKey { slot, generation: frame.generation }
-    }
-
-    fn vacant_frame(&mut self) -> u32 {
-        while let Some(slot) = self.free_frames.pop() {
-            let Some(frame) = self.frames.get_mut(slot as usize) else { continue };
-            frame.listed = false;
-            if frame.holders == 0 {
-                return slot;
-            }
-        }
-        self.frames.push(Frame::default());
-        self.frames.len() as u32 - 1
-    }
-
-    /// One more outbox has the frame; says how long it is. `None` if another one has taken its place.
-    #[inline]
-    fn hold(&mut self, key: FrameKey) -> Option<usize> {
-        let frame = self.frames.get_mut(key.slot as usize).filter(|frame| frame.generation == key.generation)?;
-        frame.holders += 1;
-        Some(frame.bytes.len())
-    }
-
-    #[inline]
-    fn release(&mut self, slot: u32) {
-        let Some(frame) = self.frames.get_mut(slot as usize) else { return };
-        frame.holders -= 1;
-        if frame.holders > 0 || frame.listed {
-            return;
-        }
-        frame.listed = true;
-        if frame.bytes.capacity() > LARGE_BYTES || self.free_frames.len() >= FREE_BYTES_MAX / LARGE_BYTES {
-            frame.bytes = Vec::new();
-        }
-        self.free_frames.push(slot);
-    }
-
-    #[inline]
-    fn frame(&self, slot: u32) -> &[u8] {
-        self.frames.get(slot as usize).map_or(&[], |frame| &frame.bytes)
-    }
-
-    fn take_small(&mut self) -> Vec<u8> {
-        self.small.pop().unwrap_or_else(|| Vec::with_capacity(SMALL_BYTES))
-    }
-
-    fn take_large(&mut self) -> Vec<u8> {
-        self.large.pop().unwrap_or_else(|| Vec::with_capacity(LARGE_BYTES))
-    }
-
-    fn give(&mut self, segment: Segment) {
-        match segment {
-            Segment::Frame(slot) => self.release(slot),
-            Segment::Block(block) => self.give_block(block),
-            Segment::Shared(_) => {}
-        }
-    }
-
-    fn give_block(&mut self, mut block: Vec<u8>) {
-        let size = block.capacity();
-        let free = if size < LARGE_BYTES { &mut self.small } else { &mut self.large };
-        if (free.len() + 1) * size <= FREE_BYTES_MAX {
-            block.clear();
-            free.push(block);
-        }
-    }
-}
 
 #[derive(Debug)]
 enum Segment {
@@ -135,6 +30,14 @@ impl Segment {
             Self::Frame(slot) => pool.frame(*slot),
             Self::Block(block) => block,
             Self::Shared(bytes) => bytes,
+        }
+    }
+
+    fn give_back(self, pool: &mut BlockPool) {
+        match self {
+            Self::Frame(slot) => pool.release(slot),
+            Self::Block(block) => pool.give_block(block),
+            Self::Shared(_) => {}
         }
     }
 }
@@ -231,7 +134,7 @@ impl Outbox {
         assert!(count <= self.len, "advanced by {count} of {} bytes", self.len);
         if count == self.len && self.tail.is_empty() {
             (self.len, self.sent) = (0, 0);
-            return self.head.take().map_or((), |done| pool.give(done));
+            return self.head.take().map_or((), |done| done.give_back(pool));
         }
         self.len -= count;
         self.sent += count;
@@ -242,7 +145,7 @@ impl Outbox {
             }
             self.sent -= size;
             if let Some(done) = core::mem::replace(&mut self.head, self.tail.pop_front()) {
-                pool.give(done);
+                done.give_back(pool);
             }
         }
         self.tail.shrink_to(SEGMENTS_KEPT_MAX);
@@ -326,7 +229,7 @@ impl Buf for Outgoing<'_> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::{pool::LARGE_BYTES, *};
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(64))]
@@ -373,7 +276,8 @@ mod tests {
                 if !outbox.push_frame(pool, key) {
                     outbox.push(pool, bytes);
                     // What nobody took is given back by the next who takes it.
-                    pool.hold(key).map(|_| pool.release(key.slot));
+                    assert_eq!(pool.hold(key), Some(bytes.len()));
+                    pool.release(key.slot);
                 }
             }
             _ => outbox.push(pool, bytes),
