@@ -68,7 +68,7 @@ pub(crate) enum PauseCause {
 
 /// In memory in this order: what a message to the client looks at is in the first cache line.
 #[derive(Debug)]
-#[repr(C, align(64))]
+#[repr(C)]
 pub(crate) struct Conn {
     pub(crate) phase: Phase,
     pub(crate) version: Version,
@@ -86,8 +86,8 @@ pub(crate) struct Conn {
     /// Bytes of QoS 2 messages whose packet id is being stored before they leave.
     pub(crate) recording_bytes: usize,
     pub(crate) outbox: Outbox,
-    /// Since when the peer takes nothing of what is there.
-    pub(crate) stalled_since: Option<Instant>,
+    /// Since when the peer takes nothing of what is there; [`Instant::FAR_FUTURE`]: it does.
+    pub(crate) stalled_since: Instant,
     pub(crate) paused: Option<(PauseCause, Instant)>,
     pub(crate) replies: Replies,
     /// Bytes received and not processed: a cut packet, or what came behind a pause.
@@ -96,20 +96,20 @@ pub(crate) struct Conn {
     pub(crate) seen_at: Instant,
     /// The live entry of the timer heap.
     pub(crate) timer_at: Instant,
-    /// One and a half times the keep-alive; zero for none.
-    pub(crate) silence_max: Duration,
-    /// How often it publishes.
-    pub(crate) rate: Rate,
-    pub(crate) channel: ChannelId,
-    pub(crate) addr: SocketAddr,
+    /// One and a half times the keep-alive, in milliseconds; zero for none.
+    pub(crate) silence_max_ms: u32,
     /// It counts for the quota of its instance.
     pub(crate) counted: bool,
-    /// Who it is to the driver.
-    pub(crate) principal: Option<NonZeroU64>,
     /// It has CONNACK already, though it is not live.
     pub(crate) greeted: bool,
     /// It counts among those that wait to upload a token.
     pub(crate) awaits: bool,
+    /// How often it publishes.
+    pub(crate) rate: Rate,
+    pub(crate) channel: ChannelId,
+    pub(crate) addr: SocketAddr,
+    /// Who it is to the driver.
+    pub(crate) principal: Option<NonZeroU64>,
     /// A token that is being judged.
     pub(crate) upload: Option<Box<Upload>>,
     /// Where it comes from, where tokens may be uploaded.
@@ -200,9 +200,9 @@ impl Conn {
             send_max: request.receive_max,
             sent_open: 0,
             recording_bytes: 0,
-            silence_max: Duration::from_millis(u64::from(request.keep_alive_secs) * 1500),
+            silence_max_ms: u32::from(request.keep_alive_secs) * 1500,
             seen_at: now,
-            stalled_since: None,
+            stalled_since: Instant::FAR_FUTURE,
             timer_at: Instant::FAR_FUTURE,
             paused: Some((PauseCause::Handshake, now)),
             assembly: leftover,
@@ -277,8 +277,16 @@ impl Conn {
         }
     }
 
+    /// How long the client may say nothing [MQTT-3.1.2-24]; `None`: for ever.
+    pub(crate) fn silence_max(&self) -> Option<Duration> {
+        (self.silence_max_ms > 0).then(|| Duration::from_millis(u64::from(self.silence_max_ms)))
+    }
+
     /// How long a pause may last: never so long that the client gives up because we do not answer its PINGREQ.
     pub(crate) fn pause_max(&self, limit: Duration) -> Duration {
-        if self.silence_max.is_zero() { limit } else { limit.min(self.silence_max / 3) }
+        match self.silence_max() {
+            Some(silence) => limit.min(silence / 3),
+            None => limit,
+        }
     }
 }

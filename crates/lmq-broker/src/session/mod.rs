@@ -37,6 +37,8 @@ pub(crate) struct Session {
     pub(crate) inbound_unknown: bool,
     /// A token of its client is worth nothing any more: nothing is stored for it until the client comes back.
     pub(crate) barred: bool,
+    /// The store was told of a will when the session was opened last.
+    pub(crate) had_will: bool,
     /// The store has a record of it.
     pub(crate) recorded: bool,
     /// Present in a session that outlives its connection.
@@ -54,8 +56,6 @@ pub(crate) struct Session {
     pub(crate) dropped: Option<(DropReason, u32)>,
     /// Seconds it outlives its connection; 0: not at all, `u32::MAX`: for ever.
     pub(crate) expiry: u32,
-    /// The store was told of a will when the session was opened last.
-    pub(crate) had_will: bool,
     /// What the store was told of `expiry`.
     pub(crate) told_expiry: u32,
     /// The live entry of the timer heap.

@@ -110,9 +110,9 @@ fn overdue(conn: &Conn, now: Instant, limits: &crate::Limits) -> Option<CloseRea
 fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Instant, CloseReason)> {
     let live = conn.phase == Phase::Live;
     // [MQTT-3.1.2-24]; while we do not read, silence is no fault of the client.
-    let silent = live && conn.paused.is_none() && !conn.silence_max.is_zero();
-    let silent = silent && !planted(Bug::KeepAliveIgnored);
-    let silence = silent.then(|| (conn.seen_at.saturating_add(conn.silence_max), CloseReason::KeepAlive));
+    let silence_max = conn.silence_max().filter(|_| live && conn.paused.is_none());
+    let silence_max = silence_max.filter(|_| !planted(Bug::KeepAliveIgnored));
+    let silence = silence_max.map(|max| (conn.seen_at.saturating_add(max), CloseReason::KeepAlive));
     // Who is asked who it is has as long for the answer as for its CONNECT.
     let exchange = conn.phase == Phase::Exchange;
     let silence = silence.or_else(|| {
@@ -127,7 +127,7 @@ fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Insta
         .paused
         .filter(ours)
         .map(|(_, since)| (since.saturating_add(conn.pause_max(limits.pause_max)), CloseReason::PausedTooLong));
-    let stalled = conn.stalled_since.filter(|_| live && !planted(Bug::StallIgnored));
-    let stall = stalled.map(|since| (since.saturating_add(limits.stall_max), CloseReason::Stalled));
+    let stalls = live && conn.stalled_since != Instant::FAR_FUTURE && !planted(Bug::StallIgnored);
+    let stall = stalls.then(|| (conn.stalled_since.saturating_add(limits.stall_max), CloseReason::Stalled));
     [silence, pause, stall].into_iter().flatten()
 }

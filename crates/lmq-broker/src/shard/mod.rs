@@ -310,13 +310,13 @@ impl Shard {
         if remaining == 0 {
             state.announced = false;
             if state.slow {
-                state.stalled_since = None;
+                state.stalled_since = Instant::FAR_FUTURE;
                 state.slow = state.is_paused_by_outbox();
             }
             return true;
         }
-        if count > 0 || state.stalled_since.is_none() {
-            state.stalled_since = Some(self.now.monotonic);
+        if count > 0 || state.stalled_since == Instant::FAR_FUTURE {
+            state.stalled_since = self.now.monotonic;
             state.slow = true;
             self.watch(conn);
         }
