@@ -178,6 +178,7 @@ impl Outbox {
         }
     }
 
+    #[cfg(any(feature = "std", test))]
     fn chunks<'a>(&'a self, pool: &'a BlockPool) -> impl Iterator<Item = &'a [u8]> {
         let mut skip = self.sent;
         let bytes = move |segment: &'a Segment| segment.bytes(pool).get(core::mem::take(&mut skip)..);
