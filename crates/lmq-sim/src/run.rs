@@ -84,6 +84,14 @@ fn play(world: &mut World) {
         world.publish_last();
         world.settle();
     }
+    if world.options.features.retain > 0 && world.violation.is_none() {
+        world.check_kept();
+        world.subscribe_last();
+        world.settle();
+    }
+    if world.violation.is_none() {
+        world.check_kept();
+    }
     if world.options.restart_at_end && world.violation.is_none() {
         world.crash();
         world.settle();

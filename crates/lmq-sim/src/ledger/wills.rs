@@ -1,8 +1,6 @@
 //! Wills: which must be published, which must not, and not before when.
 
-use lmq_codec::QoS;
-
-use super::{Entry, Ledger, Way};
+use super::{Ledger, Sent, entry::Entry};
 use crate::{
     clock::MILLI,
     violation::{Checker, Violation},
@@ -48,8 +46,8 @@ pub(crate) struct Return {
 
 impl Ledger {
     /// A CONNECT brings a will; returns its number.
-    pub(crate) fn leave_will(&mut self, client: usize, way: Way, qos: QoS, length: usize) -> u64 {
-        let number = self.publish(client, way, qos, length, None);
+    pub(crate) fn leave_will(&mut self, will: Sent) -> u64 {
+        let number = self.publish(will);
         self.entry(number, |entry| entry.will = Some(Fate::Open));
         number
     }
