@@ -22,7 +22,8 @@ impl Shard {
         self.serve_rates();
         self.drop_again();
         self.deliveries = 0;
-        if self.phase != ShardPhase::Restoring {
+        // A will needs the filters of every shard, also where a drain began before they were known.
+        if self.restoring.is_done() {
             self.serve_absent();
         }
         self.expire_kept();
@@ -50,7 +51,7 @@ impl Shard {
         if draining || cut_short || !self.resumable.is_empty() {
             return Some(self.now.monotonic);
         }
-        let absent = self.session_timers.next().filter(|_| self.phase != ShardPhase::Restoring);
+        let absent = self.session_timers.next().filter(|_| self.restoring.is_done());
         let effects = [self.next_question_deadline(), self.restore_deadline(), self.drop_again_deadline()];
         let deadlines = [self.timers.next(), absent, self.next_rate_deadline(), self.kept_deadline()];
         deadlines.into_iter().chain(effects).flatten().min()

@@ -183,6 +183,11 @@ impl Shard {
 
     /// Gives up on what was not answered in time.
     pub(super) fn expire_questions(&mut self) {
+        // What was asked for when the shard was made was asked for without knowing the time.
+        if core::mem::take(&mut self.restoring.unclocked) {
+            let at = self.now.monotonic.saturating_add(self.settings.limits.effect_timeout);
+            self.deadlines.iter_mut().for_each(|deadline| deadline.0 = at);
+        }
         while let Some((at, key)) = self.deadlines.front().copied() {
             let open = self.questions.get(key).is_some();
             if open && (at > self.now.monotonic || planted(Bug::TimeoutIgnored)) {

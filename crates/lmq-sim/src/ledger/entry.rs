@@ -123,7 +123,11 @@ pub(super) struct Receiver {
     pub(super) lost_at: u64,
     /// When the broker ended its connection; it may still read what was written before.
     pub(super) ended_at: u64,
+    /// The same of any connection of it, also of one that it has left behind.
+    pub(super) any_ended_at: u64,
     pub(super) discarded_at: u64,
+    /// It has been discarded, perhaps not yet by the broker.
+    pub(super) discarding: bool,
     /// SUBSCRIBEs of this session that may bring retained messages, and those that must.
     pub(super) entitled: Vec<Entitlement>,
     pub(super) claims: Vec<Claim>,

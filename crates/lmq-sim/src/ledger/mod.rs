@@ -147,7 +147,7 @@ impl Ledger {
         let receiver = &mut self.receivers[client];
         receiver.interests.iter_mut().for_each(|interest| interest.since = None);
         receiver.claims.clear();
-        receiver.discarded_at = at;
+        (receiver.discarded_at, receiver.discarding) = (at, true);
     }
 
     /// CONNACK came. `new`: the session is a new one.
@@ -157,6 +157,9 @@ impl Ledger {
         receiver.online_since = Some(at);
         receiver.session += u32::from(new);
         receiver.drained.clear();
+        if std::mem::take(&mut receiver.discarding) || new {
+            receiver.discarded_at = at;
+        }
         if new {
             receiver.entitled.clear();
             receiver.replayed.clear();
@@ -169,9 +172,14 @@ impl Ledger {
         (self.receivers[client].online_since, self.receivers[client].lost_at) = (None, at);
     }
 
-    /// The broker ends the connection of a client.
-    pub(crate) fn ended(&mut self, client: usize) {
-        self.receivers[client].ended_at = self.next_tick();
+    /// The broker ends a connection of a client: its latest, or one that it has left behind.
+    pub(crate) fn ended(&mut self, client: usize, latest: bool) {
+        let at = self.next_tick();
+        let receiver = &mut self.receivers[client];
+        receiver.any_ended_at = at;
+        if latest {
+            receiver.ended_at = at;
+        }
     }
 
     pub(crate) fn crashed(&mut self) {

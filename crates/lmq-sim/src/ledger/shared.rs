@@ -11,6 +11,8 @@ pub(super) struct Receipt {
     client: usize,
     qos: QoS,
     at: u64,
+    /// The broker had ended its connection already: it read what was written before.
+    late: bool,
 }
 
 impl Ledger {
@@ -29,14 +31,12 @@ impl Ledger {
         let entry = &self.messages[number as usize - 1];
         let wrong = receipts.iter().find(|one| one.client != arrival.receiver && !self.may_pass_on(one, entry));
         let receiver = &self.receivers[arrival.receiver];
-        // It reads what was written to it before it was lost.
-        let lost = receiver.online_since.is_some_and(|since| since < receiver.ended_at);
-        let late = lost && arrival.qos == QoS::AtLeastOnce;
-        if let Some(first) = wrong.filter(|_| !late) {
+        let late = receiver.online_since.is_some_and(|since| since < receiver.ended_at);
+        if let Some(first) = wrong.filter(|_| !(late && arrival.qos == QoS::AtLeastOnce)) {
             let text = format!("message {number} reached client {} of {group}, and {first:?} before", arrival.receiver);
             return Err(Violation::new(Checker::SharedOnce, text));
         }
-        let receipt = Receipt { client: arrival.receiver, qos: arrival.qos, at };
+        let receipt = Receipt { client: arrival.receiver, qos: arrival.qos, at, late };
         self.receipts.entry((group, number)).or_default().push(receipt);
         Ok(())
     }
@@ -45,7 +45,8 @@ impl Ledger {
     /// [MQTT-4.8.2-4], or if the publisher sent it again; with QoS 2 never [MQTT-4.8.2-5], the exceptions aside that it has everywhere.
     fn may_pass_on(&self, receipt: &Receipt, entry: &Entry) -> bool {
         let Receiver { lost_at, ended_at, .. } = &self.receivers[receipt.client];
-        let unacknowledged = receipt.qos == QoS::AtLeastOnce && *lost_at.max(ended_at) > receipt.at;
+        let lost = receipt.late || *lost_at.max(ended_at) > receipt.at;
+        let unacknowledged = receipt.qos == QoS::AtLeastOnce && lost;
         let resent = entry.qos == QoS::AtLeastOnce && entry.last_sent > entry.first_sent;
         let faulty = self.rules.store_fails || self.crashes > entry.crashes;
         unacknowledged || resent || faulty || self.may_come_twice(entry)
@@ -101,7 +102,8 @@ impl Ledger {
         let since = |at: u64| at > entry.first_sent;
         let qos = self.member(client, group).map_or(QoS::AtMostOnce, |interest| interest.terms.qos).min(entry.qos);
         let memory = !self.member_stores(client, number, group);
-        let lost = memory && since(receiver.lost_at) && (qos != QoS::AtLeastOnce || self.stops > 0);
+        let ended = since(receiver.lost_at.max(receiver.any_ended_at));
+        let lost = memory && ended && (qos != QoS::AtLeastOnce || self.stops > 0);
         let lost = lost || memory && self.crashes > entry.crashes || since(receiver.dropped_at);
         let discarded = receiver.persistent && since(receiver.discarded_at);
         qos == QoS::AtMostOnce || lost || discarded || receiver.excused.contains(&number)

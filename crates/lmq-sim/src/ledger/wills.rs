@@ -111,10 +111,12 @@ impl Ledger {
     pub(super) fn check_will(&self, entry: &Entry) -> Result<(), Violation> {
         let text = match entry.will {
             None => return Ok(()),
-            Some(Fate::Lost(loss)) if loss.due <= self.now || self.rules.wall_jumps && self.crashes > 0 => {
+            Some(Fate::Lost(loss)) if loss.due <= self.now || self.rules.wall_jumps && self.crashes + self.stops > 0 => {
                 return Ok(());
             }
             Some(Fate::Clean { crashes }) if crashes < self.crashes => return Ok(()),
+            // The store was not told.
+            Some(Fate::Clean { .. }) if self.stops > 0 && self.rules.store_fails => return Ok(()),
             Some(Fate::Lost(_)) => "before its time",
             Some(Fate::Clean { .. }) => "after DISCONNECT",
             Some(Fate::Cancelled) => "although its client came back in time",

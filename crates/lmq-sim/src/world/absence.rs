@@ -56,18 +56,13 @@ impl World {
         self.note_will(id, end);
         let now = self.clock.micros();
         let Some(link) = self.links.get(&id) else { return };
-        if self.clients[link.client].link == Some(id) {
-            self.ledger.ended(link.client);
-        }
+        self.ledger.ended(link.client, self.clients[link.client].link == Some(id));
         let absence = &mut self.absences[link.client];
         if matches!(link.place, Place::Shard(..)) && !link.closing {
             absence.any_end = Some(now);
             absence.known |= link.accepted;
             // The broker may have known since it was drained before.
             absence.live_end = absence.live_end.max(link.accepted.then_some(self.drained_at));
-        }
-        if end == End::Crash {
-            absence.forget();
         }
     }
 

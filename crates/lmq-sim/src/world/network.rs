@@ -278,6 +278,13 @@ impl World {
 
     pub(super) fn note_acked(&mut self, number: u64) {
         let gone: Vec<bool> = (0..self.clients.len()).map(|client| self.may_be_gone(client)).collect();
+        for client in (0..gone.len()).filter(|client| gone[*client]) {
+            // Its session was over; a crash may bring it back from a store that did not know yet.
+            let home = &self.stores[self.homes[client]];
+            if self.ledger.store_fails() && !home.has_kept(&self.clients[client].id, number) {
+                self.ledger.excuse(client, number);
+            }
+        }
         let Self { stores, homes, keys, .. } = self;
         let is_kept = |client: usize| gone[client] || stores[homes[client]].has_kept(&keys[client].client_id, number);
         if let Err(violation) = self.ledger.acked(number, is_kept) {

@@ -2,7 +2,7 @@
 
 use lmq_broker::{CloseReason, Command};
 
-use super::{Event, World};
+use super::{Event, World, absence::Absence};
 use crate::{
     clock::{MILLI, SECOND},
     link::{Link, LinkId, Place},
@@ -79,13 +79,11 @@ impl World {
         self.ledger.stopped();
         self.stores.iter_mut().for_each(|store| store.crash(&mut self.rng, &mut self.marks));
         self.begin_downtime();
-        for absence in &mut self.absences {
-            absence.forget();
-        }
     }
 
     /// The process is gone; it comes back.
     pub(super) fn begin_downtime(&mut self) {
+        self.absences.iter_mut().for_each(Absence::forget);
         self.nodes.clear();
         self.boot += 1;
         self.route_at.clear();
