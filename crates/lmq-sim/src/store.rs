@@ -12,7 +12,9 @@ use std::{
     sync::Arc,
 };
 
-use lmq_broker::{ClientKey, Done, Evicted, Failed, MemoryStore, Message, QueueSlot, Quota, StoreOp, StoredSession, Ticket};
+use lmq_broker::{
+    ClientKey, Done, Evicted, Failed, MemoryStore, Message, QueueSlot, Quota, StoreOp, StoredSession, Ticket,
+};
 use lmq_codec::QoS;
 
 use crate::{

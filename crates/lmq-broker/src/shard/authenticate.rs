@@ -19,6 +19,7 @@ use crate::{
     AuthRequest, AuthStage, CloseReason, ConnectRequest, Grant, Now, Output, Refusal, Ticket, Verdict,
     conn::{Conn, Method, PauseCause, Phase, Welcome},
     connack,
+    planted::{Bug, planted},
     slab::Key,
 };
 
@@ -50,6 +51,9 @@ impl Shard {
                     method.asked = false;
                 }
                 self.let_in(conn, grant);
+            }
+            (Phase::Verdict, Verdict::Continue(_)) if planted(Bug::ContinueLetsIn) => {
+                self.let_in(conn, Grant::new(lmq_auth::Permissions::everything()));
             }
             (Phase::Verdict, Verdict::Continue(data)) => self.ask_for_more(conn, &data),
             (Phase::Live, verdict) if state.method_mut().is_some_and(|method| method.asked) => {
@@ -104,6 +108,7 @@ impl Shard {
             Verdict::Continue(data) => {
                 self.write_auth(conn, ReasonCode::ContinueAuthentication, Some(&data));
             }
+            Verdict::Deny(_) if planted(Bug::ReproofDenialIgnored) => {}
             // Section 4.12.1.
             Verdict::Deny(refusal) => {
                 self.close(conn, CloseReason::Protocol(denied(refusal), "authentication failed"));
@@ -148,7 +153,8 @@ impl Shard {
             state.paused = Some((PauseCause::Handshake, self.now.monotonic));
         }
         let Some(client) = self.client_of(conn) else { return Ok(()) };
-        let data = auth.properties.authentication_data().map(Bytes::copy_from_slice);
+        let data = auth.properties.authentication_data().filter(|_| !planted(Bug::AuthWordsLost));
+        let data = data.map(Bytes::copy_from_slice);
         let request = AuthRequest { client, stage, username: None, password: None, method: Some(name), data, peer };
         self.ask_who(conn, request);
         Ok(())

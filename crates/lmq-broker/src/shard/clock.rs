@@ -92,7 +92,8 @@ impl Shard {
             if self.drained_to >= self.conns.slots() {
                 return;
             }
-            if let Some(key) = self.conns.key(self.drained_to) {
+            let skipped = planted(Bug::DrainSkipsOne) && self.drained_to == 1;
+            if let Some(key) = self.conns.key(self.drained_to).filter(|_| !skipped) {
                 self.close(key, CloseReason::Draining);
             }
             self.drained_to += 1;
@@ -112,7 +113,7 @@ fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Insta
     let silent = silent && !planted(Bug::KeepAliveIgnored);
     let silence = silent.then(|| (conn.seen_at.saturating_add(conn.silence_max), CloseReason::KeepAlive));
     // Who is asked who it is has as long for the answer as for its CONNECT.
-    let exchange = conn.phase == Phase::Exchange;
+    let exchange = conn.phase == Phase::Exchange && !planted(Bug::MuteExchangeKept);
     let silence = silence.or_else(|| {
         exchange.then(|| (conn.seen_at.saturating_add(limits.connect_timeout), CloseReason::ConnectTimeout))
     });

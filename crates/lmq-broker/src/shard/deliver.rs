@@ -138,6 +138,7 @@ impl Shard {
         }
         match delivery {
             Delivery::AtLeastOnce { id, .. } if terms.share.is_some() => Sent::Lent(id),
+            Delivery::ExactlyOnce { id, .. } if planted(Bug::ExactlyOncePassedOn) => Sent::Lent(id),
             _ => Sent::Done,
         }
     }

@@ -335,7 +335,9 @@ impl Shard {
                 let ok = ok || planted(Bug::SiblingFailureHidden);
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
             }
-            Waiter::Source { source, position } if ok => self.consumed(source, position),
+            Waiter::Source { source, position } if ok || planted(Bug::RejectedAsConsumed) => {
+                self.consumed(source, position);
+            }
             Waiter::Source { source, position } => self.outputs.push_back(Output::Rejected { source, position }),
             Waiter::Reply { conn, reply } => self.reply_ready(conn, reply, ok),
             Waiter::Received { conn, reply, session, packet_id } => {

@@ -16,7 +16,11 @@ use super::{
     effects::{Op, Question, Waiter},
     siblings::Load,
 };
-use crate::{InstanceIndex, Instant, Message, RouteMessage, RouteTicket, ShardId, StoreOp, StoredRetained, slab::Key};
+use crate::{
+    InstanceIndex, Instant, Message, RouteMessage, RouteTicket, ShardId, StoreOp, StoredRetained,
+    planted::{Bug, planted},
+    slab::Key,
+};
 
 /// The retained message of a topic.
 #[derive(Debug)]
@@ -159,7 +163,9 @@ impl Shard {
         if ok || final_try {
             self.stats.retained_dropped += u64::from(!ok && message.is_some());
             let message = message.filter(|_| ok);
-            self.enter_kept(&place, version, message.clone(), true);
+            if message.is_some() || !planted(Bug::ClearedStaysKept) {
+                self.enter_kept(&place, version, message.clone(), true);
+            }
             self.tell_kept(&place, version, message.as_ref(), op);
         }
         self.end_change(&place);
@@ -186,6 +192,9 @@ impl Shard {
     fn tell_kept(&mut self, place: &Place, version: u64, message: Option<&Arc<Message>>, op: Key) {
         let (instance, topic) = place;
         let load = Load::of_kept(topic, message);
+        if planted(Bug::SiblingsNotTold) {
+            return;
+        }
         self.tell_siblings(|shard, to| {
             let ticket = RouteTicket(shard.ask(Question::Route { op: Some(op), to, load }).0);
             RouteMessage::Retained {

@@ -66,7 +66,7 @@ impl Shard {
     fn say_goodbye(&mut self, conn: Key, reason: &CloseReason) {
         let Some(state) = self.conns.get(conn) else { return };
         let Some(v5) = state.v5.as_ref().filter(|_| state.is_live()) else { return };
-        let Some(code) = reason.disconnect_code() else { return };
+        let Some(code) = reason.disconnect_code().filter(|_| !planted(Bug::FarewellForgotten)) else { return };
         let text = alloc::format!("{reason}");
         let list = [Property::ReasonString(&text)];
         // [MQTT-3.14.2-3]: without the words where they are not wanted or have no room.

@@ -18,6 +18,8 @@ pub(super) struct Proof {
     waits: bool,
     /// Its own turn: it speaks then, or never.
     speaks_at: Option<u64>,
+    /// It will never speak again.
+    mute: bool,
     /// An exchange on a live connection is not over.
     open: bool,
 }
@@ -40,6 +42,11 @@ impl Proof {
 
     pub(super) fn reset(&mut self) {
         *self = Self { named: self.named, ..Self::default() };
+    }
+
+    /// Who says nothing more wants to see what the broker does.
+    pub(super) const fn waits_longer(&self) -> bool {
+        self.mute
     }
 
     pub(super) fn next_act(&self) -> Option<u64> {
@@ -101,6 +108,7 @@ impl Client {
         ctx.marks.hit(Mark::AskedForMore);
         if ctx.rng.per_mille(ctx.options.features.auth_mute) {
             ctx.marks.hit(Mark::MuteInExchange);
+            self.proof.mute = true;
             return Ok(());
         }
         self.proof.speaks_at = Some(ctx.now + ctx.rng.range(0, ctx.options.ack_delay_max_ms) * MILLI);

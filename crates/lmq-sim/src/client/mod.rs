@@ -215,13 +215,18 @@ impl Client {
         match self.phase {
             Phase::Offline { until } if until <= ctx.now => Wish::Connect,
             Phase::Offline { .. } => Wish::Nothing,
-            Phase::Connecting { since, .. } if since + PATIENCE <= ctx.now => Wish::Close,
+            Phase::Connecting { since, .. } if since + self.patience() <= ctx.now => Wish::Close,
             Phase::Connecting { discards, .. } => {
                 self.speak_if_due(ctx);
                 self.storm_on(discards)
             }
             Phase::Live => self.live(ctx),
         }
+    }
+
+    /// How long it waits for CONNACK.
+    const fn patience(&self) -> u64 {
+        if self.proof.waits_longer() { 4 * PATIENCE } else { PATIENCE }
     }
 
     /// Connects once more on top of the connection that is there.
@@ -284,7 +289,7 @@ impl Client {
         match self.phase {
             Phase::Offline { until } => until,
             Phase::Connecting { .. } if self.storm > 0 => now + MILLI,
-            Phase::Connecting { since, .. } => self.proof.next_act().unwrap_or(u64::MAX).min(since + PATIENCE),
+            Phase::Connecting { since, .. } => self.proof.next_act().unwrap_or(u64::MAX).min(since + self.patience()),
             Phase::Live if self.discard || self.storm > 0 => now,
             Phase::Live => {
                 let acks = self.acks.front().map(|(at, _)| *at);

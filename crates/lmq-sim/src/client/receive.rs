@@ -38,10 +38,9 @@ impl Client {
 
     pub(super) fn take(&mut self, arrival: Arrival, id: Option<PacketId>, ctx: &mut Ctx<'_>) -> Result<(), Violation> {
         let dup = arrival.dup;
-        let counted = arrival
-            .expiry
-            .zip(arrival.number)
-            .is_some_and(|(left, number)| ctx.ledger.sent(number).and_then(|sent| sent.expiry).is_some_and(|given| left < given));
+        let counted = arrival.expiry.zip(arrival.number).is_some_and(|(left, number)| {
+            ctx.ledger.sent(number).and_then(|sent| sent.expiry).is_some_and(|given| left < given)
+        });
         ctx.marks.hits(Mark::TimeCounted, u64::from(counted));
         let is_will = arrival.number.is_some_and(|number| number > 0 && ctx.ledger.is_will(number));
         ctx.marks.hits(Mark::Will, u64::from(is_will));

@@ -3,14 +3,7 @@
 use lmq_codec::{PacketId, QoS, RetainHandling, SubscribeOptions};
 
 use super::Ctx;
-use crate::{
-    clock::SECOND,
-    ledger::Terms,
-    marks::Mark,
-    options::Options,
-    rng::Rng,
-    wire::Writer,
-};
+use crate::{clock::SECOND, ledger::Terms, marks::Mark, options::Options, rng::Rng, wire::Writer};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {

@@ -78,7 +78,8 @@ impl Ledger {
         let latest = self.receivers[client].drained.entry(class).or_default();
         // What a store did not answer for is read again, later.
         if seq < *latest && !self.rules.store_fails {
-            let text = format!("client {client} got position {seq} of its queue behind {latest} (QoS {})", u8::from(qos));
+            let text =
+                format!("client {client} got position {seq} of its queue behind {latest} (QoS {})", u8::from(qos));
             return Err(Violation::new(Checker::QueueOrder, text));
         }
         *latest = seq;

@@ -46,6 +46,16 @@ pub(crate) struct Rules {
     pub(crate) live_overtakes: bool,
 }
 
+/// How often something came that only the books can tell from the rest.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// A subscription brought a message that was kept.
+    pub(crate) replayed: u64,
+    /// A message came to a member of a shared subscription, and to another one after it.
+    pub(crate) shared: u64,
+    pub(crate) passed_on: u64,
+}
+
 #[derive(Debug)]
 pub(crate) struct Ledger {
     rules: Rules,
@@ -56,6 +66,7 @@ pub(crate) struct Ledger {
     receivers: Vec<Receiver>,
     /// Who of a group got a message.
     receipts: BTreeMap<(String, u64), Vec<Receipt>>,
+    counts: Counts,
     /// How often the broker ended without a word, and how often it was stopped gently.
     crashes: u32,
     stops: u32,
@@ -66,7 +77,8 @@ impl Ledger {
     pub(crate) fn new(rules: Rules, persistent: &[bool]) -> Self {
         let receiver = |persistent: &bool| Receiver { persistent: *persistent, ..Receiver::default() };
         let (messages, receivers) = (Vec::new(), persistent.iter().map(receiver).collect());
-        Self { rules, now: 0, tick: 0, messages, receivers, receipts: BTreeMap::new(), crashes: 0, stops: 0 }
+        let (receipts, counts) = (BTreeMap::new(), Counts::default());
+        Self { rules, now: 0, tick: 0, messages, receivers, receipts, counts, crashes: 0, stops: 0 }
     }
 
     /// Somebody who publishes and is no client: a source of the MQ side. Returns its number.
@@ -215,6 +227,10 @@ impl Ledger {
 
     pub(crate) fn is_will(&self, number: u64) -> bool {
         self.messages.get(number as usize - 1).is_some_and(|entry| entry.will.is_some())
+    }
+
+    pub(crate) const fn counts(&self) -> Counts {
+        self.counts
     }
 
     pub(crate) const fn wall_jumps(&self) -> bool {

@@ -94,6 +94,7 @@ impl Ledger {
 
     /// A message that was kept arrives because of a SUBSCRIBE.
     pub(super) fn replayed(&mut self, arrival: &Arrival, number: u64) -> Result<(), Violation> {
+        self.counts.replayed += 1;
         let receiver = &self.receivers[arrival.receiver];
         let brought = || receiver.entitled.iter().filter(|one| one.brings(&arrival.topic));
         if brought().all(|one| self.is_superseded(number, one.since)) {
@@ -158,7 +159,8 @@ impl Ledger {
         topics.sort_unstable();
         topics.dedup();
         for (client, receiver) in self.receivers.iter().enumerate() {
-            for (claim, topic) in receiver.claims.iter().flat_map(|claim| topics.iter().map(move |topic| (claim, topic)))
+            for (claim, topic) in
+                receiver.claims.iter().flat_map(|claim| topics.iter().map(move |topic| (claim, topic)))
             {
                 if matches(&claim.filter, topic) && !self.is_satisfied(client, claim, topic) {
                     let (open, _) = self.values(topic, claim.since);

@@ -2,7 +2,10 @@
 
 use lmq_codec::QoS;
 
-use super::{Arrival, Ledger, entry::{Entry, Interest, Receiver, Way}};
+use super::{
+    Arrival, Ledger,
+    entry::{Entry, Interest, Receiver, Way},
+};
 use crate::violation::{Checker, Violation};
 
 /// A member of a group got a message.
@@ -36,6 +39,8 @@ impl Ledger {
             let text = format!("message {number} reached client {} of {group}, and {first:?} before", arrival.receiver);
             return Err(Violation::new(Checker::SharedOnce, text));
         }
+        self.counts.shared += 1;
+        self.counts.passed_on += u64::from(receipts.iter().any(|one| one.client != arrival.receiver));
         let receipt = Receipt { client: arrival.receiver, qos: arrival.qos, at, late };
         self.receipts.entry((group, number)).or_default().push(receipt);
         Ok(())
@@ -57,9 +62,9 @@ impl Ledger {
         for number in self.numbers().filter(|number| self.is_owed(*number)) {
             for group in self.groups_of(number) {
                 let receivers = 0..self.receivers.len();
-                let came = receivers.clone().any(|client| {
-                    self.is_member(client, &group) && self.receivers[client].got.contains_key(&number)
-                });
+                let came = receivers
+                    .clone()
+                    .any(|client| self.is_member(client, &group) && self.receivers[client].got.contains_key(&number));
                 if !came && self.group_must_have(number, &group) {
                     let text = format!("message {number} was acknowledged and reached nobody of {group}");
                     return Err(Violation::new(Checker::SharedLost, text));

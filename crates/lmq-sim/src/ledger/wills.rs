@@ -111,7 +111,9 @@ impl Ledger {
     pub(super) fn check_will(&self, entry: &Entry) -> Result<(), Violation> {
         let text = match entry.will {
             None => return Ok(()),
-            Some(Fate::Lost(loss)) if loss.due <= self.now || self.rules.wall_jumps && self.crashes + self.stops > 0 => {
+            Some(Fate::Lost(loss))
+                if loss.due <= self.now || self.rules.wall_jumps && self.crashes + self.stops > 0 =>
+            {
                 return Ok(());
             }
             Some(Fate::Clean { crashes }) if crashes < self.crashes => return Ok(()),

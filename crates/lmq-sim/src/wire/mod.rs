@@ -107,10 +107,8 @@ impl Writer {
     }
 
     pub(crate) fn subscribe(self, id: PacketId, filters: &[(&str, SubscribeOptions)], out: &mut Vec<u8>) {
-        let list: Vec<_> = filters
-            .iter()
-            .filter_map(|(filter, options)| Some((TopicFilter::new(filter).ok()?, *options)))
-            .collect();
+        let list: Vec<_> =
+            filters.iter().filter_map(|(filter, options)| Some((TopicFilter::new(filter).ok()?, *options))).collect();
         let filters = SubscribeFilters::new(&list);
         self.write(&Packet::Subscribe(Subscribe { id, properties: Properties::EMPTY, filters }), out);
     }

@@ -7,8 +7,8 @@ use lmq_broker::{AuthRequest, AuthStage, Grant, Refusal, Ticket, Verdict};
 use super::{Event, World};
 use crate::{
     client::{answer, words},
-    clock::MILLI,
-    link::{Link, LinkId},
+    clock::{MILLI, SECOND},
+    link::{Link, LinkId, Place},
     marks::Mark,
     violation::{Checker, Violation},
 };
@@ -20,11 +20,17 @@ pub(crate) struct Dossier {
     step: u8,
     /// It wanted to hear more.
     open: bool,
+    /// And since then.
+    open_since: u64,
     /// A verdict that lets its client in was handed to the shard.
     allowed: bool,
-    /// So was one that does not, or none in time.
-    denied: bool,
+    /// So was one that does not, then, or it gave none.
+    denied_at: Option<u64>,
+    silent: bool,
 }
+
+/// A connection may be closed so much later.
+const GRACE: u64 = 8 * SECOND;
 
 impl World {
     pub(super) fn on_authenticate(&mut self, node: usize, ticket: Ticket, request: &AuthRequest) {
@@ -34,7 +40,7 @@ impl World {
         }
         let again = self.links[&id].accepted;
         if self.rng.per_mille(self.options.auth_missing) {
-            self.link(id, |link| link.dossier.denied = true);
+            self.link(id, |link| link.dossier.silent = true);
             return self.marks.hit(Mark::AuthMissing);
         }
         let verdict = self.decide(id, request.method.is_some());
@@ -98,11 +104,11 @@ impl World {
 
     /// A verdict reaches the shard.
     pub(super) fn hand_over_verdict(&mut self, node: usize, ticket: Ticket, id: LinkId, verdict: Verdict) {
-        let named = matches!(verdict, Verdict::Continue(_));
+        let (named, since) = (matches!(verdict, Verdict::Continue(_)), self.clock.micros());
         self.link(id, |link| match verdict {
             Verdict::Allow(_) => link.dossier.allowed = true,
-            Verdict::Deny(_) => link.dossier.denied = true,
-            _ => link.dossier.open = named,
+            Verdict::Deny(_) => link.dossier.denied_at = Some(since),
+            _ => (link.dossier.open, link.dossier.open_since) = (named, since),
         });
         let now = self.clock.now();
         self.nodes[node].shard.handle_verdict(now, ticket, verdict);
@@ -115,8 +121,23 @@ impl World {
         self.fail(Violation::new(Checker::Auth, text));
     }
 
+    /// Who is asked who it is and does not answer is closed, and so is who was not believed; the machines are not drained after every event.
+    pub(super) fn check_exchanges(&mut self) {
+        let now = self.clock.micros();
+        let patience = self.settings.limits.connect_timeout.as_micros() as u64 + GRACE;
+        let overdue = |link: &&Link| {
+            let asked = !link.accepted && link.dossier.open && link.dossier.open_since + patience < now;
+            let denied = link.dossier.denied_at.is_some_and(|at| at + GRACE < now);
+            (asked || denied) && !link.closing && matches!(link.place, Place::Shard(..))
+        };
+        if let Some(link) = self.links.values().find(overdue) {
+            let text = format!("client {} did not prove who it is and is still there: {:?}", link.client, link.dossier);
+            self.fail(Violation::new(Checker::Auth, text));
+        }
+    }
+
     /// Whether a connection may be closed because its client did not prove who it is.
     pub(super) fn is_denied(&self, id: LinkId) -> bool {
-        self.links.get(&id).is_some_and(|link| link.dossier.denied)
+        self.links.get(&id).is_some_and(|link| link.dossier.silent || link.dossier.denied_at.is_some())
     }
 }

@@ -13,6 +13,7 @@ impl World {
         self.clock.after(TICK, Event::Tick);
         self.check_pauses();
         self.check_silence();
+        self.check_exchanges();
         for client in 0..self.clients.len() {
             self.disturb(client);
         }

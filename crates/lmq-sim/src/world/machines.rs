@@ -1,10 +1,10 @@
 //! Carries out what the machines want, in their order.
 
 use bytes::Buf;
-use lmq_codec::ReasonCode;
 use lmq_broker::{
     CloseReason, ConnId, DropReason, FrontOutput, Output, Refusal, RouteMessage, ShardId, StoreOp, Ticket,
 };
+use lmq_codec::ReasonCode;
 
 use super::{Event, World, absence::End};
 use crate::{
@@ -213,13 +213,14 @@ impl World {
         let unproved = *reason == CloseReason::Protocol(ReasonCode::NotAuthorized, UNPROVED)
             || *reason == CloseReason::Protocol(ReasonCode::ServerBusy, UNPROVED);
         let denied = unproved && id.is_some_and(|id| self.is_denied(id));
-        let faulty = !denied && matches!(
-            reason,
-            CloseReason::Malformed(_)
-                | CloseReason::Unexpected(_)
-                | CloseReason::InvalidTopic(_)
-                | CloseReason::Protocol(..)
-        );
+        let faulty = !denied
+            && matches!(
+                reason,
+                CloseReason::Malformed(_)
+                    | CloseReason::Unexpected(_)
+                    | CloseReason::InvalidTopic(_)
+                    | CloseReason::Protocol(..)
+            );
         if faulty {
             self.fail(Violation::new(Checker::Protocol, format!("a client in order was closed: {reason}")));
         }

@@ -144,7 +144,8 @@ impl World {
         let Source { consumed, offered, rejected, .. } = &mut self.sources[at];
         let early = rejected.iter().any(|position| *position <= upto);
         if upto <= *consumed || upto > *offered || early {
-            let text = format!("source {at}: {upto} is consumed, {consumed} were, {offered} offered, {rejected:?} rejected");
+            let text =
+                format!("source {at}: {upto} is consumed, {consumed} were, {offered} offered, {rejected:?} rejected");
             return self.fail(Violation::new(Checker::MqSide, text));
         }
         let newly = *consumed as usize..upto as usize;
