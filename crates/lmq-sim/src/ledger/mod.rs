@@ -42,6 +42,8 @@ pub(crate) struct Rules {
     pub(crate) siblings_late: bool,
     /// The wall clock may be set.
     pub(crate) wall_jumps: bool,
+    /// There may be no room for what is to be kept.
+    pub(crate) retained_limited: bool,
     /// What comes while a client is there may overtake what waited for it.
     pub(crate) live_overtakes: bool,
 }

@@ -5,7 +5,10 @@
 
 use lmq_codec::{QoS, TopicFilter, TopicName};
 
-use super::{Arrival, Ledger, entry::Entry};
+use super::{
+    Arrival, Ledger,
+    entry::{Entry, Receiver},
+};
 use crate::violation::{Checker, Violation};
 
 /// A SUBSCRIBE that may bring retained messages.
@@ -139,7 +142,8 @@ impl Ledger {
             let lost = entry.qos == QoS::AtMostOnce && self.rules.store_fails;
             entry.clears() || lost || self.may_be_expired(entry)
         };
-        let empty = never || open.iter().any(empties);
+        // What there is no room for takes the older message along.
+        let empty = never || self.rules.retained_limited || open.iter().any(empties);
         (open, empty)
     }
 
@@ -148,8 +152,27 @@ impl Ledger {
         let at = self.next_tick();
         let (open, empty) = self.values(topic, at);
         let fits = kept.map_or(empty, |number| open.contains(&number));
-        let text = || format!("{kept:?} is kept for {topic}, which may be {open:?}, or nothing: {empty}");
-        if fits { Ok(()) } else { Err(Violation::new(Checker::Retained, text())) }
+        if !fits {
+            let text = format!("{kept:?} is kept for {topic}, which may be {open:?}, or nothing: {empty}");
+            return Err(Violation::new(Checker::Retained, text));
+        }
+        kept.map_or(Ok(()), |number| self.check_known(topic, number))
+    }
+
+    /// Who subscribed knows what is kept in the end: as it came, or because it was kept already.
+    fn check_known(&self, topic: &str, number: u64) -> Result<(), Violation> {
+        for (client, receiver) in self.receivers.iter().enumerate() {
+            let unknown = |claim: &&Claim| {
+                let dropped = receiver.dropped_at > claim.since;
+                matches(&claim.filter, topic) && !dropped && !self.is_lossy(receiver, claim, number)
+            };
+            let claim = receiver.claims.iter().find(unknown).filter(|_| !receiver.seen.contains_key(&number));
+            if let Some(claim) = claim {
+                let text = format!("client {client} never got message {number}, which is kept for {topic}: {claim:?}");
+                return Err(Violation::new(Checker::Retained, text));
+            }
+        }
+        Ok(())
     }
 
     /// In the end: who subscribed has what was kept then, or something later.
@@ -178,12 +201,14 @@ impl Ledger {
         let came = |number: &u64| receiver.seen.get(number).is_some_and(|at| *at > claim.since);
         // What passed as it came, and was dropped, is not brought again.
         let dropped = receiver.dropped_at > claim.since;
-        let lossy = |number: &u64| {
-            let qos = self.messages[*number as usize - 1].qos.min(claim.qos);
-            let kept = qos != QoS::AtMostOnce && qos <= self.rules.stored_qos_max;
-            (claim.broken && !kept) || receiver.excused.contains(number)
-        };
-        empty || dropped || open.iter().any(|number| came(number) || lossy(number))
+        empty || dropped || open.iter().any(|number| came(number) || self.is_lossy(receiver, claim, *number))
+    }
+
+    /// Whether a message may have been lost on its way to who claims it.
+    fn is_lossy(&self, receiver: &Receiver, claim: &Claim, number: u64) -> bool {
+        let qos = self.messages[number as usize - 1].qos.min(claim.qos);
+        let kept = qos != QoS::AtMostOnce && qos <= self.rules.stored_qos_max;
+        (claim.broken && !kept) || receiver.excused.contains(&number)
     }
 }
 

@@ -10,6 +10,8 @@ pub struct Features {
     pub retain: u32,
     /// Per mille of those that are empty, and so remove what is kept.
     pub clear: u32,
+    /// `Limits::retained_messages_max`.
+    pub retained_max: u32,
     /// A client sends the SUBSCRIBE of a subscription that it has once more.
     pub resubscribe: u32,
     /// Per cent of the clients that are members of a shared subscription; 0: the profile has what it says.
@@ -47,6 +49,7 @@ impl Features {
         Self {
             retain: rng.pick(&[0, 0, 200, 600]),
             clear: rng.pick(&[0, 150, 500]),
+            retained_max: rng.pick(&[1_000_000, 1_000_000, 1_000_000, 1]),
             resubscribe: rate(rng, 100),
             shared_percent: rng.pick(&[0, 0, 50, 100]),
             shared_mixed_percent: rng.pick(&[0, 0, 50]),

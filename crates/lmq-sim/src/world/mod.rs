@@ -167,6 +167,7 @@ impl World {
             uplink: options.uplink,
             uplink_fails: options.uplink && options.features.uplink_fail + options.features.uplink_missing > 0,
             siblings_late: options.siblings_late(),
+            retained_limited: options.features.retained_max < options.topics as u32,
             live_overtakes: options.lmq,
             wall_jumps: options.wall_jump > 0,
         };

@@ -28,6 +28,7 @@ pub(super) fn settings(options: &Options) -> Settings {
     limits.inflight_max = small.inflight_max;
     limits.outbox_bytes_max = small.outbox_bytes_max;
     limits.queue_messages_max = small.queue_messages_max;
+    limits.retained_messages_max = features.retained_max;
     limits.link_messages_max = small.link_messages_max;
     limits.replies_max = small.replies_max;
     limits.work_per_call_max = small.work_per_call_max;

@@ -17,6 +17,7 @@ fn rules(store_fails: bool) -> Rules {
         uplink_fails: false,
         siblings_late: false,
         wall_jumps: false,
+        retained_limited: false,
         live_overtakes: false,
     }
 }

@@ -94,3 +94,19 @@ fn a_message_without_payload_must_have_been_sent() {
     assert_eq!(checker(ledger.delivered(&empty(QoS::AtLeastOnce))), None);
     assert_eq!(checker(ledger.delivered(&empty(QoS::ExactlyOnce))), Some(Checker::Content));
 }
+
+#[test]
+fn who_subscribed_must_know_what_is_kept_in_the_end() {
+    let mut ledger = ledger(false);
+    let old = write(&mut ledger, 10);
+    let open = ledger.publish(kept(QoS::AtLeastOnce));
+    let since = ledger.entitle(1, "sim/#");
+    ledger.delivered(&brought(old)).unwrap();
+    ledger.claim(1, "sim/#", QoS::AtLeastOnce, since);
+    // It was being written then.
+    assert_eq!(checker(ledger.check_claims()), None);
+    assert_eq!(checker(ledger.check_kept(TOPIC, Some(old))), None);
+    assert_eq!(checker(ledger.check_kept(TOPIC, Some(open))), Some(Checker::Retained));
+    ledger.delivered(&arrival(open, QoS::AtLeastOnce)).unwrap();
+    assert_eq!(checker(ledger.check_kept(TOPIC, Some(open))), None);
+}
