@@ -128,6 +128,8 @@ marks! {
     SubscribedAgain => "subscribed again",
     /// A message reached a member of a shared subscription.
     Shared => "shared subscription",
+    /// A member in another shard did not take a message.
+    GivenBack => "given back in a group",
     /// A second member got a message, because the first was lost.
     PassedOn => "passed on in a group",
     /// The authenticator asked a client for more.

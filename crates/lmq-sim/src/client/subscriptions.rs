@@ -47,7 +47,11 @@ impl Subscriptions {
             let filter = filters.remove(rng.below(filters.len() as u64) as usize);
             list.push(Subscription::draw(filter, version5 && features.retain > 0, rng));
         }
-        list.extend(shared.map(|filter| Subscription::draw(filter, false, rng)));
+        list.extend(shared.map(|filter| {
+            let mut one = Subscription::draw(filter, false, rng);
+            one.options.qos = features.shared_qos.unwrap_or(one.options.qos);
+            one
+        }));
         Self(list)
     }
 

@@ -1,5 +1,7 @@
 //! What the clients and the outside use besides publishing and subscribing: each area is there in some runs only.
 
+use lmq_codec::QoS;
+
 use super::rate;
 use crate::rng::Rng;
 
@@ -16,6 +18,8 @@ pub struct Features {
     pub resubscribe: u32,
     /// Per cent of the clients that are members of a shared subscription; 0: the profile has what it says.
     pub shared_percent: u32,
+    /// What all of them ask for, if it is the same.
+    pub shared_qos: Option<QoS>,
     /// Of the members, per cent that have ordinary subscriptions as well.
     pub shared_mixed_percent: u32,
     /// Per cent of the clients of MQTT 5.0 that name an authentication method.
@@ -52,6 +56,7 @@ impl Features {
             retained_max: rng.pick(&[1_000_000, 1_000_000, 1_000_000, 1]),
             resubscribe: rate(rng, 100),
             shared_percent: rng.pick(&[0, 0, 50, 100]),
+            shared_qos: rng.pick(&[None, Some(QoS::AtLeastOnce), Some(QoS::AtLeastOnce), Some(QoS::ExactlyOnce)]),
             shared_mixed_percent: rng.pick(&[0, 0, 50]),
             auth_percent: rng.pick(&[0, 50, 100]),
             auth_rounds: rng.below(4),

@@ -175,6 +175,9 @@ impl World {
         if matches!(message, RouteMessage::Publish { .. } | RouteMessage::PointToPoint { .. }) {
             self.marks.hit(Mark::Routed);
         }
+        if matches!(message, RouteMessage::SharedReturn { ticket: Some(_), .. }) {
+            self.marks.hit(Mark::GivenBack);
+        }
         let wanted = self.clock.micros() + self.delay(self.options.route_delay_max_ms);
         let last = self.route_at.entry((from, to)).or_default();
         *last = wanted.max(*last);
