@@ -150,6 +150,6 @@ impl Ledger {
         let recorded = recorded && entry.will.is_none();
         let late = self.rules.uplink_fails || self.rules.siblings_late;
         let faulty = self.rules.store_fails || late || self.crashes > entry.crashes;
-        (!recorded || recorded_late) && faulty || !recorded && self.stops > 0
+        (!recorded || recorded_late) && faulty || !recorded && self.stopped_at > entry.first_sent
     }
 }

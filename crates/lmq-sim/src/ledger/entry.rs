@@ -133,6 +133,8 @@ pub(super) struct Receiver {
     pub(super) claims: Vec<Claim>,
     /// When each message with RETAIN reached it last.
     pub(super) seen: BTreeMap<u64, u64>,
+    /// When each came last because it was kept.
+    pub(super) brought: BTreeMap<u64, u64>,
     /// How many retained messages of a topic its session got.
     pub(super) replayed: BTreeMap<String, usize>,
     /// The latest position of its queue that came on this connection, by QoS, and apart for what came while it was there.

@@ -21,7 +21,7 @@ impl Ledger {
 
     /// Whether a message that expired, and could not be removed, may be found again by a clock that was set back.
     pub(super) fn may_rise_again(&self, entry: &Entry) -> bool {
-        let restarted = self.crashes > entry.crashes || self.stops > 0;
+        let restarted = self.crashes > entry.crashes || self.stopped_at > entry.first_sent;
         self.rules.store_fails && restarted && self.may_be_expired(entry)
     }
 

@@ -69,9 +69,10 @@ pub(crate) struct Ledger {
     /// Who of a group got a message.
     receipts: BTreeMap<(String, u64), Vec<Receipt>>,
     counts: Counts,
-    /// How often the broker ended without a word, and how often it was stopped gently.
+    /// How often the broker ended without a word.
     crashes: u32,
-    stops: u32,
+    /// When it was stopped gently last.
+    stopped_at: u64,
 }
 
 impl Ledger {
@@ -80,7 +81,7 @@ impl Ledger {
         let receiver = |persistent: &bool| Receiver { persistent: *persistent, ..Receiver::default() };
         let (messages, receivers) = (Vec::new(), persistent.iter().map(receiver).collect());
         let (receipts, counts) = (BTreeMap::new(), Counts::default());
-        Self { rules, now: 0, tick: 0, messages, receivers, receipts, counts, crashes: 0, stops: 0 }
+        Self { rules, now: 0, tick: 0, messages, receivers, receipts, counts, crashes: 0, stopped_at: 0 }
     }
 
     /// Somebody who publishes and is no client: a source of the MQ side. Returns its number.
@@ -177,6 +178,7 @@ impl Ledger {
         if new {
             receiver.entitled.clear();
             receiver.replayed.clear();
+            receiver.brought.clear();
         }
     }
 
@@ -203,7 +205,7 @@ impl Ledger {
 
     /// The broker was stopped gently.
     pub(crate) fn stopped(&mut self) {
-        self.stops += 1;
+        self.stopped_at = self.next_tick();
         self.forget_claims();
     }
 

@@ -104,7 +104,9 @@ impl Ledger {
             let text = format!("client {} got retained message {number}, which was replaced", arrival.receiver);
             return Err(Violation::new(Checker::Retained, format!("{text} before it subscribed: {arrival:?}")));
         }
+        let at = self.tick;
         let (allowed, exact) = (brought().count(), arrival.qos != QoS::AtLeastOnce && !self.rules.store_fails);
+        self.receivers[arrival.receiver].brought.insert(number, at);
         let count = self.receivers[arrival.receiver].replayed.entry(arrival.topic.clone()).or_default();
         // With QoS 1 one may come again.
         *count += usize::from(arrival.qos != QoS::AtLeastOnce);
@@ -190,6 +192,10 @@ impl Ledger {
                     let text = format!("client {client} subscribed to {} and got none of {open:?}", claim.filter);
                     return Err(Violation::new(Checker::Retained, format!("{text}, kept for {topic}: {claim:?}")));
                 }
+                if let Some(number) = self.gap(client, claim, topic) {
+                    let text = format!("client {client} got what was kept for {topic} before message {number}");
+                    return Err(Violation::new(Checker::Retained, format!("{text}, and never that: {claim:?}")));
+                }
             }
         }
         Ok(())
@@ -202,6 +208,27 @@ impl Ledger {
         // What passed as it came, and was dropped, is not brought again.
         let dropped = receiver.dropped_at > claim.since;
         empty || dropped || open.iter().any(|number| came(number) || self.is_lossy(receiver, claim, *number))
+    }
+
+    /// A message that is neither in what was brought nor came behind it: who subscribed while it was on its way has one or the other.
+    fn gap(&self, client: usize, claim: &Claim, topic: &str) -> Option<u64> {
+        let receiver = &self.receivers[client];
+        let alone =
+            matches(&claim.filter, topic) && receiver.entitled.iter().filter(|one| one.brings(topic)).count() == 1;
+        if !alone || receiver.dropped_at > claim.since {
+            return None;
+        }
+        let entry = |number: u64| &self.messages[number as usize - 1];
+        let is_write = |number: &u64| entry(*number).retain && entry(*number).way.topic() == topic;
+        let brought = receiver.brought.keys().copied().filter(is_write);
+        let read = brought.filter_map(|number| entry(number).acked).min()?;
+        let missed = |number: &u64| {
+            let one = entry(*number);
+            let open = one.length > 0 && one.acked.is_some_and(|acked| acked > claim.since);
+            let certain = !self.may_be_expired(one) && !self.is_lossy(receiver, claim, *number);
+            open && certain && read < one.first_sent && !receiver.seen.contains_key(number)
+        };
+        self.numbers().filter(is_write).find(missed)
     }
 
     /// Whether a message may have been lost on its way to who claims it.

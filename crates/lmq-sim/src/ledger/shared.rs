@@ -108,7 +108,7 @@ impl Ledger {
         let qos = self.member(client, group).map_or(QoS::AtMostOnce, |interest| interest.terms.qos).min(entry.qos);
         let memory = !self.member_stores(client, number, group);
         let ended = since(receiver.lost_at.max(receiver.any_ended_at));
-        let lost = memory && ended && (qos != QoS::AtLeastOnce || self.stops > 0);
+        let lost = memory && ended && (qos != QoS::AtLeastOnce || since(self.stopped_at));
         let lost = lost || memory && self.crashes > entry.crashes || since(receiver.dropped_at);
         let discarded = receiver.persistent && since(receiver.discarded_at);
         qos == QoS::AtMostOnce || lost || discarded || receiver.excused.contains(&number)

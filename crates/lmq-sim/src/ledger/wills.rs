@@ -112,13 +112,13 @@ impl Ledger {
         let text = match entry.will {
             None => return Ok(()),
             Some(Fate::Lost(loss))
-                if loss.due <= self.now || self.rules.wall_jumps && self.crashes + self.stops > 0 =>
+                if loss.due <= self.now || self.rules.wall_jumps && (self.crashes > 0 || self.stopped_at > 0) =>
             {
                 return Ok(());
             }
             Some(Fate::Clean { crashes }) if crashes < self.crashes => return Ok(()),
             // The store was not told.
-            Some(Fate::Clean { .. }) if self.stops > 0 && self.rules.store_fails => return Ok(()),
+            Some(Fate::Clean { .. }) if self.stopped_at > 0 && self.rules.store_fails => return Ok(()),
             Some(Fate::Lost(_)) => "before its time",
             Some(Fate::Clean { .. }) => "after DISCONNECT",
             Some(Fate::Cancelled) => "although its client came back in time",

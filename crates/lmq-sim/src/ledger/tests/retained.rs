@@ -110,3 +110,19 @@ fn who_subscribed_must_know_what_is_kept_in_the_end() {
     ledger.delivered(&arrival(open, QoS::AtLeastOnce)).unwrap();
     assert_eq!(checker(ledger.check_kept(TOPIC, Some(open))), None);
 }
+
+#[test]
+fn a_message_between_what_was_brought_and_what_came_behind_it_is_noticed() {
+    let mut ledger = ledger(false);
+    let old = write(&mut ledger, 10);
+    let between = ledger.publish(kept(QoS::AtLeastOnce));
+    let since = ledger.entitle(1, "sim/#");
+    ledger.delivered(&brought(old)).unwrap();
+    ledger.claim(1, "sim/#", QoS::AtLeastOnce, since);
+    ledger.acked(between, |_| true).unwrap();
+    let last = write(&mut ledger, 10);
+    ledger.delivered(&arrival(last, QoS::AtLeastOnce)).unwrap();
+    assert_eq!(checker(ledger.check_claims()), Some(Checker::Retained));
+    ledger.receivers[1].seen.insert(between, 99);
+    assert_eq!(checker(ledger.check_claims()), None);
+}
