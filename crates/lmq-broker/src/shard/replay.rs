@@ -186,7 +186,7 @@ impl Shard {
             let message = &kept.message;
             // [MQTT-3.8.3-3]
             let own = no_local && message.publisher == session.client.client_id;
-            let passed = kept.live_at > replay.since;
+            let passed = kept.live.at > replay.since;
             if !own && !passed && !message.is_expired(self.now.wall) {
                 messages.push(message.clone());
             }

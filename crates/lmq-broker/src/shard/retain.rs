@@ -94,8 +94,8 @@ impl Shard {
         if !fan.retain || !self.settings.profile.retained_messages {
             return None;
         }
-        self.passes_live(origin.instance, fan.topic);
         let message = self.message(origin, fan);
+        self.passes_live(origin.instance, fan.topic, message.id);
         let number = self.outstanding.begin();
         let op = self.ops.insert(Op::waited_by(Waiter::Retained { number, publish: None }));
         let owner = self.settings.owner_of_topic(message.instance, &message.topic);

@@ -123,7 +123,7 @@ impl Shard {
                     return self.done(from, ticket, load);
                 };
                 if message.retain {
-                    self.passes_live(message.instance, topic);
+                    self.passes_live(message.instance, topic, message.id);
                 }
                 self.match_topic(message.instance, topic, message.qos, None);
                 self.take_from(from, ticket, load, &message, true);

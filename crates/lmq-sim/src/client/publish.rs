@@ -2,7 +2,7 @@
 
 use lmq_codec::{PacketId, QoS};
 
-use super::{Client, Ctx};
+use super::{Client, Ctx, Phase};
 use crate::{
     clock::MILLI,
     ledger::{Sent, Way},
@@ -34,6 +34,17 @@ impl Client {
                 self.send(Way::Topic(format!("sim/{topic}")), qos, None, ctx);
             }
         }
+    }
+
+    /// Publishes one message with RETAIN, while others subscribe.
+    pub(crate) fn publish_kept(&mut self, ctx: &mut Ctx<'_>) {
+        let topic = ctx.rng.below(ctx.options.topics as u64);
+        let (qos, length) = (ctx.rng.pick(&[QoS::AtLeastOnce, QoS::ExactlyOnce]), 8);
+        let Some(id) = self.free_id(ctx.options).filter(|_| self.phase == Phase::Live) else { return };
+        let (publisher, way) = (self.index, Way::Topic(format!("sim/{topic}")));
+        let number = ctx.ledger.publish(Sent { publisher, way, qos, length, expiry: None, retain: true });
+        self.sent_at = ctx.now;
+        self.exchanges.open(self.writer, id, number, qos, ctx);
     }
 
     fn send(&mut self, way: Way, qos: QoS, expiry: Option<u32>, ctx: &mut Ctx<'_>) {

@@ -3,7 +3,14 @@
 use lmq_codec::{PacketId, QoS, RetainHandling, SubscribeOptions};
 
 use super::Ctx;
-use crate::{clock::SECOND, ledger::Terms, marks::Mark, options::Options, rng::Rng, wire::Writer};
+use crate::{
+    clock::SECOND,
+    ledger::Terms,
+    marks::Mark,
+    options::{GROUPS, Options},
+    rng::Rng,
+    wire::Writer,
+};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
@@ -36,10 +43,8 @@ impl Subscriptions {
         let mut filters = vec!["sim/#".to_owned(), "sim/+".to_owned()];
         filters.extend((0..options.topics).map(|topic| format!("sim/{topic}")));
         let features = &options.features;
-        let shared = (rng.below(100) < u64::from(features.shared_percent)).then(|| {
-            let filter = filters[rng.below(filters.len() as u64) as usize].clone();
-            format!("$share/g{}/{filter}", rng.below(2))
-        });
+        let shared = rng.below(100) < u64::from(features.shared_percent);
+        let shared = shared.then(|| rng.pick(&GROUPS[..features.groups]).to_owned());
         let alone = shared.is_some() && rng.below(100) >= u64::from(features.shared_mixed_percent);
         let count = if alone { 0 } else { rng.range(0, 3).min(filters.len() as u64) };
         let mut list = Vec::new();

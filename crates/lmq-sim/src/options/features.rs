@@ -18,6 +18,8 @@ pub struct Features {
     pub resubscribe: u32,
     /// Per cent of the clients that are members of a shared subscription; 0: the profile has what it says.
     pub shared_percent: u32,
+    /// How many groups there are.
+    pub groups: usize,
     /// What all of them ask for, if it is the same.
     pub shared_qos: Option<QoS>,
     /// Of the members, per cent that have ordinary subscriptions as well.
@@ -48,6 +50,9 @@ pub struct Features {
     pub uplink_missing: u32,
 }
 
+/// Of these groups a run has the first ones.
+pub(crate) const GROUPS: [&str; 4] = ["$share/g0/sim/#", "$share/g1/sim/#", "$share/g0/sim/0", "$share/g1/sim/+"];
+
 impl Features {
     pub(super) fn draw(rng: &mut Rng) -> Self {
         Self {
@@ -56,6 +61,7 @@ impl Features {
             retained_max: rng.pick(&[1_000_000, 1_000_000, 1_000_000, 1]),
             resubscribe: rate(rng, 250),
             shared_percent: rng.pick(&[0, 0, 50, 100]),
+            groups: rng.pick(&[1, 1, 2, 4]),
             shared_qos: rng.pick(&[None, Some(QoS::AtLeastOnce), Some(QoS::AtLeastOnce), Some(QoS::ExactlyOnce)]),
             shared_mixed_percent: rng.pick(&[0, 0, 50]),
             auth_percent: rng.pick(&[0, 50, 100]),

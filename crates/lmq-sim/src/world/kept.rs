@@ -2,8 +2,9 @@
 
 use lmq_broker::InstanceIndex;
 
-use super::World;
+use super::{Event, World};
 use crate::{
+    clock::SECOND,
     violation::{Checker, Violation},
     wire::number_of,
 };
@@ -42,11 +43,14 @@ impl World {
         Ok(())
     }
 
-    /// Every client gives its subscriptions up and takes them again: what is kept must come, and nothing else.
+    /// Every client gives its subscriptions up and takes them again, and publishes while the others do: what is kept must come, and nothing
+    /// that was kept before.
     pub(crate) fn subscribe_last(&mut self) {
         for at in 0..self.clients.len() {
             self.with_client(at, |client, ctx| client.unsubscribe_all(ctx));
             self.plan_wake(at);
+            let delay = SECOND + self.delay(15);
+            self.clock.after(delay, Event::PublishKept(at));
         }
     }
 }

@@ -98,6 +98,8 @@ pub(crate) enum Event {
         ticket: Ticket,
         taken: Option<u64>,
     },
+    /// A client publishes with RETAIN, while others subscribe.
+    PublishKept(usize),
     /// Faults are rolled.
     Tick,
     /// The broker starts.
@@ -273,6 +275,7 @@ impl World {
             }
             Event::Wake(client) => self.wake(client),
             Event::Downlink(source) => self.downlink(source),
+            Event::PublishKept(client) => self.with_client(client, |client, ctx| client.publish_kept(ctx)),
             Event::Reoffer { boot, source, position } if boot == self.boot => self.reoffer(source, position),
             Event::Uplinked { boot, node, ticket, taken } if boot == self.boot => self.uplinked(node, ticket, taken),
             Event::Tick => self.tick(),
