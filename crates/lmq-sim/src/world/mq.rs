@@ -151,7 +151,8 @@ impl World {
         let newly = *consumed as usize..upto as usize;
         *consumed = upto;
         self.marks.hits(Mark::Consumed, newly.len() as u64);
-        for number in self.sources[at].messages[newly].to_vec() {
+        let consumed: Vec<u64> = self.sources[at].messages[newly].to_vec();
+        for number in consumed {
             // Of QoS 0 nothing is promised.
             if self.ledger.sent(number).is_some_and(|sent| sent.qos != QoS::AtMostOnce) {
                 self.note_acked(number);
