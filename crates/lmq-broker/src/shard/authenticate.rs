@@ -20,6 +20,7 @@ use crate::{
     AuthRequest, AuthStage, CloseReason, ConnectRequest, Grant, Now, Output, Refusal, Ticket, Verdict,
     conn::{Conn, Method, PauseCause, Phase, Welcome},
     connack,
+    planted::{Bug, planted},
     slab::Key,
 };
 
@@ -65,6 +66,9 @@ impl Shard {
             }
             (Phase::Verdict, Verdict::Invalid(denial)) => self.refuse(conn, Refusal::of_token(denial)),
             (Phase::Verdict, Verdict::AwaitToken) => self.await_token(conn),
+            (Phase::Verdict, Verdict::Continue(_)) if planted(Bug::ContinueLetsIn) => {
+                self.let_in(conn, Grant::new(lmq_auth::Permissions::everything()));
+            }
             (Phase::Verdict, Verdict::Continue(data)) => self.ask_for_more(conn, &data),
             (Phase::Live, verdict) if state.method_mut().is_some_and(|method| method.asked) => {
                 self.judged_again(conn, verdict);
@@ -146,6 +150,7 @@ impl Shard {
             Verdict::Continue(data) => {
                 self.write_auth(conn, ReasonCode::ContinueAuthentication, Some(&data));
             }
+            Verdict::Deny(_) if planted(Bug::ReproofDenialIgnored) => {}
             // Section 4.12.1.
             Verdict::Deny(refusal) => self.fail_again(conn, refusal),
             Verdict::AwaitToken => self.fail_again(conn, Refusal::NotAuthorized),
@@ -208,7 +213,8 @@ impl Shard {
             state.paused = Some((PauseCause::Handshake, self.now.monotonic));
         }
         let Some(client) = self.client_of(conn) else { return Ok(()) };
-        let data = auth.properties.authentication_data().map(Bytes::copy_from_slice);
+        let data = auth.properties.authentication_data().filter(|_| !planted(Bug::AuthWordsLost));
+        let data = data.map(Bytes::copy_from_slice);
         let request =
             AuthRequest { client, stage, username: None, password: None, method: Some(name), data, token: None, peer };
         self.ask_who(conn, request);

@@ -11,7 +11,11 @@ use super::{
     fan::Fan,
     publish::Origin,
 };
-use crate::{InstanceIndex, Message, Now, Output, SourceId, slab::Key};
+use crate::{
+    InstanceIndex, Message, Now, Output, SourceId,
+    planted::{Bug, planted},
+    slab::Key,
+};
 
 /// Downlink messages of one source whose effects are not all done, in the order of their positions.
 #[derive(Debug)]
@@ -43,12 +47,12 @@ impl Shard {
 
     pub(super) fn take_downlink(&mut self, source: SourceId, position: u64, message: &Arc<Message>) {
         match self.deliver_downlink(message) {
-            Some(op) => {
+            Some(op) if !planted(Bug::ConsumedEarly) => {
                 if let Some(op) = self.ops.get_mut(op) {
                     op.waiter = Waiter::Source { source, position };
                 }
             }
-            None => self.consumed(source, position),
+            _ => self.consumed(source, position),
         }
     }
 
@@ -87,7 +91,8 @@ impl Shard {
         }
         let message = self.message(origin, fan);
         let op = op.unwrap_or_else(|| self.ops.insert(Op::waited_by(Waiter::Nobody)));
-        let ticket = self.ask(Question::Op(op));
+        let ticket = if planted(Bug::UplinkNotAwaited) { Question::Unattended } else { Question::Op(op) };
+        let ticket = self.ask(ticket);
         self.outputs.push_back(Output::Uplink { ticket, message });
         Some(op)
     }
@@ -99,7 +104,7 @@ impl Shard {
             open[at].1 = true;
         }
         let mut upto = None;
-        while open.front().is_some_and(|entry| entry.1) {
+        while open.front().is_some_and(|entry| entry.1 || planted(Bug::ConsumedOutOfTurn)) {
             upto = open.pop_front().map(|entry| entry.0);
         }
         if let Some(upto) = upto {

@@ -24,7 +24,8 @@ impl Shard {
         self.revoke_some();
         self.drop_again();
         self.deliveries = 0;
-        if self.phase != ShardPhase::Restoring {
+        // A will needs the filters of every shard, also where a drain began before they were known.
+        if self.restoring.is_done() {
             self.serve_absent();
         }
         self.expire_kept();
@@ -52,7 +53,7 @@ impl Shard {
         if draining || cut_short || !self.resumable.is_empty() {
             return Some(self.now.monotonic);
         }
-        let absent = self.session_timers.next().filter(|_| self.phase != ShardPhase::Restoring);
+        let absent = self.session_timers.next().filter(|_| self.restoring.is_done());
         let effects = [self.next_question_deadline(), self.restore_deadline(), self.drop_again_deadline()];
         let deadlines =
             [self.timers.next(), absent, self.next_rate_deadline(), self.kept_deadline(), self.token_deadline()];
@@ -94,7 +95,8 @@ impl Shard {
             if self.drained_to >= self.conns.slots() {
                 return;
             }
-            if let Some(key) = self.conns.key(self.drained_to) {
+            let skipped = planted(Bug::DrainSkipsOne) && self.drained_to == 1;
+            if let Some(key) = self.conns.key(self.drained_to).filter(|_| !skipped) {
                 self.close(key, CloseReason::Draining);
             }
             self.drained_to += 1;
@@ -114,7 +116,7 @@ fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Insta
     let silence_max = silence_max.filter(|_| !planted(Bug::KeepAliveIgnored));
     let silence = silence_max.map(|max| (conn.seen_at.saturating_add(max), CloseReason::KeepAlive));
     // Who is asked who it is has as long for the answer as for its CONNECT.
-    let exchange = conn.phase == Phase::Exchange;
+    let exchange = conn.phase == Phase::Exchange && !planted(Bug::MuteExchangeKept);
     let silence = silence.or_else(|| {
         exchange.then(|| (conn.seen_at.saturating_add(limits.connect_timeout), CloseReason::ConnectTimeout))
     });

@@ -111,6 +111,7 @@ impl Way<'_> {
         }
         match delivery {
             Delivery::AtLeastOnce { id, .. } if terms.share.is_some() => Sent::Lent(id),
+            Delivery::ExactlyOnce { id, .. } if planted(Bug::ExactlyOncePassedOn) => Sent::Lent(id),
             _ => Sent::Done,
         }
     }

@@ -6,8 +6,8 @@ use lmq_codec::PacketId;
 
 use super::{Shard, deliver::Terms, fan::Fan, question, restore::Page, siblings::Load, targets::RemoteMember, ticket};
 use crate::{
-    ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output,
-    RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
+    ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Instant, Message, Now,
+    Output, RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
     planted::{Bug, planted},
     replies::ReplyId,
     session::{InboundStage, Session},
@@ -185,6 +185,9 @@ impl Shard {
 
     /// Gives up on what was not answered in time.
     pub(super) fn expire_questions(&mut self) {
+        if core::mem::take(&mut self.restoring.unclocked) {
+            self.tell_time();
+        }
         while let Some((at, key)) = self.deadlines.front().copied() {
             let open = self.questions.get(key).is_some();
             if open && (at > self.now.monotonic || planted(Bug::TimeoutIgnored)) {
@@ -197,7 +200,17 @@ impl Shard {
         }
     }
 
-    pub(super) fn next_question_deadline(&self) -> Option<crate::Instant> {
+    /// What was asked for when the shard was made was asked for without knowing the time.
+    fn tell_time(&mut self) {
+        let timeout = self.settings.limits.effect_timeout;
+        let (made, at) = (Instant::default().saturating_add(timeout), self.now.monotonic.saturating_add(timeout));
+        while self.deadlines.front().is_some_and(|(deadline, _)| *deadline == made && made < at) {
+            let asked = self.deadlines.pop_front().map(|(_, key)| (at, key));
+            self.deadlines.extend(asked);
+        }
+    }
+
+    pub(super) fn next_question_deadline(&self) -> Option<Instant> {
         self.deadlines.front().map(|(at, _)| *at)
     }
 
@@ -339,7 +352,9 @@ impl Shard {
                 let ok = ok || planted(Bug::SiblingFailureHidden);
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
             }
-            Waiter::Source { source, position } if ok => self.consumed(source, position),
+            Waiter::Source { source, position } if ok || planted(Bug::RejectedAsConsumed) => {
+                self.consumed(source, position);
+            }
             Waiter::Source { source, position } => self.outputs.push_back(Output::Rejected { source, position }),
             Waiter::Reply { conn, reply } => self.reply_ready(conn, reply, ok),
             Waiter::Received { conn, reply, session, packet_id } => {

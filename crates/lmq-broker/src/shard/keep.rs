@@ -16,15 +16,30 @@ use super::{
     effects::{Op, Question, Waiter},
     siblings::Load,
 };
-use crate::{InstanceIndex, Instant, Message, RouteMessage, RouteTicket, ShardId, StoreOp, StoredRetained, slab::Key};
+use crate::{
+    InstanceIndex, Instant, Message, MessageId, RouteMessage, RouteTicket, ShardId, StoreOp, StoredRetained,
+    planted::{Bug, planted},
+    slab::Key,
+};
 
 /// The retained message of a topic.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) message: Arc<Message>,
     version: u64,
-    /// When a newer message of the topic passed by, as the shard counts them; see [`Shard::passes_live`].
-    pub(super) live_at: u64,
+    /// When it, or a newer message of the topic, passed by; see [`Shard::passes_live`].
+    pub(super) live: Live,
+    /// The one before it.
+    replaced: Option<MessageId>,
+}
+
+/// The last message of a topic that passed by on its way to subscribers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Live {
+    /// As the shard counts them.
+    pub(super) at: u64,
+    /// Which one, until it is kept: what is entered before is older.
+    awaited: Option<MessageId>,
 }
 
 /// A topic in its instance, as text under which it is kept.
@@ -58,7 +73,7 @@ struct Planned {
     /// What is kept after the last of them.
     load: Load,
     /// See [`Kept`].
-    live_at: u64,
+    live: Live,
 }
 
 #[derive(Debug)]
@@ -163,7 +178,9 @@ impl Shard {
         if ok || final_try {
             self.stats.retained_dropped += u64::from(!ok && message.is_some());
             let message = message.filter(|_| ok);
-            self.enter_kept(&place, version, message.clone(), true);
+            if message.is_some() || !planted(Bug::ClearedStaysKept) {
+                self.enter_kept(&place, version, message.clone(), true);
+            }
             self.tell_kept(&place, version, message.as_ref(), op);
         }
         self.end_change(&place);
@@ -190,6 +207,9 @@ impl Shard {
     fn tell_kept(&mut self, place: &TopicKey, version: u64, message: Option<&Arc<Message>>, op: Key) {
         let TopicKey { instance, topic } = place;
         let load = Load::of_kept(topic, message);
+        if planted(Bug::SiblingsNotTold) {
+            return;
+        }
         self.tell_siblings(|shard, to| {
             let ticket = shard.ask_route(to, Some(op), load);
             RouteMessage::Retained {
@@ -212,8 +232,11 @@ impl Shard {
             return;
         }
         let planned = self.keeping.changing.get(place);
-        let live_at = known.map_or(0, |kept| kept.live_at).max(planned.map_or(0, |planned| planned.live_at));
-        let new = message.map(|message| Kept { message, version, live_at });
+        // Of two that are the same, the one of the kept message has been entered already.
+        let live = [planned.map(|planned| planned.live), known.map(|kept| kept.live)].into_iter().flatten();
+        let live = live.max_by_key(|live| live.at).unwrap_or_default();
+        let replaced = known.map(|kept| kept.message.id);
+        let new = message.map(|message| Kept { live: live.of_next(message.id), message, version, replaced });
         let added = new.as_ref().map_or(Load::default(), Kept::load);
         let old = match new {
             Some(kept) => tenant.kept.insert(topic, kept),
@@ -265,21 +288,30 @@ impl Shard {
     }
 
     /// A message with RETAIN goes to the subscribers as it comes. They need not have what was kept for its topic before, and must
-    /// not get it behind this one. (They still may if that is the first one of its topic, and is on its way from a sibling that owns it.)
-    pub(super) fn passes_live(&mut self, instance: InstanceIndex, topic: TopicName<'_>) {
+    /// not get it behind this one. (They still may if that is the first one of its topic, and is on its way from a sibling that owns it.) One that is kept behind this one, and did not
+    /// pass by because its publisher's shard did not know them yet, they get.
+    pub(super) fn passes_live(&mut self, instance: InstanceIndex, topic: TopicName<'_>, id: MessageId) {
         if !self.settings.profile.retained_messages {
             return;
         }
         self.live += 1;
         let topic = self.topic_kept(topic);
         let tenant = self.tenants.get_mut(usize::from(instance.0));
+        let live = Live { at: self.live, awaited: Some(id) };
         if let Some(kept) = tenant.and_then(|tenant| tenant.kept.get_mut(topic)) {
-            kept.live_at = self.live;
+            // A QoS 2 message comes behind its store, and what is kept may be newer by then.
+            if kept.replaced == Some(id) {
+                return;
+            }
+            kept.live = live.of_next(kept.message.id);
+            if kept.message.id == id {
+                return;
+            }
         }
         // What is being stored may be older as well.
         if !self.keeping.changing.is_empty() {
             if let Some(planned) = self.keeping.changing.get_mut(&TopicKey { instance, topic: topic.as_str().into() }) {
-                planned.live_at = self.live;
+                planned.live = live;
             }
         }
     }
@@ -307,6 +339,17 @@ impl Shard {
     pub(super) fn keep_for(&mut self, to: ShardId, ticket: RouteTicket, message: &Arc<Message>) {
         let op = self.ops.insert(Op::waited_by(Waiter::Sibling { to, ticket }));
         self.keep_message(message, op, false);
+    }
+}
+
+impl Live {
+    /// The same for the next message that is entered: one that comes behind the one that passed by did not pass by itself.
+    fn of_next(self, id: MessageId) -> Self {
+        match self.awaited {
+            Some(awaited) if awaited == id => Self { awaited: None, ..self },
+            Some(_) => self,
+            None => Self::default(),
+        }
     }
 }
 

@@ -74,7 +74,7 @@ impl Shard {
             CloseReason::Refused(refusal) if state.greeted => Some(refusal_code(*refusal)),
             _ => reason.disconnect_code(),
         };
-        let Some(code) = code else { return };
+        let Some(code) = code.filter(|_| !planted(Bug::FarewellForgotten)) else { return };
         let text = alloc::format!("{reason}");
         let list = [Property::ReasonString(&text)];
         // [MQTT-3.14.2-3]: without the words where they are not wanted or have no room.

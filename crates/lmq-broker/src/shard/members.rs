@@ -14,6 +14,7 @@ use super::{
 use crate::{
     InstanceIndex, Limits, MemberState, RouteMessage, RouteTicket, Settings, ShardId,
     conn::Conn,
+    planted::{Bug, planted},
     session::{Session, SharedMessage},
     slab::{Key, Slab},
 };
@@ -137,7 +138,7 @@ impl Shard {
     pub(super) fn take_shared(&mut self, key: Key, conn: Key) -> Vec<SharedMessage> {
         let draining = self.phase == ShardPhase::Draining;
         let session = self.sessions.get_mut(key).filter(|session| session.conn == Some(conn) && !draining);
-        session.map(Session::take_shared).unwrap_or_default()
+        session.filter(|_| !planted(Bug::LostWithMember)).map(Session::take_shared).unwrap_or_default()
     }
 
     /// The session of an ended connection is away or gone, and others get what it had.

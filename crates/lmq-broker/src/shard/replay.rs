@@ -11,6 +11,7 @@ use lmq_route::Cursor;
 use super::{Shard, effects::Question, fan::Fan};
 use crate::{
     CloseReason, DeliveryOptions, Message, QueueSlot, StoreOp, StoredMessage, Subscription,
+    planted::{Bug, planted},
     session::{Replay, StoredQueue},
     slab::Key,
 };
@@ -30,7 +31,7 @@ impl Shard {
     pub(super) fn brings_retained(&self, filter: TopicFilter<'_>, options: SubscribeOptions, new: bool) -> bool {
         let asked = match options.retain_handling {
             RetainHandling::Send => true,
-            RetainHandling::SendIfNew => new,
+            RetainHandling::SendIfNew => new || planted(Bug::BroughtAgain),
             RetainHandling::DoNotSend => false,
         };
         asked && self.settings.profile.retained_messages && filter.share().is_none()
@@ -43,7 +44,7 @@ impl Shard {
 
     /// The SUBACK has left.
     pub(super) fn begin_replays(&mut self, conn: Key, begun: Box<[(Box<str>, Replay)]>) {
-        let Some(key) = self.session_of(conn).filter(|_| !begun.is_empty()) else {
+        let Some(key) = self.session_of(conn).filter(|_| !begun.is_empty() && !planted(Bug::ReplayForgotten)) else {
             return;
         };
         let Some(session) = self.sessions.get_mut(key) else {
@@ -112,6 +113,7 @@ impl Shard {
             return;
         };
         match cursor {
+            Some(_) if planted(Bug::ReplayCutShort) => {}
             Some(_) => replays.put_back(filter, Replay { cursor, ..replay }),
             None => replays.through(filter, replay),
         }
@@ -184,7 +186,7 @@ impl Shard {
             let message = &kept.message;
             // [MQTT-3.8.3-3]
             let own = no_local && message.publisher == session.client.client_id;
-            let passed = kept.live_at > replay.since;
+            let passed = kept.live.at > replay.since;
             if !own && !passed && !message.is_expired(self.now.wall) {
                 messages.push(message.clone());
             }

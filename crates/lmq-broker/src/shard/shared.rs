@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     InstanceIndex, Message, RouteMessage, RouteTicket, ShardId, Ticket,
+    planted::{Bug, planted},
     session::Session,
     slab::{Key, Slab},
 };
@@ -56,6 +57,7 @@ impl Shard {
 
     fn send_to_member(&mut self, member: RemoteMember, tries: u32, message: &Arc<Message>, op: Option<Key>) {
         let RemoteMember { shard, client, share } = member;
+        let op = op.filter(|_| !planted(Bug::MemberNotAwaited));
         let ticket = self.ask_sibling(shard, op, message.weight());
         let message = message.clone();
         self.send(shard, RouteMessage::SharedDelivery { ticket, client, share, tries, message });
@@ -106,7 +108,9 @@ impl Shard {
             return;
         };
         self.credit(to, load);
-        self.choose_again(share, message, op, tries + 1);
+        if !planted(Bug::ReturnedDropped) {
+            self.choose_again(share, message, op, tries + 1);
+        }
         if let Some(op) = op {
             self.settle(op, true);
         }

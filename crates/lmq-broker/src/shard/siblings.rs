@@ -124,7 +124,7 @@ impl Shard {
         match message {
             RouteMessage::Publish { ticket, message } => {
                 if let Some(topic) = TopicName::new(&message.topic).ok().filter(|_| message.retain) {
-                    self.passes_live(message.instance, topic);
+                    self.passes_live(message.instance, topic, message.id);
                 }
                 if self.line.is_busy() {
                     return self.line.add_of_sibling(from, ticket, message);

@@ -40,7 +40,10 @@ impl Shard {
             return;
         }
         match result {
-            Ok(Done::Fetched(messages)) => {
+            Ok(Done::Fetched(mut messages)) => {
+                if planted(Bug::FetchedBackwards) {
+                    messages.reverse();
+                }
                 let read = queue.fetched(messages, end);
                 self.give_up(key, &read);
                 self.pump(key);

@@ -5,7 +5,10 @@ use alloc::{sync::Arc, vec::Vec};
 use lmq_codec::{QoS, SubscriptionId};
 
 use super::deliver::Terms;
-use crate::{ShardId, Subscription};
+use crate::{
+    ShardId, Subscription,
+    planted::{Bug, planted},
+};
 
 /// Each session once, however many of its subscriptions match, and once more for each shared subscription that chose it.
 #[derive(Debug, Default)]
@@ -123,7 +126,7 @@ impl Targets {
         };
         let ids = self.ids.get(target.ids_from as usize..target.ids_to as usize).unwrap_or_default();
         // [MQTT-3.8.4-8] [MQTT-4.8.2-3] [MQTT-3.3.1-12] [MQTT-3.3.1-13]
-        let (qos, retain) = (target.qos.min(qos), retain && target.retain);
+        let (qos, retain) = (target.qos.min(qos), retain && (target.retain || planted(Bug::RetainAlwaysShown)));
         Some((target.slot, Terms { qos, retain, subscription_ids: ids, share }))
     }
 }
