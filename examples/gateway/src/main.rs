@@ -15,6 +15,8 @@ mod http;
 mod listen;
 mod log;
 mod net;
+#[expect(dead_code, reason = "the admin API will use all of it")]
+mod registry;
 mod serve;
 mod settings;
 mod sign;
