@@ -22,6 +22,7 @@ mod norm_subscribe;
 mod norm_twins;
 mod norm_will;
 mod operator;
+mod orders;
 mod p2p;
 mod properties;
 mod publish;
