@@ -2,6 +2,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+mod admin;
 mod authenticate;
 mod banner;
 mod cert;
@@ -15,7 +16,7 @@ mod http;
 mod listen;
 mod log;
 mod net;
-#[expect(dead_code, reason = "the admin API will use all of it")]
+mod random;
 mod registry;
 mod serve;
 mod settings;

@@ -28,7 +28,7 @@ impl Registry {
                 return Err(Fault::Exists { what: INSTANCE, name: id.to_owned() });
             }
             let full = Fault::Full { what: INSTANCE, max: INSTANCES_MAX };
-            let index = draft.snapshot.next_index().filter(|_| draft.snapshot.len() < INSTANCES_MAX).ok_or(full)?;
+            let index = draft.snapshot.index_for(id).filter(|_| draft.snapshot.len() < INSTANCES_MAX).ok_or(full)?;
             let entry = draft.entry(spec, None);
             // What an instance of the file had under this id belongs to nobody.
             draft.batch.remove_instance(id);
@@ -62,7 +62,7 @@ impl Registry {
         })
     }
 
-    /// Deletes an instance with everything in it.
+    /// Deletes an instance with everything in it. Sessions that its clients left stay with the broker: an instance of the same id finds them.
     pub(crate) fn delete_instance(&self, id: &str) -> Result<(), Fault> {
         self.write(|draft| {
             let instance = draft.instance(id)?;
@@ -72,7 +72,8 @@ impl Registry {
             draft.batch.remove_instance(id);
             draft.snapshot.remove(id);
             let index = instance.index;
-            draft.orders.push(Order::Instance { index, instance: lmq_broker::Instance::default() });
+            let empty = lmq_broker::Instance { name: id.into(), ..lmq_broker::Instance::default() };
+            draft.orders.push(Order::Instance { index, instance: empty });
             draft.orders.push(Order::Close(Whom::Instance(index)));
             Ok(())
         })

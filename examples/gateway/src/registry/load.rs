@@ -22,8 +22,7 @@ impl Registry {
     /// The instances of the configuration file in their order, the first of them the default one, then those of `store`. Without
     /// `store` nothing outlives the process. With `nameless` an instance without name comes first, for clients without user name.
     pub(crate) fn open(instances: &[config::Instance], nameless: bool, store: Option<Store>) -> Result<Self, Error> {
-        let mut loader =
-            Loader { snapshot: Snapshot::new(nameless), principals: Principals::default(), now_ms: now_ms() };
+        let mut loader = Loader { snapshot: Snapshot::new(nameless), principals: Principals::new(), now_ms: now_ms() };
         for instance in instances {
             loader.file(instance)?;
         }
@@ -58,7 +57,10 @@ struct Stored<T> {
 
 impl Loader {
     fn file(&mut self, configured: &config::Instance) -> Result<(), Error> {
-        let index = self.snapshot.next_index().ok_or_else(|| Error::new("there are too many instances"))?;
+        let index = self
+            .snapshot
+            .index_for(configured.id.as_str())
+            .ok_or_else(|| Error::new("there are too many instances"))?;
         let spec = Spec { limits: configured.quota.into(), thresholds: Thresholds::default() };
         let spec = Arc::new(self.of_file(spec));
         let mut instance = Instance::new(configured.id.as_str().into(), index, spec);
@@ -121,7 +123,7 @@ impl Loader {
             warn!(instance = %row.instance, "the configuration has an instance that was made at run time, too, and wins");
             return Ok(());
         }
-        let index = self.snapshot.next_index().ok_or_else(|| Error::new("there are too many instances"))?;
+        let index = self.snapshot.index_for(&row.instance).ok_or_else(|| Error::new("there are too many instances"))?;
         let entry = Arc::new(self.stored::<Spec>(row)?);
         self.snapshot.put(Arc::new(Instance::new((*row.instance).into(), index, entry)));
         Ok(())

@@ -40,7 +40,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, Mutex, OnceLock};
+use std::{
+    num::NonZeroU64,
+    sync::{Arc, Mutex, OnceLock},
+};
 
 use arc_swap::ArcSwap;
 
@@ -48,20 +51,19 @@ pub(crate) use self::{
     fault::Fault,
     instance::Instance,
     object::{
-        Account, Banned, Device, Effect, EventTopic, Group, GroupStatus, Identity, IdentityType, Key, Kind, Object,
-        Permission, PermitAction, Rule, RuleKind, SignMode, Topic, TopicKind,
+        Account, Banned, Device, EventTopic, Group, GroupStatus, Identity, Key, Kind, Object, Permission, Rule, Topic,
     },
     order::{Order, Whom},
     secret::Secret,
     snapshot::Snapshot,
     spec::Spec,
     store::Store,
-    table::{Origin, Table},
+    table::{Entry, Origin, Table},
 };
 
 /// The most instances there may be at one moment.
 pub(crate) const INSTANCES_MAX: usize = 1_000;
-/// The most instances in one life of the process, deleted ones included: an index is not used again.
+/// The most instances in one life of the process, deleted ones included: the index of one is kept for its id.
 pub(crate) const INDICES_MAX: usize = 10_000;
 
 /// All instances. Shared by all threads.
@@ -79,8 +81,8 @@ struct Writer {
 }
 
 /// Numbers entries, so that the message path can name those who came in because of one. Never the same number twice in a process.
-#[derive(Debug, Default)]
-struct Principals(u64);
+#[derive(Debug)]
+struct Principals(NonZeroU64);
 
 impl Registry {
     /// All instances as they are now.
@@ -96,8 +98,14 @@ impl Registry {
 }
 
 impl Principals {
-    fn next(&mut self) -> u64 {
-        self.0 += 1;
-        self.0
+    const fn new() -> Self {
+        Self(NonZeroU64::MIN)
+    }
+
+    fn next(&mut self) -> NonZeroU64 {
+        let next = self.0;
+        // At a million a second it would take half a million years.
+        self.0 = next.saturating_add(1);
+        next
     }
 }

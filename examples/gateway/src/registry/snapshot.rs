@@ -9,6 +9,7 @@ use super::Instance;
 pub(crate) struct Snapshot {
     /// By index. `None`: deleted, or the nameless instance of a gateway for anonymous clients.
     slots: Vec<Option<Arc<Instance>>>,
+    /// Also of those that were deleted: the broker knows them by this name as long as it runs.
     by_id: BTreeMap<Arc<str>, InstanceIndex>,
 }
 
@@ -34,7 +35,7 @@ impl Snapshot {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.by_id.len()
+        self.slots.iter().flatten().count()
     }
 
     /// Every index as the broker is built with it: a place without instance has no name and no topics.
@@ -43,8 +44,11 @@ impl Snapshot {
         self.slots.iter().map(of).collect()
     }
 
-    /// The index that the next instance gets.
-    pub(super) fn next_index(&self) -> Option<InstanceIndex> {
+    /// The index for a new instance: the one it had, or the next; `None` when there are as many as may be.
+    pub(super) fn index_for(&self, id: &str) -> Option<InstanceIndex> {
+        if let Some(index) = self.by_id.get(id) {
+            return Some(*index);
+        }
         let fits = self.slots.len() < super::INDICES_MAX;
         u16::try_from(self.slots.len()).ok().filter(|_| fits).map(InstanceIndex)
     }
@@ -60,8 +64,9 @@ impl Snapshot {
     }
 
     pub(super) fn remove(&mut self, id: &str) {
-        if let Some(index) = self.by_id.remove(id) {
-            self.slots[usize::from(index.0)] = None;
+        let slot = self.by_id.get(id).and_then(|index| self.slots.get_mut(usize::from(index.0)));
+        if let Some(slot) = slot {
+            *slot = None;
         }
     }
 }

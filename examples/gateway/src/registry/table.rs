@@ -1,6 +1,6 @@
 //! Named objects of one kind.
 
-use std::{ops::Bound, sync::Arc};
+use std::{num::NonZeroU64, ops::Bound, sync::Arc};
 
 use imbl::OrdMap;
 
@@ -23,7 +23,7 @@ pub(crate) struct Entry<T> {
     /// When it was changed last.
     pub(crate) updated_ms: u64,
     /// Its number in this life of the process. It stays when the object changes and is no other object's.
-    pub(crate) principal: u64,
+    pub(crate) principal: NonZeroU64,
 }
 
 /// Entries by name, in the order of their names. A copy shares what it can: it costs the same however many entries there are.

@@ -6,7 +6,15 @@ use std::{
 use lmq_broker::{Allowance, InstanceIndex, InstanceQuota};
 use tempfile::TempDir;
 
-use super::{spec::Mode, *};
+use super::{
+    object::{
+        TopicKind,
+        custom::{Effect, IdentityType, PermitAction, SignMode},
+        rule::RuleKind,
+    },
+    spec::Mode,
+    *,
+};
 use crate::config;
 
 fn file_instances() -> Vec<config::Instance> {
@@ -234,16 +242,23 @@ fn what_custom_authentication_has_is_named_by_what_it_is_about() {
 }
 
 #[test]
-fn an_index_is_not_used_again() {
+fn a_deleted_instance_serves_nobody_and_leaves_its_index_to_its_id() {
     let (registry, orders) = registry();
+    registry.create("a", "TopicA", Topic { kind: TopicKind::Normal }).unwrap();
+    taken(&orders);
     registry.delete_instance("a").unwrap();
-    let gone = Order::Instance { index: InstanceIndex(1), instance: lmq_broker::Instance::default() };
+    let empty = lmq_broker::Instance { name: "a".into(), ..lmq_broker::Instance::default() };
+    let gone = Order::Instance { index: InstanceIndex(1), instance: empty };
     assert_eq!(taken(&orders), [gone, Order::Close(Whom::Instance(InstanceIndex(1)))]);
+    let snapshot = registry.snapshot();
+    assert!(snapshot.at(InstanceIndex(1)).is_none() && snapshot.instance("a").is_none());
+    assert_eq!((snapshot.len(), snapshot.iter().count()), (1, 1));
+    assert_eq!(text(registry.delete_instance("a")), "there is no instance \"a\"");
+    assert_eq!(registry.create_instance("b", Spec::default()).unwrap().index, InstanceIndex(2));
     let again = registry.create_instance("a", Spec::default()).unwrap();
-    assert_eq!((again.index, again.accounts.len()), (InstanceIndex(2), 0));
+    assert_eq!((again.index, again.accounts.len(), again.topics.len()), (InstanceIndex(1), 0, 0));
     let names: Vec<_> = registry.snapshot().for_broker().into_iter().map(|instance| instance.name).collect();
-    assert_eq!(names, ["file".into(), "".into(), "a".into()]);
-    assert!(registry.snapshot().at(InstanceIndex(1)).is_none());
+    assert_eq!(names, ["file".into(), "a".into(), "b".into()]);
 }
 
 #[test]

@@ -15,6 +15,8 @@ use std::{
 
 use tempfile::TempDir;
 
+pub(crate) mod admin;
+
 /// Longer than anything takes; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 

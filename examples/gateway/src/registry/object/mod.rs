@@ -1,11 +1,11 @@
 //! What every kind of object of an instance can do; a file for each kind.
 
 mod account;
-mod custom;
+pub(super) mod custom;
 mod device;
 mod group;
 mod key;
-mod rule;
+pub(super) mod rule;
 mod topic;
 
 use std::sync::Arc;
@@ -14,11 +14,11 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use self::{
     account::Account,
-    custom::{Banned, Effect, Identity, IdentityType, Permission, PermitAction, SignMode},
+    custom::{Banned, Identity, Permission},
     device::Device,
     group::{Group, GroupStatus},
     key::Key,
-    rule::{Rule, RuleKind},
+    rule::Rule,
     topic::{EventTopic, Topic, TopicKind},
 };
 use super::{
