@@ -19,6 +19,10 @@ pub(crate) fn of(config: &Config, instances: Vec<Instance>) -> Settings {
     if let Some(max) = config.limits.session_expiry_max {
         profile.session_expiry_max = Some(max);
     }
+    if !instances.is_empty() {
+        profile.instance_in_username = true;
+        profile.instance_in_server_name = true;
+    }
     let mut settings = Settings::new(profile, config.threads);
     settings.limits = limits(config);
     if !instances.is_empty() {
