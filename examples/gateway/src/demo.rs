@@ -14,6 +14,7 @@ use crate::{
     files::{self, Readers},
     listen::{BoundListener, is_loopback},
     random,
+    registry::{GroupStatus, Thresholds, TopicKind},
 };
 
 const INSTANCE: &str = "mqtt-cn-demo0001";
@@ -46,10 +47,21 @@ pub(crate) fn load(storage: &Storage) -> Result<Instance, Error> {
         Storage::Data(folder) => Keys::of_folder(folder)?,
     };
     let name = "the constants are names, as a test shows";
-    let groups = GROUPS.iter().map(|group| group.parse().expect(name)).collect();
-    let account = Account { access_key: keys.access_key, secret_key: keys.secret_key, groups };
-    let topics = TOPICS.iter().map(|topic| topic.parse().expect(name)).collect();
-    Ok(Instance { id: instance_id(), topics, accounts: vec![account], quota: InstanceQuota::default() })
+    let account = Account {
+        name: keys.access_key.clone(),
+        parent: None,
+        keys: vec![(keys.access_key, keys.secret_key)],
+        groups: GROUPS.iter().map(|group| (group.parse().expect(name), GroupStatus::Serving)).collect(),
+    };
+    Ok(Instance {
+        id: instance_id(),
+        topics: TOPICS.iter().map(|topic| (topic.parse().expect(name), TopicKind::Normal)).collect(),
+        event_topics: Vec::new(),
+        accounts: vec![account],
+        rules: Vec::new(),
+        quota: InstanceQuota::default(),
+        thresholds: Thresholds::default(),
+    })
 }
 
 struct Keys {

@@ -7,11 +7,7 @@ use lmq_broker::{Allowance, InstanceIndex, InstanceQuota};
 use tempfile::TempDir;
 
 use super::{
-    object::{
-        TopicKind,
-        custom::{Effect, IdentityType, PermitAction, SignMode},
-        rule::RuleKind,
-    },
+    object::custom::{Effect, IdentityType, PermitAction, SignMode},
     spec::Mode,
     *,
 };
@@ -19,13 +15,20 @@ use crate::config;
 
 fn file_instances() -> Vec<config::Instance> {
     let account = config::Account {
-        access_key: "FILE".to_owned(),
-        secret_key: "secret-of-file".parse().unwrap(),
-        groups: vec!["GID_file".parse().unwrap()],
+        name: "FILE".to_owned(),
+        parent: None,
+        keys: vec![("FILE".to_owned(), "secret-of-file".parse().unwrap())],
+        groups: vec![("GID_file".parse().unwrap(), GroupStatus::Serving)],
     };
-    let topics = vec!["TopicF".parse().unwrap()];
-    let quota = InstanceQuota { connections: Allowance::enforce(9), ..InstanceQuota::default() };
-    vec![config::Instance { id: "file".parse().unwrap(), topics, accounts: vec![account], quota }]
+    vec![config::Instance {
+        id: "file".parse().unwrap(),
+        topics: vec![("TopicF".parse().unwrap(), TopicKind::Normal)],
+        event_topics: Vec::new(),
+        accounts: vec![account],
+        rules: Vec::new(),
+        quota: InstanceQuota { connections: Allowance::enforce(9), ..InstanceQuota::default() },
+        thresholds: Thresholds::default(),
+    }]
 }
 
 /// A registry with the instance `a` and the account `acc`, and the orders given since then.
