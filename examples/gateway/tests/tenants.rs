@@ -40,6 +40,21 @@ fn instances_are_invisible_to_each_other() {
 }
 
 #[test]
+fn every_thread_knows_a_new_instance_when_it_is_answered() {
+    let place = Place::new();
+    let gateway = place.start(PORTS.iter().chain(&["--threads", "4"]));
+    let admin = Admin::of(&place, &gateway);
+    for round in 0..5 {
+        let (id, key) = (format!("inst-{round}"), format!("AK{round}"));
+        let secret = admin.tenant(&id, &key);
+        for at in 0..16 {
+            let mut client = admin.client(&id, &key, &secret, &format!("GID_one@@@{at}"));
+            assert_eq!(client.subscribe("TopicA/x"), Some(0));
+        }
+    }
+}
+
+#[test]
 fn a_parent_topic_is_refused_until_it_is_made() {
     let place = Place::new();
     let gateway = place.start(PORTS.iter().chain(&["--threads", "3"]));

@@ -30,7 +30,7 @@ fn rule(mut section: Section<'_, '_>, taken: &Taken, used: &mut Used) -> Option<
         check_rule_name(text)?;
         if used.names.insert(text.to_owned()) { Ok(text.to_owned()) } else { Err(format!("{text:?} is used twice")) }
     });
-    let kind = section.text("kind", |text| Word::from_str(text));
+    let kind = section.text("kind", Word::from_str);
     let word = kind.as_ref().map_or("", |kind| kind.value.0);
     let resource = section.text("resource", |text| {
         let (there, what) = match word {

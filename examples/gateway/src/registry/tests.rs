@@ -140,7 +140,7 @@ fn a_group_that_stops_serving_closes_once() {
     let set = |status| registry.change::<Group>("a", "GID_one", |group| Ok(Group { status, ..group.clone() })).unwrap();
     let close = Order::Close(Whom::Group { instance: InstanceIndex(1), group: "GID_one".into() });
     set(GroupStatus::Frozen);
-    assert_eq!(taken(&orders), [close.clone()]);
+    assert_eq!(taken(&orders), std::slice::from_ref(&close));
     set(GroupStatus::Paused);
     set(GroupStatus::Serving);
     assert_eq!(taken(&orders), []);
@@ -356,4 +356,35 @@ fn a_secret_is_not_shown() {
     registry.create("a", "AK", key("acc")).unwrap();
     let shown = format!("{:?}", registry.snapshot());
     assert!(shown.contains("Secret(..)") && !shown.contains("hunter2") && !shown.contains("secret-of-file"));
+}
+
+#[test]
+fn changes_at_the_same_time_come_one_after_the_other() {
+    let (registry, orders) = registry();
+    let make = |thread: usize| {
+        let registry = registry.clone();
+        std::thread::spawn(move || {
+            for at in 0..50 {
+                registry.create("a", &format!("T{thread}-{at}"), Topic { kind: TopicKind::Normal }).unwrap();
+            }
+        })
+    };
+    let threads: Vec<_> = (0..4).map(make).collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(registry.snapshot().instance("a").unwrap().topics.len(), 200);
+    let topics = |order: &Order| match order {
+        Order::Instance { instance, .. } => instance.parent_topics.len(),
+        Order::Close(_) => 0,
+    };
+    // Whoever listens sees every step, and none out of turn.
+    assert_eq!(taken(&orders).iter().map(topics).collect::<Vec<_>>(), (1..=200).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_file_that_is_no_registry() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("registry.redb");
+    crate::files::create(&path, "this is not a registry", crate::files::Readers::Owner).unwrap();
+    let error = Store::open(folder.path()).map(drop).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("cannot open {}: ", path.display())), "{error}");
 }
