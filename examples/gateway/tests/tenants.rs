@@ -40,6 +40,28 @@ fn instances_are_invisible_to_each_other() {
 }
 
 #[test]
+fn plain_mqtt_has_tenants_too_and_lets_strangers_into_the_default_one_only() {
+    let place = Place::new();
+    let instance = |id: &str, key: &str| {
+        format!(
+            "[[instance]]\nid = \"{id}\"\n[[instance.account]]\naccess-key = \"{key}\"\nsecret-key = \"secret-of-{id}\"\n"
+        )
+    };
+    let head = "profile = \"mqtt\"\nallow-anonymous = true\n";
+    place.file("gateway.toml", &(head.to_owned() + &instance("first", "AK1") + &instance("second", "AK2")));
+    let gateway = place.start(PORTS.iter().chain(&["--config", "gateway.toml"]));
+    let admin = Admin::of(&place, &gateway);
+    let mut signed = admin.client("second", "AK2", "secret-of-second", "same");
+    let (mut anonymous, code) = admin.anonymous("same");
+    assert_eq!((code, signed.is_alive(), anonymous.is_alive()), (0, true, true));
+    assert_eq!(signed.subscribe("any/#"), Some(0));
+    anonymous.publish("any/x", "of a stranger");
+    assert!(anonymous.is_alive() && signed.is_alive(), "another message than the PINGRESP came");
+    assert_eq!(admin.connect("second", "AK1", "secret-of-first", "x").1, 4);
+    assert_eq!(admin.connect("third", "AK1", "secret-of-first", "x").1, 5);
+}
+
+#[test]
 fn every_thread_knows_a_new_instance_when_it_is_answered() {
     let place = Place::new();
     let gateway = place.start(PORTS.iter().chain(&["--threads", "4"]));
