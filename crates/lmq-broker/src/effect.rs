@@ -64,6 +64,8 @@ pub enum Output {
     Status {
         /// For the answer.
         ticket: Ticket,
+        /// The instance of the client.
+        instance: InstanceIndex,
         /// What happened.
         event: Box<StatusEvent>,
     },

@@ -1,9 +1,11 @@
 //! `gateway check`: everything that is wrong with a configuration file.
 
 use crate::{
+    admin::Token,
     cli::CheckArgs,
-    config::{self, environment},
+    config::{self, AdminToken, environment},
     error::Error,
+    registry::Registry,
     tls,
 };
 
@@ -15,6 +17,12 @@ pub(crate) fn run(args: &CheckArgs) -> Result<String, Vec<Error>> {
     let mut errors: Vec<_> = problems.iter().map(Error::new).collect();
     if let Some(files) = &config.tls {
         errors.extend(tls::load(files).err());
+    }
+    if let AdminToken::File(path) = &config.admin.token {
+        errors.extend(Token::read(path).err());
+    }
+    if errors.is_empty() {
+        errors.extend(Registry::open(&config.instances, false, None).err());
     }
     if errors.is_empty() { Ok(format!("{}: no problem found\n", path.display())) } else { Err(errors) }
 }

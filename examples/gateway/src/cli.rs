@@ -4,6 +4,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::admin::AdminArgs;
+
 /// An MQTT gateway in one process.
 ///
 /// Without arguments it serves a demo instance on loopback: MQTT on 1883, WebSocket on 8083, HTTP on 8080.
@@ -22,6 +24,8 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Print the user name and the password of a client
     Sign(SignArgs),
+    /// List and change instances, accounts, keys, groups, topics and more of a running gateway
+    Admin(AdminArgs),
     /// Say what is wrong with a configuration file, and on which line
     Check(CheckArgs),
     /// Write a development CA and a server certificate for localhost
@@ -73,6 +77,13 @@ pub(crate) struct ServeArgs {
     /// Profile mqtt only: accept clients without user name [env: LMQ_ALLOW_ANONYMOUS]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) allow_anonymous: Option<String>,
+    /// File that holds the token of the admin API and nothing else; LMQ_ADMIN_TOKEN is the token itself
+    /// [env: LMQ_ADMIN_TOKEN_FILE] [default: DIR/admin-token, which is made]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_token_file: Option<PathBuf>,
+    /// Serve the admin API also on listeners that other machines reach [env: LMQ_ADMIN_REMOTE]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) admin_remote: Option<String>,
     /// What is logged to stderr: off, error, warn, info, debug or trace [env: LMQ_LOG_LEVEL] [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,

@@ -13,6 +13,8 @@ use crate::{
     error::Error,
     files::{self, Readers},
     listen::{BoundListener, is_loopback},
+    random,
+    registry::{GroupStatus, Thresholds, TopicKind},
 };
 
 const INSTANCE: &str = "mqtt-cn-demo0001";
@@ -23,28 +25,43 @@ const TOPICS: [&str; 6] = ["TopicA", "TopicB", "Topic", "MQTTTestTopic", "room",
 pub(crate) const LOOPBACK_ONLY: &str =
     "the demo instance is served on loopback only; configure an [[instance]] to listen here";
 const FILE: &str = "demo.toml";
-const ALPHABET: &[u8; 62] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// The id of the demo instance.
 pub(crate) fn instance_id() -> InstanceId {
     INSTANCE.parse().expect("the constant is an instance id, as a test shows")
 }
 
-/// The demo instance with the credentials of `storage`; they are made on first use.
-pub(crate) fn load(storage: &Storage, listeners: &[BoundListener]) -> Result<Instance, Error> {
-    // Addresses written as such were refused with the configuration; these are what names resolved to.
-    if let Some(open) = listeners.iter().find(|listener| !is_loopback(listener.local_addr)) {
-        return Err(Error::new(format_args!("{} {}: {LOOPBACK_ONLY}", open.kind, open.local_addr.ip())));
+/// Refuses listeners that other machines reach. Addresses written as such were refused with the configuration; these are what names
+/// resolved to.
+pub(crate) fn check_listeners(listeners: &[BoundListener]) -> Result<(), Error> {
+    match listeners.iter().find(|listener| !is_loopback(listener.local_addr)) {
+        Some(open) => Err(Error::new(format_args!("{} {}: {LOOPBACK_ONLY}", open.kind, open.local_addr.ip()))),
+        None => Ok(()),
     }
+}
+
+/// The demo instance with the credentials of `storage`; they are made on first use.
+pub(crate) fn load(storage: &Storage) -> Result<Instance, Error> {
     let keys = match storage {
         Storage::Memory => Keys::random()?,
         Storage::Data(folder) => Keys::of_folder(folder)?,
     };
     let name = "the constants are names, as a test shows";
-    let groups = GROUPS.iter().map(|group| group.parse().expect(name)).collect();
-    let account = Account { access_key: keys.access_key, secret_key: keys.secret_key, groups };
-    let topics = TOPICS.iter().map(|topic| topic.parse().expect(name)).collect();
-    Ok(Instance { id: instance_id(), topics, accounts: vec![account], quota: InstanceQuota::default() })
+    let account = Account {
+        name: keys.access_key.clone(),
+        parent: None,
+        keys: vec![(keys.access_key, keys.secret_key)],
+        groups: GROUPS.iter().map(|group| (group.parse().expect(name), GroupStatus::Serving)).collect(),
+    };
+    Ok(Instance {
+        id: instance_id(),
+        topics: TOPICS.iter().map(|topic| (topic.parse().expect(name), TopicKind::Normal)).collect(),
+        event_topics: Vec::new(),
+        accounts: vec![account],
+        rules: Vec::new(),
+        quota: InstanceQuota::default(),
+        thresholds: Thresholds::default(),
+    })
 }
 
 struct Keys {
@@ -54,56 +71,42 @@ struct Keys {
 
 impl Keys {
     fn random() -> Result<Self, Error> {
-        let secret_key = random_text(30)?.parse().map_err(Error::new)?;
-        Ok(Self { access_key: format!("DEMO{}", random_text(16)?), secret_key })
+        let secret_key = random::text(30)?.parse().map_err(Error::new)?;
+        Ok(Self { access_key: format!("DEMO{}", random::text(16)?), secret_key })
     }
 
+    /// Nobody else is in the folder: the registry's file in it is locked.
     fn of_folder(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(FILE);
         if !path.exists() {
             let failed = |e: io::Error| Error::io(format_args!("cannot write {}", path.display()), &e);
             files::create_private_folder(folder).map_err(failed)?;
-            match Self::random()?.write(folder, &path) {
-                // Another gateway was faster: its credentials are those of the folder.
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                result => result.map_err(failed)?,
-            }
+            Self::random()?.write(folder, &path).map_err(failed)?;
         }
         Self::read(&path)
     }
 
-    /// Whole or not at all: a second gateway never reads half a file.
+    /// Whole or not at all.
     fn write(&self, folder: &Path, path: &Path) -> io::Result<()> {
-        let new = folder.join(format!("{FILE}.{}", std::process::id()));
+        let new = folder.join(format!("{FILE}.new"));
         let content = format!(
             "# Demo credentials of this folder, made by `gateway`. Delete the file to get new ones.\n\
              access-key = \"{}\"\nsecret-key = \"{}\"\n",
             self.access_key,
             self.secret_key.expose()
         );
-        files::create(&new, &content, Readers::Owner)?;
-        match fs::hard_link(&new, path) {
-            // A file system without links: then the last of two gateways wins, and the other one's clients have to ask again.
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => fs::rename(&new, path),
-            linked => fs::remove_file(&new).and(linked),
+        match fs::remove_file(&new) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => files::create(&new, &content, Readers::Owner)?,
         }
+        fs::rename(&new, path)
     }
 
     fn read(path: &Path) -> Result<Self, Error> {
         let text = files::read_text(path)?;
-        #[cfg(unix)]
-        {
-            let failed = |e: io::Error| Error::io(format_args!("cannot read {}", path.display()), &e);
-            let metadata = fs::metadata(path).map_err(failed)?;
-            let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
-            if mode & 0o077 != 0 {
-                return Err(Error::new(format_args!(
-                    "{} has mode {mode:04o} and must have 0600; delete it to get new credentials",
-                    path.display()
-                )));
-            }
-        }
-        let damaged = || Error::new(format_args!("{} is damaged; delete it to get new credentials", path.display()));
+        let again = "delete it to get new credentials";
+        files::check_private(path).map_err(|e| Error::new(format_args!("{e}; {again}")))?;
+        let damaged = || Error::new(format_args!("{} is damaged; {again}", path.display()));
         let table = DeTable::parse(&text).map_err(|_| damaged())?.into_inner();
         let value = |key: &str| table.get(key).and_then(|value| value.get_ref().as_str());
         let (Some(access_key), Some(secret_key)) = (value("access-key"), value("secret-key")) else {
@@ -118,20 +121,6 @@ impl Keys {
     }
 }
 
-/// `len` letters and digits, each equally likely.
-fn random_text(len: usize) -> Result<String, Error> {
-    let mut text = String::with_capacity(len);
-    let mut bytes = [0; 64];
-    while text.len() < len {
-        getrandom::fill(&mut bytes).map_err(|e| Error::new(format_args!("the system has no randomness: {e}")))?;
-        // 248 = 4 x 62: what lies above would make the first letters more likely.
-        let fair = bytes.iter().filter(|byte| **byte < 248);
-        let letters = fair.map(|byte| char::from(ALPHABET[usize::from(byte % 62)]));
-        text.extend(letters.take(len - text.len()));
-    }
-    Ok(text)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -139,7 +128,7 @@ mod tests {
 
     #[test]
     fn constants_are_names() {
-        let demo = load(&Storage::Memory, &[]).unwrap();
+        let demo = load(&Storage::Memory).unwrap();
         assert_eq!(demo.id.as_str(), INSTANCE);
         assert_eq!((demo.topics.len(), demo.accounts[0].groups.len()), (6, 6));
     }
@@ -147,20 +136,6 @@ mod tests {
     #[test]
     fn a_name_that_resolves_elsewhere_is_refused() {
         let listener = listen::bind(ListenerKind::Ws, &"0.0.0.0:0".parse().unwrap()).unwrap();
-        assert_eq!(
-            load(&Storage::Memory, &[listener]).unwrap_err().to_string(),
-            format!("ws 0.0.0.0: {LOOPBACK_ONLY}")
-        );
-    }
-
-    #[test]
-    fn random_texts_use_the_whole_alphabet() {
-        let text = random_text(10_000).unwrap();
-        assert_eq!(text.len(), 10_000);
-        for letter in ALPHABET {
-            // 161 expected; the chance of fewer than 80 is below 1e-12.
-            let count = text.bytes().filter(|byte| byte == letter).count();
-            assert!(count > 80, "{} stands there {count} times", char::from(*letter));
-        }
+        assert_eq!(check_listeners(&[listener]).unwrap_err().to_string(), format!("ws 0.0.0.0: {LOOPBACK_ONLY}"));
     }
 }

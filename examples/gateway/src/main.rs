@@ -2,6 +2,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+mod admin;
 mod authenticate;
 mod banner;
 mod cert;
@@ -15,6 +16,8 @@ mod http;
 mod listen;
 mod log;
 mod net;
+mod random;
+mod registry;
 mod serve;
 mod settings;
 mod sign;
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         None => serve::run(&cli.serve).map_err(|e| vec![e]),
         Some(Command::Serve(args)) => serve::run(&args).map_err(|e| vec![e]),
         Some(Command::Sign(args)) => sign::run(&args).map_err(|e| vec![e]).and_then(print),
+        Some(Command::Admin(args)) => admin::run(&args).map_err(|e| vec![e]).and_then(print),
         Some(Command::Check(args)) => check::run(&args).and_then(print),
         Some(Command::Cert(args)) => cert::run(&args).map_err(|e| vec![e]).and_then(print),
     };

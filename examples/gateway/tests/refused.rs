@@ -147,8 +147,10 @@ fn keys_that_do_not_fit() {
 fn a_data_directory_that_cannot_be_made() {
     let place = Place::new();
     place.file("file", "");
-    place
-        .refused(["--mqtt", "127.0.0.1:0", "--data", "file/data"], "cannot write file/data/demo.toml: not a directory");
+    place.refused(
+        ["--mqtt", "127.0.0.1:0", "--data", "file/data"],
+        "cannot write file/data/registry.redb: not a directory",
+    );
 }
 
 #[test]
@@ -163,8 +165,8 @@ fn commands_say_what_they_need() {
 #[test]
 fn help_lists_every_flag_with_its_variable() {
     let place = Place::new();
-    for command in ["serve", "sign", "check", "cert"] {
-        let output = place.run([command, "--help"]);
+    for command in ["serve", "sign", "check", "cert", "admin", "admin list", "admin create"] {
+        let output = place.run(command.split(' ').chain(["--help"]));
         assert_eq!(output.status.code(), Some(0));
         let help = text(&output.stdout);
         let words = help.split_whitespace().filter_map(|word| word.strip_prefix("--"));

@@ -170,10 +170,14 @@ impl Front {
                 }
                 Flow::Continue
             }
-            Ok(Split::Frame { frame, rest }) => match connect::read(frame, &self.settings, &mut self.random) {
-                Ok(request) => self.leave(conn, request, rest.to_vec()),
-                Err(connect::Refused { version, reason }) => self.close(conn, version, reason),
-            },
+            Ok(Split::Frame { frame, rest }) => {
+                let tls = self.handshakes.get(conn.0).and_then(|handshake| handshake.peer.tls.as_ref());
+                let server_name = tls.and_then(|tls| tls.server_name.as_deref());
+                match connect::read(frame, server_name, &self.settings, &mut self.random) {
+                    Ok(request) => self.leave(conn, request, rest.to_vec()),
+                    Err(connect::Refused { version, reason }) => self.close(conn, version, reason),
+                }
+            }
             Err(error) => self.close(conn, Version::V3_1_1, CloseReason::Malformed(error)),
         }
     }

@@ -34,6 +34,7 @@ mod restart;
 mod retained;
 mod retained_replay;
 mod retained_shards;
+mod server_name;
 mod session;
 mod shards;
 mod shared;

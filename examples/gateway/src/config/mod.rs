@@ -2,10 +2,12 @@
 
 pub(crate) mod environment;
 mod file;
+mod instance;
 mod layer;
 mod limits;
 mod merge;
 mod quota;
+mod rule;
 mod section;
 mod value;
 
@@ -19,7 +21,11 @@ pub(crate) use limits::Limits;
 pub(crate) use merge::{load, merge_file};
 pub(crate) use value::access_key as check_access_key;
 
-use crate::listen::{Address, ListenerKind};
+use crate::{
+    admin::Token,
+    listen::{Address, ListenerKind},
+    registry::{GroupStatus, Rule, Thresholds, TopicKind},
+};
 
 /// Everything the gateway runs with.
 #[derive(Clone, Debug)]
@@ -36,6 +42,8 @@ pub(crate) struct Config {
     pub(crate) threads: u16,
     /// Clients without user name are accepted; only with `ProfileName::Mqtt`.
     pub(crate) allow_anonymous: bool,
+    /// Who may use the admin API, and from where.
+    pub(crate) admin: Admin,
     /// What is logged, and how.
     pub(crate) log: Log,
     /// What the file says of limits; `None` leaves the default.
@@ -69,18 +77,45 @@ pub(crate) enum Storage {
 pub(crate) struct Instance {
     pub(crate) id: InstanceId,
     /// The parent topics that exist.
-    pub(crate) topics: Vec<ParentTopic>,
+    pub(crate) topics: Vec<(ParentTopic, TopicKind)>,
+    /// The topics of the MQ side that take status events.
+    pub(crate) event_topics: Vec<String>,
     pub(crate) accounts: Vec<Account>,
+    pub(crate) rules: Vec<(String, Rule)>,
     /// What its clients may use together.
     pub(crate) quota: InstanceQuota,
+    /// From where on somebody is warned.
+    pub(crate) thresholds: Thresholds,
 }
 
-/// One key pair and the groups that belong to it. An access key is unique in its instance, a group as well.
+/// Key pairs and the groups that belong to whoever has them. An access key is unique in its instance, a group as well.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
-    pub(crate) access_key: String,
-    pub(crate) secret_key: SecretKey,
-    pub(crate) groups: Vec<GroupId>,
+    pub(crate) name: String,
+    /// An account that stands before this one.
+    pub(crate) parent: Option<String>,
+    /// Access keys with their secrets.
+    pub(crate) keys: Vec<(String, SecretKey)>,
+    pub(crate) groups: Vec<(GroupId, GroupStatus)>,
+}
+
+/// Who may use the admin API, and from where.
+#[derive(Clone, Debug)]
+pub(crate) struct Admin {
+    pub(crate) token: AdminToken,
+    /// Also on listeners that other machines reach.
+    pub(crate) remote: bool,
+}
+
+/// Where the token of the admin API comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum AdminToken {
+    /// From the variable.
+    Given(Token),
+    /// From this file.
+    File(PathBuf),
+    /// From the data directory, where it is made; without one there is no token.
+    OfData,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,9 @@
 //! | `/livez` | 200 while the process runs |
 //! | `/readyz` | 200 while clients may come, 503 while draining |
 //! | `/metrics` | counters in the text format of Prometheus |
+//! | `/admin/v1/...` | the [admin API](admin), where it may be |
 
+pub(crate) mod admin;
 mod counters;
 mod metrics;
 mod pages;
@@ -36,7 +38,7 @@ use metrics::Page;
 
 use crate::{
     error::Error,
-    listen::{BoundListener, ListenerKind},
+    listen::{BoundListener, ListenerKind, is_loopback},
     net::Report,
 };
 
@@ -57,6 +59,13 @@ pub(crate) struct State {
     pub(crate) report: Box<dyn Fn() -> Report + Send + Sync>,
 }
 
+/// The admin API, and where it is.
+pub(crate) struct Admin {
+    pub(crate) access: admin::Access,
+    /// Also on listeners that other machines reach.
+    pub(crate) remote: bool,
+}
+
 /// The running HTTP thread.
 pub(crate) struct Server {
     stop: Option<oneshot::Sender<()>>,
@@ -69,6 +78,7 @@ pub(crate) fn start(
     tls: Option<Arc<rustls::ServerConfig>>,
     connections_max: u32,
     state: State,
+    admin: Admin,
 ) -> Result<Server, Error> {
     if listeners.is_empty() {
         return Ok(Server { stop: None, thread: None });
@@ -76,17 +86,18 @@ pub(crate) fn start(
     let failed = |e: std::io::Error| Error::io("cannot start HTTP", &e);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
-    let service = Service {
-        router: pages::router(Arc::new(state)),
-        tls: tls.map(TlsAcceptor::from),
-        permits: Arc::new(Semaphore::new(connections_max as usize)),
-    };
+    let pages = pages::router(Arc::new(state));
+    let with_admin = pages.clone().nest("/admin/v1", admin::router(Arc::new(admin.access)));
+    let tls = tls.map(TlsAcceptor::from);
+    let permits = Arc::new(Semaphore::new(connections_max as usize));
     {
         let _context = runtime.enter();
         for listener in listeners {
             listener.socket.set_nonblocking(true).map_err(failed)?;
             let socket = TcpListener::from_std(listener.socket).map_err(failed)?;
-            runtime.spawn(service.clone().accept(listener.kind, socket));
+            let router = if admin.remote || is_loopback(listener.local_addr) { &with_admin } else { &pages };
+            let service = Service { router: router.clone(), tls: tls.clone(), permits: permits.clone() };
+            runtime.spawn(service.accept(listener.kind, socket));
         }
     }
     let run = move || {
@@ -173,14 +184,16 @@ mod tests {
     };
 
     use super::*;
-    use crate::listen;
+    use crate::{listen, registry::Registry};
 
     fn serve(connections_max: u32) -> (Server, SocketAddr, Arc<AtomicBool>) {
         let address = "127.0.0.1:0".parse().unwrap();
         let listener = listen::bind(ListenerKind::Http, &address).unwrap();
         let (addr, draining) = (listener.local_addr, Arc::new(AtomicBool::new(false)));
         let state = State { draining: Arc::clone(&draining), report: Box::new(Report::default) };
-        (start(vec![listener], None, connections_max, state).unwrap(), addr, draining)
+        let registry = Arc::new(Registry::open(&[], true, None).unwrap());
+        let admin = Admin { access: admin::Access { token: None, registry }, remote: false };
+        (start(vec![listener], None, connections_max, state, admin).unwrap(), addr, draining)
     }
 
     fn get(addr: SocketAddr, path: &str) -> String {

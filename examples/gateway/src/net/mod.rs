@@ -6,6 +6,7 @@
 
 mod link;
 mod mail;
+mod orders;
 mod outputs;
 mod sockets;
 mod stack;
@@ -29,7 +30,7 @@ use self::{
     worker::{Setup, Worker},
 };
 pub(crate) use crate::listen::{BoundListener, ListenerKind};
-use crate::{authenticate::Authenticator, config::Config, error::Error, settings};
+use crate::{authenticate::Authenticator, config::Config, error::Error, registry::Registry, settings};
 
 /// The running threads. Shared with the HTTP thread, which reads `stats`.
 pub(crate) struct Running {
@@ -54,6 +55,8 @@ pub(crate) struct Report {
     pub(crate) closed: BTreeMap<&'static str, u64>,
     /// Times an instance was said to exceed its quota, by its id and the resource.
     pub(crate) exceeded: BTreeMap<(Box<str>, &'static str), u64>,
+    /// Events of clients that no topic of the MQ side takes, by the id of the instance.
+    pub(crate) events_dropped: BTreeMap<Box<str>, u64>,
 }
 
 impl Report {
@@ -67,18 +70,22 @@ impl Report {
         for (key, count) in &other.exceeded {
             *self.exceeded.entry(key.clone()).or_default() += count;
         }
+        for (instance, count) in &other.events_dropped {
+            *self.events_dropped.entry(instance.clone()).or_default() += count;
+        }
     }
 }
 
 /// Starts `config.threads` threads that serve `listeners` (never of the kinds `Http` and `Https`). `tls` is there if a listener needs it.
 pub(crate) fn start(
     config: &Config,
+    registry: &Arc<Registry>,
     tls: Option<Arc<rustls::ServerConfig>>,
     listeners: Vec<BoundListener>,
 ) -> Result<Running, Error> {
-    let settings = Arc::new(settings::of(config));
+    let settings = Arc::new(settings::of(config, registry.snapshot().for_broker()));
     settings.check().map_err(Error::new)?;
-    let authenticator = Arc::new(Authenticator::new(config));
+    let authenticator = Arc::new(Authenticator::new(registry.clone(), config.profile, config.allow_anonymous));
     let started = Instant::now();
     let drain_until = Arc::new(AtomicU64::new(u64::MAX));
     let workers = (0..config.threads).map(|id| {
@@ -107,6 +114,8 @@ pub(crate) fn start(
         .enumerate()
         .map(|(id, worker)| std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || worker.run()));
     let threads = threads.collect::<Result<Vec<_>, _>>().map_err(|e| Error::io("cannot start a thread", &e))?;
+    let boxes = mailboxes.clone();
+    registry.listen(move |given| orders::give(&boxes, given));
     Ok(Running { mailboxes, threads: Mutex::new(threads), reports, drain_until, started })
 }
 

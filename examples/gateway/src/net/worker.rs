@@ -190,6 +190,8 @@ impl Worker {
             match letter {
                 Mail::Route { from, message } => self.shard.handle_route(self.now, from, message),
                 Mail::Connection { handoff, socket, stack } => self.take_over(*handoff, socket, stack),
+                Mail::Command(command) => self.shard.handle_command(self.now, command),
+                Mail::FrontCommand(command) => self.front.handle_command(command),
                 Mail::Drain => self.drain(),
             }
         }
@@ -261,6 +263,9 @@ impl Worker {
         }
         if report.exceeded != self.counted.exceeded {
             report.exceeded.clone_from(&self.counted.exceeded);
+        }
+        if report.events_dropped != self.counted.events_dropped {
+            report.events_dropped.clone_from(&self.counted.events_dropped);
         }
     }
 
