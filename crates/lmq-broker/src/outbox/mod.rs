@@ -329,4 +329,13 @@ mod tests {
         assert!(!first.push_frame(&mut pool, key), "another one has its place");
         assert_eq!(first.len(), 0);
     }
+
+    #[test]
+    fn a_large_frame_that_nobody_holds_is_not_held_again_without_its_bytes() {
+        let (mut pool, mut outbox) = (BlockPool::default(), Outbox::default());
+        let key = pool.share(&[7; 2 * LARGE_BYTES]);
+        assert!(outbox.push_frame(&mut pool, key));
+        outbox.clear(&mut pool);
+        assert!(!outbox.push_frame(&mut pool, key));
+    }
 }

@@ -77,6 +77,7 @@ impl BlockPool {
         frame.listed = true;
         if frame.bytes.capacity() > LARGE_BYTES || self.free_frames.len() >= FREE_BYTES_MAX / LARGE_BYTES {
             frame.bytes = Vec::new();
+            frame.generation = frame.generation.wrapping_add(1);
         }
         self.free_frames.push(slot);
     }

@@ -31,17 +31,21 @@ pub(super) struct Fan<'a> {
     /// A handle of it, once somebody needs one.
     shared: Option<Bytes>,
     pub(super) message: Option<Arc<Message>>,
-    /// By [`Shape`].
-    encoded: [Option<Template>; 4],
+    /// By [`Shape`]: how the frame is written for a receiver, and the number under which it lies in [`Frames`].
+    encoded: [Option<(Template, u64)>; 4],
     /// The same frame where outboxes share it; without packet identifier only.
     in_pool: [Option<FrameKey>; 4],
 }
 
-/// The frames of the message that is being sent: buffers that are used again.
+/// Buffers for the frames of messages, used again: one message on its way may give room to another, which then takes its buffers.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     /// By [`Shape`].
     shared: [Vec<u8>; 4],
+    /// Which of all frames lies in each.
+    numbers: [u64; 4],
+    /// How many frames there were.
+    count: u64,
     /// The frame of one receiver.
     single: Vec<u8>,
 }
@@ -247,11 +251,16 @@ impl<'a> Fan<'a> {
 
     #[inline]
     fn template(&mut self, frames: &mut Frames, shape: Shape, delivery: Delivery) -> Option<Template> {
-        if let Some(template) = self.encoded[shape.index()] {
-            return Some(template);
+        let at = shape.index();
+        if let Some((template, number)) = self.encoded[at] {
+            if number == frames.numbers[at] {
+                return Some(template);
+            }
         }
-        let template = self.encode(&mut frames.shared[shape.index()], shape, delivery)?;
-        self.encoded[shape.index()] = Some(template);
+        let template = self.encode(&mut frames.shared[at], shape, delivery)?;
+        frames.count += 1;
+        frames.numbers[at] = frames.count;
+        self.encoded[at] = Some((template, frames.count));
         Some(template)
     }
 
