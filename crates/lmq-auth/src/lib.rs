@@ -15,5 +15,8 @@ pub use mac::{mac_signature, publish_signature, sub_signature};
 pub use permission::{Denial, Permissions, ResourceError};
 pub use secret::{SecretKey, SecretKeyError};
 pub use signature::{BadSignature, Edition, Signature};
-pub use token::{TokenId, TokenPassword, TokenPasswordError, TokenTerm};
+pub use token::{
+    MintError, Revocations, RevocationsFull, RevokeError, SnapshotError, Token, TokenAuthority, TokenClaims, TokenCode,
+    TokenId, TokenKey, TokenKeyError, TokenPassword, TokenPasswordError, TokenRequest, TokenRights, TokenTerm,
+};
 pub use username::{Scheme, Username, UsernameError};

@@ -246,6 +246,10 @@ impl Permissions {
         filter::overlaps(a, b)
     }
 
+    pub(crate) fn check_resource(text: &str) -> Result<(), ResourceError> {
+        resource::check(text)
+    }
+
     fn add(&mut self, effect: Effect, access: Access, resource: &str) -> Result<(), ResourceError> {
         if self.rules.len() == Self::RESOURCES_MAX {
             return Err(ResourceError::TOO_MANY);
