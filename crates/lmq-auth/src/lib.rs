@@ -4,6 +4,8 @@
 
 extern crate alloc;
 
+mod credentials;
+mod custom;
 mod mac;
 mod permission;
 mod secret;
@@ -11,6 +13,11 @@ mod signature;
 mod token;
 mod username;
 
+pub use credentials::{Bare, Credentials, CredentialsError, Holder, Proof, Signed, TokenHolder};
+pub use custom::{
+    BlackList, BlackListFull, CustomIdentity, CustomNameError, CustomPermission, Effect, IdentityType, PermitAction,
+    SignMode, WordError,
+};
 pub use mac::{mac_signature, publish_signature, sub_signature};
 pub use permission::{Denial, Permissions, ResourceError};
 pub use secret::{SecretKey, SecretKeyError};

@@ -250,6 +250,11 @@ impl Permissions {
         resource::check(text)
     }
 
+    /// Without one trailing `/`, as the product routes topics; `/` alone stays.
+    pub(crate) fn routed(text: &str) -> &str {
+        text.strip_suffix('/').filter(|shorter| !shorter.is_empty()).unwrap_or(text)
+    }
+
     fn add(&mut self, effect: Effect, access: Access, resource: &str) -> Result<(), ResourceError> {
         if self.rules.len() == Self::RESOURCES_MAX {
             return Err(ResourceError::TOO_MANY);

@@ -117,16 +117,11 @@ fn canonical(resources: &[&str]) -> Result<Vec<Box<str>>, MintError> {
     let mut list = Vec::with_capacity(resources.len());
     for (at, resource) in resources.iter().enumerate() {
         Permissions::check_resource(resource).map_err(|error| MintError(MintKind::Resource { at: at + 1, error }))?;
-        list.push(routed(resource).into());
+        list.push(Permissions::routed(resource).into());
     }
     list.sort_unstable();
     list.dedup();
     Ok(list)
-}
-
-/// Without one trailing `/`; `/` alone stays.
-fn routed(text: &str) -> &str {
-    text.strip_suffix('/').filter(|shorter| !shorter.is_empty()).unwrap_or(text)
 }
 
 pub(super) fn check_account(text: &str) -> Result<(), MintError> {
