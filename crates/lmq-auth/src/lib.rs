@@ -9,6 +9,7 @@ mod custom;
 pub mod keeper;
 mod mac;
 mod permission;
+pub mod request;
 mod secret;
 mod signature;
 mod token;
