@@ -43,18 +43,28 @@ pub(crate) struct ServeArgs {
     /// MQTT over TLS [env: LMQ_MQTTS]
     #[arg(long, value_name = "ADDR")]
     pub(crate) mqtts: Option<String>,
-    /// MQTT over WebSocket, path /mqtt [env: LMQ_WS] [default: 127.0.0.1:8083]
+    /// MQTT over WebSocket, path /mqtt; other requests are those of --https [env: LMQ_WS] [default: 127.0.0.1:8083]
     #[arg(long, value_name = "ADDR")]
     pub(crate) ws: Option<String>,
     /// MQTT over WebSocket over TLS [env: LMQ_WSS]
     #[arg(long, value_name = "ADDR")]
     pub(crate) wss: Option<String>,
-    /// HTTP for operators [env: LMQ_HTTP] [default: 127.0.0.1:8080]
+    /// HTTP for operators; on loopback also token server and OpenAPI [env: LMQ_HTTP] [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub(crate) http: Option<String>,
-    /// The same over TLS [env: LMQ_HTTPS]
+    /// Token server and OpenAPI over TLS [env: LMQ_HTTPS]
     #[arg(long, value_name = "ADDR")]
     pub(crate) https: Option<String>,
+    /// HTTP for operators over TLS [env: LMQ_ADMIN_HTTPS]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_https: Option<String>,
+    /// Where listeners are that are not named: default, or product (1883, 8883, and 80 and 443 for WebSocket and HTTP)
+    /// [env: LMQ_PORTS] [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ports: Option<String>,
+    /// Token server and OpenAPI without TLS on --ws and --http even where other machines can listen in [env: LMQ_OPEN_HTTP]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) open_http: Option<String>,
     /// Certificate chain (PEM), the server's first [env: LMQ_TLS_CERT]
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,

@@ -49,10 +49,13 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
     let signals = signals()?;
     let config = Arc::new(config);
     let (for_http, for_net) = listeners.into_iter().partition(|listener| listener.kind.is_http());
-    let running = Arc::new(net::start(&config, tls.clone(), for_net)?);
+    let (visitors, visits) = tokio::sync::mpsc::channel(http::VISITORS_MAX);
+    let running = Arc::new(net::start(&config, tls.clone(), for_net, &visitors)?);
     let draining = Arc::new(AtomicBool::new(false));
     let state = http::State { draining: Arc::clone(&draining), report: report_of(&running) };
-    let http = http::start(for_http, tls, config.limits.http_connections_max(), state)?;
+    let options =
+        http::Options { tls, connections_max: config.limits.http_connections_max(), open_http: config.open_http };
+    let http = http::start(options, for_http, visits, state)?;
     log_start(&config);
     let banner = Banner { config: &config, listeners: &addresses, demo: demo.as_ref() };
     // A closed stdout is no reason to stop serving.

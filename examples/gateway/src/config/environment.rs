@@ -10,7 +10,7 @@ use super::value;
 use crate::{cli::ServeArgs, error::Error};
 
 /// The flags of all commands.
-const FLAGS: [&str; 23] = [
+const FLAGS: [&str; 26] = [
     "config",
     "profile",
     "mqtt",
@@ -19,6 +19,9 @@ const FLAGS: [&str; 23] = [
     "wss",
     "http",
     "https",
+    "admin-https",
+    "ports",
+    "open-http",
     "tls-cert",
     "tls-key",
     "data",
@@ -52,6 +55,9 @@ pub(super) fn serve_args() -> Result<ServeArgs, Error> {
         wss: text("wss")?,
         http: text("http")?,
         https: text("https")?,
+        admin_https: text("admin-https")?,
+        ports: text("ports")?,
+        open_http: text("open-http")?,
         tls_cert: path("tls-cert"),
         tls_key: path("tls-key"),
         data: path("data"),

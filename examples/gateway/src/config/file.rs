@@ -11,7 +11,7 @@ use lmq_auth::SecretKey;
 use lmq_id::{GroupId, InstanceId, ParentTopic};
 
 use super::{
-    Account, Instance, Limits, LogFormat, ProfileName,
+    Account, Instance, Limits, LogFormat, Ports, ProfileName,
     layer::{Layer, Placed, Problem},
     quota,
     section::{Document, Section},
@@ -49,6 +49,8 @@ impl File {
             profile: root.text("profile", ProfileName::from_str),
             threads: root.number("threads", &value::THREADS),
             allow_anonymous: root.boolean("allow-anonymous"),
+            ports: root.text("ports", Ports::from_str),
+            open_http: root.boolean("open-http"),
             ..Layer::default()
         };
         if let Some(section) = root.section("listeners", "listeners") {

@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, str::FromStr, time::Duration};
 use lmq_auth::Username;
 use tracing::level_filters::LevelFilter;
 
-use super::{LogFormat, ProfileName};
+use super::{LogFormat, Ports, ProfileName};
 use crate::listen::Address;
 
 pub(super) const THREADS: RangeInclusive<u64> = 1..=64;
@@ -18,6 +18,18 @@ impl FromStr for ProfileName {
             "lmq" => Ok(Self::Lmq),
             "mqtt" => Ok(Self::Mqtt),
             _ => Err(format!("{text:?} is not a profile; write lmq or mqtt")),
+        }
+    }
+}
+
+impl FromStr for Ports {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "default" => Ok(Self::Default),
+            "product" => Ok(Self::Product),
+            _ => Err(format!("{text:?} is not a set of ports; write default or product")),
         }
     }
 }

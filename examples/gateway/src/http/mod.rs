@@ -1,4 +1,6 @@
-//! HTTP for operators, on a thread of its own so that it never delays a message.
+//! HTTP, on a thread of its own so that it never delays a message.
+//!
+//! For operators, on `http` and `admin-https`:
 //!
 //! | path | answer |
 //! |---|---|
@@ -6,48 +8,39 @@
 //! | `/livez` | 200 while the process runs |
 //! | `/readyz` | 200 while clients may come, 503 while draining |
 //! | `/metrics` | counters in the text format of Prometheus |
+//!
+//! For clients and application servers ([`public`]), on `https`, on WebSocket ports, and on `http` if it is on loopback or that was asked
+//! for: the product's services.
 
 mod counters;
 mod metrics;
 mod pages;
+mod public;
+mod server;
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     runtime,
-    sync::{Semaphore, oneshot},
-    time::{sleep, timeout},
+    sync::{mpsc::Receiver, oneshot},
 };
-use tokio_rustls::TlsAcceptor;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use metrics::Page;
+use server::{Accept, Routers};
 
 use crate::{
     error::Error,
-    listen::{BoundListener, ListenerKind},
-    net::Report,
+    listen::BoundListener,
+    net::{Report, Visitor},
 };
 
-/// For the TLS handshake, and for the head of each request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// The life of one connection, whatever it does: bounds a peer that takes its answer byte by byte.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
-/// The head of a request, and what is buffered of an answer.
-const BUFFER_BYTES_MAX: usize = 16 * 1024;
-/// After a failed accept: the process is out of file descriptors, most likely.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+/// Connections that speak HTTP on WebSocket ports and wait for this thread; one more is answered 503.
+pub(crate) const VISITORS_MAX: usize = 64;
 
 /// What the pages show.
 pub(crate) struct State {
@@ -63,31 +56,37 @@ pub(crate) struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Serves `listeners`, all of kind `Http` or `Https`, with at most `connections_max` connections at a time.
+/// How connections are served.
+pub(crate) struct Options {
+    /// There if a listener needs it.
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    /// Connections on the operators' listeners, and on all others, at a time.
+    pub(crate) connections_max: u32,
+    /// [`Config::open_http`](crate::config::Config::open_http).
+    pub(crate) open_http: bool,
+}
+
+/// Serves `listeners`, all of kinds that are HTTP, and the connections that come through `visitors`.
 pub(crate) fn start(
+    options: Options,
     listeners: Vec<BoundListener>,
-    tls: Option<Arc<rustls::ServerConfig>>,
-    connections_max: u32,
+    visitors: Receiver<Visitor>,
     state: State,
 ) -> Result<Server, Error> {
-    if listeners.is_empty() {
-        return Ok(Server { stop: None, thread: None });
-    }
     let failed = |e: std::io::Error| Error::io("cannot start HTTP", &e);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
-    let service = Service {
-        router: pages::router(Arc::new(state)),
-        tls: tls.map(TlsAcceptor::from),
-        permits: Arc::new(Semaphore::new(connections_max as usize)),
-    };
+    let routers = Routers::new(pages::router(Arc::new(state)), public::router());
+    let accept = Accept::new(options.tls, options.connections_max);
     {
         let _context = runtime.enter();
         for listener in listeners {
             listener.socket.set_nonblocking(true).map_err(failed)?;
+            let service = accept.service(listener.kind, routers.of(&listener, options.open_http));
             let socket = TcpListener::from_std(listener.socket).map_err(failed)?;
-            runtime.spawn(service.clone().accept(listener.kind, socket));
+            runtime.spawn(service.accept(socket));
         }
+        runtime.spawn(accept.visits(routers.public.clone(), visitors));
     }
     let run = move || {
         // Either way, `stop` was called or the server was dropped.
@@ -107,80 +106,26 @@ impl Server {
     }
 }
 
-#[derive(Clone)]
-struct Service {
-    router: axum::Router,
-    tls: Option<TlsAcceptor>,
-    permits: Arc<Semaphore>,
-}
-
-impl Service {
-    async fn accept(self, kind: ListenerKind, socket: TcpListener) {
-        loop {
-            let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
-                return;
-            };
-            match socket.accept().await {
-                Ok((stream, peer)) => {
-                    let service = self.clone();
-                    tokio::spawn(async move {
-                        let served = timeout(CONNECTION_TIMEOUT, service.connection(kind, stream)).await;
-                        if let Err(error) = served.unwrap_or_else(|_| Err("took too long".into())) {
-                            debug!(%kind, %peer, %error, "connection closed");
-                        }
-                        drop(permit);
-                    });
-                }
-                Err(error) => {
-                    warn!(%kind, %error, "cannot accept a connection");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    async fn connection(
-        self,
-        kind: ListenerKind,
-        stream: TcpStream,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        match self.tls.clone().filter(|_| kind.is_tls()) {
-            Some(tls) => {
-                let stream = timeout(HEAD_TIMEOUT, tls.accept(stream)).await??;
-                self.requests(stream).await?;
-            }
-            None => self.requests(stream).await?,
-        }
-        Ok(())
-    }
-
-    async fn requests(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> hyper::Result<()> {
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(BUFFER_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router))
-            .await
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
         io::{Read, Write},
         net::{SocketAddr, TcpStream},
         sync::atomic::Ordering,
+        time::Duration,
     };
 
-    use super::*;
-    use crate::listen;
+    use super::{server::BUFFER_BYTES_MAX, *};
+    use crate::listen::{self, ListenerKind};
 
     fn serve(connections_max: u32) -> (Server, SocketAddr, Arc<AtomicBool>) {
+        let (_, visitors) = tokio::sync::mpsc::channel(1);
+        let options = Options { tls: None, connections_max, open_http: false };
         let address = "127.0.0.1:0".parse().unwrap();
         let listener = listen::bind(ListenerKind::Http, &address).unwrap();
         let (addr, draining) = (listener.local_addr, Arc::new(AtomicBool::new(false)));
         let state = State { draining: Arc::clone(&draining), report: Box::new(Report::default) };
-        (start(vec![listener], None, connections_max, state).unwrap(), addr, draining)
+        (start(options, vec![listener], visitors, state).unwrap(), addr, draining)
     }
 
     fn get(addr: SocketAddr, path: &str) -> String {

@@ -14,6 +14,7 @@ mod worker;
 use std::{
     collections::BTreeMap,
     io,
+    net::TcpStream,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -50,6 +51,8 @@ pub(crate) struct Report {
     pub(crate) accepted: u64,
     /// Connections closed at once because there were too many without CONNECT.
     pub(crate) turned_away: u64,
+    /// Connections of WebSocket ports that spoke plain HTTP.
+    pub(crate) given_to_http: u64,
     /// Connections closed, by [`CloseReason::name`](lmq_broker::CloseReason::name).
     pub(crate) closed: BTreeMap<&'static str, u64>,
     /// Times an instance was said to exceed its quota, by its id and the resource.
@@ -61,6 +64,7 @@ impl Report {
         self.broker.add(&other.broker);
         self.accepted += other.accepted;
         self.turned_away += other.turned_away;
+        self.given_to_http += other.given_to_http;
         for (reason, count) in &other.closed {
             *self.closed.entry(reason).or_default() += count;
         }
@@ -70,11 +74,25 @@ impl Report {
     }
 }
 
-/// Starts `config.threads` threads that serve `listeners` (never of the kinds `Http` and `Https`). `tls` is there if a listener needs it.
+/// A connection of a WebSocket port whose peer speaks plain HTTP.
+pub(crate) struct Visitor {
+    /// In non-blocking mode.
+    pub(crate) socket: TcpStream,
+    /// After its handshake; it may hold bytes that were decrypted and not read.
+    pub(crate) tls: Option<rustls::ServerConnection>,
+    /// What was received of HTTP so far.
+    pub(crate) received: Vec<u8>,
+}
+
+/// Where [`Visitor`]s are left.
+pub(crate) type Visitors = tokio::sync::mpsc::Sender<Visitor>;
+
+/// Starts `config.threads` threads that serve `listeners` (never of a kind that is HTTP). `tls` is there if a listener needs it.
 pub(crate) fn start(
     config: &Config,
     tls: Option<Arc<rustls::ServerConfig>>,
     listeners: Vec<BoundListener>,
+    visitors: &Visitors,
 ) -> Result<Running, Error> {
     let settings = Arc::new(settings::of(config));
     let authenticator = Arc::new(Authenticator::new(config));
@@ -88,6 +106,8 @@ pub(crate) fn start(
             tls: tls.clone(),
             started,
             drain_until: drain_until.clone(),
+            visitors: visitors.clone(),
+            open_http: config.open_http,
         };
         Worker::new(setup, &listeners)
     });
