@@ -12,8 +12,8 @@ mod token;
 mod username;
 
 pub use mac::{mac_signature, publish_signature, sub_signature};
-pub use permission::{Permissions, ResourceError};
+pub use permission::{Denial, Permissions, ResourceError};
 pub use secret::{SecretKey, SecretKeyError};
 pub use signature::{BadSignature, Edition, Signature};
-pub use token::{TokenPassword, TokenPasswordError};
+pub use token::{TokenId, TokenPassword, TokenPasswordError, TokenTerm};
 pub use username::{Scheme, Username, UsernameError};

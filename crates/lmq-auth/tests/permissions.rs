@@ -1,6 +1,6 @@
 //! Coverage of filters against its definition, and the decisions built on it.
 
-use lmq_auth::Permissions;
+use lmq_auth::{Denial, Permissions};
 use lmq_id::Access;
 use proptest::prelude::*;
 
@@ -70,6 +70,15 @@ proptest! {
                 .all(|topic| matches(&ours, topic))
         });
         prop_assert_eq!(Permissions::covers(&resource, &filter), all, "{} covers {}", resource, filter);
+    }
+
+    #[test]
+    fn overlapping_means_some_topic_is_matched_by_both(a in filter(), b in filter()) {
+        thread_local!(static TOPICS: Vec<Vec<&'static str>> = topics());
+        let (ours, theirs) = (a.split('/').collect::<Vec<_>>(), b.split('/').collect::<Vec<_>>());
+        let some = TOPICS.with(|topics| topics.iter().any(|topic| matches(&ours, topic) && matches(&theirs, topic)));
+        prop_assert_eq!(Permissions::overlaps(&a, &b), some, "{} overlaps {}", a, b);
+        prop_assert_eq!(Permissions::overlaps(&b, &a), some, "{} overlaps {}", b, a);
     }
 
     #[test]
@@ -203,4 +212,109 @@ fn grant_errors_say_what_and_where() {
         permissions.grant(Access::Read, "room").unwrap();
     }
     assert_eq!(permissions.grant(Access::Read, "room").unwrap_err().to_string(), "more than 300 resources");
+}
+
+#[test]
+fn a_refusal_says_whether_the_direction_or_the_topic_is_wrong() {
+    let mut permissions = Permissions::nothing();
+    assert_eq!(permissions.publish("room"), Err(Denial::Action));
+    assert_eq!(permissions.subscribe("room"), Err(Denial::Action));
+    permissions.grant(Access::Read, "room/#").unwrap();
+    assert_eq!(permissions.subscribe("room/1"), Ok(()));
+    assert_eq!(permissions.subscribe("hall"), Err(Denial::Resource));
+    assert_eq!(permissions.publish("room/1"), Err(Denial::Action));
+    permissions.grant(Access::Write, "hall").unwrap();
+    assert_eq!(permissions.publish("room/1"), Err(Denial::Resource));
+    assert_eq!(permissions.publish("hall"), Ok(()));
+}
+
+#[test]
+fn p2p_takes_the_right_on_the_p2p_topic() {
+    for (resource, allowed) in [
+        ("TopicA/#", true),
+        ("TopicA/p2p/#", true),
+        ("TopicA/p2p/+", true),
+        ("TopicA/p2p/GID_Test@@@0001", true),
+        ("TopicA/p2p/GID_Test@@@0002", false),
+        ("TopicA/p2p", false),
+        ("TopicA", false),
+        ("TopicA/+", false),
+    ] {
+        let mut permissions = Permissions::nothing();
+        permissions.grant(Access::Write, resource).unwrap();
+        assert_eq!(permissions.allows_publish("TopicA/p2p/GID_Test@@@0001"), allowed, "{resource}");
+    }
+}
+
+fn rights(access: Access, resource: &str) -> Permissions {
+    let mut rights = Permissions::nothing();
+    rights.grant(access, resource).unwrap();
+    rights
+}
+
+#[test]
+fn a_token_replaces_the_token_of_its_type_and_nothing_else() {
+    let mut permissions = rights(Access::Read, "own");
+    permissions.set_token(Access::Read, rights(Access::Read, "a")).unwrap();
+    permissions.set_token(Access::Write, rights(Access::Write, "b")).unwrap();
+    permissions.set_token(Access::ReadWrite, rights(Access::ReadWrite, "c")).unwrap();
+    let allowed = |permissions: &Permissions| {
+        ["own", "a", "a2", "b", "c"]
+            .map(|topic| (permissions.allows_subscribe(topic), permissions.allows_publish(topic)))
+    };
+    let (none, read, write, both) = ((false, false), (true, false), (false, true), (true, true));
+    assert_eq!(allowed(&permissions), [read, read, none, write, both]);
+    permissions.set_token(Access::Read, rights(Access::Read, "a2")).unwrap();
+    assert_eq!(allowed(&permissions), [read, none, read, write, both]);
+    permissions.set_token(Access::ReadWrite, Permissions::nothing()).unwrap();
+    assert_eq!(allowed(&permissions), [read, none, read, write, none]);
+    permissions.set_token(Access::ReadWrite, Permissions::everything()).unwrap();
+    assert_eq!(allowed(&permissions), [both; 5]);
+    permissions.set_token(Access::ReadWrite, rights(Access::Write, "a")).unwrap();
+    assert_eq!(allowed(&permissions), [read, write, read, write, none]);
+}
+
+#[test]
+fn the_resources_of_all_tokens_count_together() {
+    let many = |count| {
+        let mut rights = Permissions::nothing();
+        (0..count).for_each(|at| rights.grant(Access::Read, &format!("room/{at}")).unwrap());
+        rights
+    };
+    let mut permissions = Permissions::nothing();
+    for slot in Access::ALL {
+        permissions.set_token(slot, many(100)).unwrap();
+    }
+    permissions.set_token(Access::Write, many(100)).unwrap();
+    let before = permissions.clone();
+    let error = permissions.set_token(Access::Write, many(101)).unwrap_err();
+    assert_eq!(error.to_string(), "more than 300 resources");
+    assert_eq!(permissions, before);
+    assert!(permissions.grant(Access::Read, "one/more").is_err());
+    assert!(permissions.deny(Access::Read, "one/more").is_err());
+}
+
+#[test]
+fn a_denial_wins() {
+    let mut permissions = Permissions::everything();
+    permissions.deny(Access::Write, "room/+/admin").unwrap();
+    permissions.deny(Access::Read, "room/secret/#").unwrap();
+    assert!(!permissions.is_everything());
+    permissions.grant(Access::ReadWrite, "room/#").unwrap();
+    permissions.set_token(Access::ReadWrite, rights(Access::ReadWrite, "room/1/admin")).unwrap();
+    assert_eq!(permissions.publish("room/1/admin"), Err(Denial::Resource));
+    assert_eq!(permissions.publish("room/1/user"), Ok(()));
+    assert_eq!(permissions.subscribe("room/1/admin"), Ok(()));
+    for filter in ["room/secret", "room/secret/1", "room/+", "room/#", "#", "+/secret", "+/+/1"] {
+        assert_eq!(permissions.subscribe(filter), Err(Denial::Resource), "{filter}");
+    }
+    assert_eq!(permissions.subscribe("room/+/1/2/+"), Err(Denial::Resource));
+    assert_eq!(permissions.subscribe("room/open/+"), Ok(()));
+    // A token that brings a denial takes it away again.
+    let mut with_denial = Permissions::nothing();
+    with_denial.deny(Access::ReadWrite, "hall").unwrap();
+    permissions.set_token(Access::Read, with_denial).unwrap();
+    assert_eq!(permissions.publish("hall"), Err(Denial::Resource));
+    permissions.set_token(Access::Read, Permissions::nothing()).unwrap();
+    assert_eq!(permissions.publish("hall"), Ok(()));
 }

@@ -10,7 +10,7 @@
 //! ```
 
 use alloc::{boxed::Box, vec::Vec};
-use core::{net::SocketAddr, time::Duration};
+use core::{net::SocketAddr, num::NonZeroU64, time::Duration};
 
 use bytes::Bytes;
 use lmq_auth::Permissions;
@@ -95,6 +95,12 @@ pub(crate) struct Conn {
     pub(crate) rate: Rate,
     pub(crate) channel: ChannelId,
     pub(crate) addr: SocketAddr,
+    /// Who it is to the driver.
+    pub(crate) principal: Option<NonZeroU64>,
+    /// How many orders of operators there were when it was adopted.
+    pub(crate) adopted: u64,
+    /// The orders that its rights take into account: those before the question that they answer, or carried out since.
+    pub(crate) obeyed: u64,
     /// The CONNECT, until the connection is live.
     pub(crate) request: Option<Box<ConnectRequest>>,
 }
@@ -179,6 +185,9 @@ impl Conn {
             rate: Rate::default(),
             counted: false,
             channel,
+            principal: None,
+            adopted: 0,
+            obeyed: 0,
             request: Some(request),
         }
     }

@@ -1,5 +1,5 @@
 use alloc::{boxed::Box, sync::Arc};
-use core::fmt;
+use core::{fmt, num::NonZeroU64};
 
 use bytes::Bytes;
 use lmq_auth::Permissions;
@@ -7,8 +7,8 @@ use lmq_codec::ReasonCode;
 use lmq_model::status::StatusEvent;
 
 use crate::{
-    ClientKey, ConnId, InstanceIndex, InstanceQuota, Message, Peer, Resource, ShardId, SourceId, StoreOp,
-    close::CloseReason, route::RouteMessage,
+    ClientKey, ConnId, InstanceIndex, Message, Peer, Resource, ShardId, SourceId, StoreOp, close::CloseReason,
+    route::RouteMessage,
 };
 
 /// Names one question of a shard to the world outside; the answer carries it back. Never reused.
@@ -213,12 +213,22 @@ pub struct Grant {
     pub authentication_data: Option<Bytes>,
     /// From what the client may build response topics, if it asks; MQTT 5.0.
     pub response_information: Option<Box<str>>,
+    /// Who the client is to the driver, such as the number of its account or key; [`Selector::Principal`](crate::Selector::Principal) finds its
+    /// connections by it.
+    pub principal: Option<NonZeroU64>,
 }
 
 impl Grant {
     /// These rights and nothing else.
     pub const fn new(permissions: Permissions) -> Self {
-        Self { permissions, authentication_data: None, response_information: None }
+        Self { permissions, authentication_data: None, response_information: None, principal: None }
+    }
+
+    /// The same, for this principal.
+    #[must_use]
+    pub const fn of_principal(mut self, principal: NonZeroU64) -> Self {
+        self.principal = Some(principal);
+        self
     }
 }
 
@@ -279,23 +289,6 @@ impl Refusal {
             Self::RetainNotSupported => ReasonCode::RetainNotSupported,
         }
     }
-}
-
-/// What an operator asks of a shard.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Command {
-    /// Close the connection of a client, if it has one.
-    Kick(ClientKey),
-    /// Give an instance another quota, from now on.
-    SetQuota {
-        /// Which instance.
-        instance: InstanceIndex,
-        /// What it may use.
-        quota: InstanceQuota,
-    },
-    /// Take no new connection and close all that are there, [`Limits::work_per_call_max`](crate::Limits::work_per_call_max) a call.
-    Drain,
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ extern crate std;
 
 mod aliases;
 mod close;
+mod command;
 mod conn;
 mod connack;
 mod effect;
@@ -36,7 +37,8 @@ mod timers;
 mod will;
 
 pub use close::CloseReason;
-pub use effect::{AuthRequest, AuthStage, Command, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
+pub use command::{Command, Selector};
+pub use effect::{AuthRequest, AuthStage, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
 pub use front::{Flow, Front, FrontOutput, Full};
 pub(crate) use handoff::ConnectRequest;
 pub use handoff::Handoff;

@@ -40,6 +40,10 @@ pub struct Profile {
     /// The third part of a user name such as `Signature|<AccessKeyId>|<InstanceId>` chooses the instance; an unknown one is
     /// refused with return code 5. Without it, and where this is off, the first instance serves.
     pub instance_in_username: bool,
+    /// Where the user name chooses no instance, the first label of the TLS server name does, as in `<InstanceId>.mqtt.example.com`, in upper
+    /// or lower case. A name without a second label, or whose first is no instance, chooses none: the first instance serves. Off in
+    /// [`mqtt`](Self::mqtt).
+    pub instance_in_server_name: bool,
     /// The longest time a session outlives its connection, where a client asks for more, or, before MQTT 5.0, for a session that stays; `None`: for
     /// ever, if that is asked for.
     pub session_expiry_max: Option<Duration>,
@@ -118,6 +122,7 @@ impl Profile {
             v5_packet_bytes_max: NonZeroU32::new(128 * 1024),
             user_properties_bytes_max: NonZeroU32::new(8 * 1024),
             instance_in_username: true,
+            instance_in_server_name: true,
             session_expiry_max: None,
             session_expiry_min: Duration::from_secs(600),
             wills: false,
@@ -146,6 +151,7 @@ impl Profile {
             v5_packet_bytes_max: None,
             user_properties_bytes_max: None,
             instance_in_username: false,
+            instance_in_server_name: false,
             session_expiry_max: None,
             session_expiry_min: Duration::ZERO,
             wills: true,

@@ -133,6 +133,19 @@ pub enum RouteMessage {
     },
 }
 
+impl RouteMessage {
+    /// The instance that it says something lasting about.
+    pub(crate) fn tells_of(&self) -> Option<InstanceIndex> {
+        match self {
+            Self::Interest { instance, .. }
+            | Self::Retained { instance, .. }
+            | Self::Share { instance, .. }
+            | Self::Usage { instance, .. } => Some(*instance),
+            _ => None,
+        }
+    }
+}
+
 /// What a member of a shared subscription can take.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MemberState {

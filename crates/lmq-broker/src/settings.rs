@@ -76,6 +76,13 @@ impl Settings {
         u16::try_from(at).ok().map(InstanceIndex)
     }
 
+    /// The instance that a TLS server name chooses: its first label, whatever its case, if another one follows.
+    pub(crate) fn instance_of_server(&self, name: &str) -> Option<InstanceIndex> {
+        let (label, _) = name.split_once('.')?;
+        let at = self.instances.iter().position(|instance| instance.name.eq_ignore_ascii_case(label))?;
+        u16::try_from(at).ok().map(InstanceIndex)
+    }
+
     /// The shard that owns `client_id`: FNV-1a (64 bit) over the instance name, the byte 0xff and the client id, modulo the number of
     /// shards. The function is part of the contract: every thread and every later version computes the same.
     pub fn shard_of(&self, instance: InstanceIndex, client_id: &str) -> ShardId {

@@ -3,7 +3,8 @@
 use std::{fmt::Write, net::SocketAddr};
 
 use crate::{
-    config::{Config, Instance, ProfileName, Storage},
+    admin,
+    config::{AdminToken, Config, Instance, ProfileName, Storage},
     listen::ListenerKind,
     sign::Credentials,
 };
@@ -16,6 +17,8 @@ pub(crate) struct Banner<'a> {
     pub(crate) config: &'a Config,
     pub(crate) listeners: &'a [(ListenerKind, SocketAddr)],
     pub(crate) demo: Option<&'a Instance>,
+    /// Somebody can use the admin API.
+    pub(crate) has_admin: bool,
 }
 
 impl Banner<'_> {
@@ -33,7 +36,27 @@ impl Banner<'_> {
         if let Some((_, addr)) = mqtt {
             self.commands(&mut text, *addr);
         }
+        if let Some((kind, addr)) = admin::listener(self.config, self.listeners) {
+            self.admin(&mut text, kind, addr);
+        }
         text
+    }
+
+    fn admin(&self, text: &mut String, kind: ListenerKind, addr: SocketAddr) {
+        if !self.has_admin {
+            return line(
+                text,
+                format_args!("\nAdmin API: off; give LMQ_ADMIN_TOKEN or --admin-token-file to turn it on"),
+            );
+        }
+        line(text, format_args!("\nAdmin API: {kind}://{addr}/admin/v1; see `gateway admin --help`"));
+        match (&self.config.admin.token, &self.config.storage) {
+            (AdminToken::OfData, Storage::Data(folder)) => {
+                line(text, format_args!("  token in    {}", folder.join(admin::TOKEN_FILE).display()));
+            }
+            (AdminToken::File(path), _) => line(text, format_args!("  token in    {}", path.display())),
+            (AdminToken::OfData | AdminToken::Given(_), _) => {}
+        }
     }
 
     fn demo(&self, text: &mut String, demo: &Instance) {

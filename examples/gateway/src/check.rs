@@ -1,8 +1,9 @@
 //! `gateway check`: everything that is wrong with a configuration file.
 
 use crate::{
+    admin::Token,
     cli::CheckArgs,
-    config::{self, environment},
+    config::{self, AdminToken, environment},
     error::Error,
     tls,
 };
@@ -15,6 +16,9 @@ pub(crate) fn run(args: &CheckArgs) -> Result<String, Vec<Error>> {
     let mut errors: Vec<_> = problems.iter().map(Error::new).collect();
     if let Some(files) = &config.tls {
         errors.extend(tls::load(files).err());
+    }
+    if let AdminToken::File(path) = &config.admin.token {
+        errors.extend(Token::read(path).err());
     }
     if errors.is_empty() { Ok(format!("{}: no problem found\n", path.display())) } else { Err(errors) }
 }

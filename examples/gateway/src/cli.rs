@@ -83,6 +83,13 @@ pub(crate) struct ServeArgs {
     /// Profile mqtt only: accept clients without user name [env: LMQ_ALLOW_ANONYMOUS]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) allow_anonymous: Option<String>,
+    /// File that holds the token of the admin API and nothing else; LMQ_ADMIN_TOKEN is the token itself
+    /// [env: LMQ_ADMIN_TOKEN_FILE] [default: DIR/admin-token, which is made]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) admin_token_file: Option<PathBuf>,
+    /// Serve the admin API also on listeners that other machines reach [env: LMQ_ADMIN_REMOTE]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) admin_remote: Option<String>,
     /// What is logged to stderr: off, error, warn, info, debug or trace [env: LMQ_LOG_LEVEL] [default: info]
     #[arg(long, value_name = "LEVEL")]
     pub(crate) log_level: Option<String>,

@@ -52,6 +52,20 @@ pub(crate) fn create(path: &Path, content: &str, readers: Readers) -> io::Result
     file.sync_all()
 }
 
+/// Refuses a file that others than its owner can read.
+pub(crate) fn check_private(path: &Path) -> Result<(), Error> {
+    #[cfg(unix)]
+    {
+        let failed = |e: io::Error| Error::io(format_args!("cannot read {}", path.display()), &e);
+        let metadata = fs::metadata(path).map_err(failed)?;
+        let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(Error::new(format_args!("{} has mode {mode:04o} and must have 0600", path.display())));
+        }
+    }
+    Ok(())
+}
+
 /// Makes a folder with its parents; those that are new belong to the owner alone.
 pub(crate) fn create_private_folder(path: &Path) -> io::Result<()> {
     let mut builder = fs::DirBuilder::new();

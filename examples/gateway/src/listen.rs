@@ -71,6 +71,11 @@ impl ListenerKind {
         matches!(self, Self::Ws | Self::Wss)
     }
 
+    /// Has the operators' pages.
+    pub(crate) const fn is_operators(self) -> bool {
+        matches!(self, Self::Http | Self::AdminHttps)
+    }
+
     pub(crate) const fn is_http(self) -> bool {
         matches!(self, Self::Http | Self::Https | Self::AdminHttps)
     }

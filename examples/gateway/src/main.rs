@@ -2,6 +2,7 @@
 
 #![warn(clippy::unwrap_used)]
 
+mod admin;
 mod authenticate;
 mod banner;
 mod cert;
@@ -15,6 +16,8 @@ mod http;
 mod listen;
 mod log;
 mod net;
+mod random;
+mod registry;
 mod serve;
 mod settings;
 mod sign;

@@ -20,12 +20,15 @@ use signal_hook::{
 use tracing::{error, info, warn};
 
 use crate::{
+    admin,
     banner::Banner,
     cli::ServeArgs,
     config::{self, Config, Storage, environment},
     demo,
     error::Error,
-    http, listen, log, net, tls,
+    http, listen, log, net,
+    registry::{Registry, Store},
+    tls,
 };
 
 /// How often it is noticed that a thread of the message path has failed.
@@ -42,22 +45,34 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
     let listeners: Vec<_> =
         config.listeners.iter().map(|(kind, address)| listen::bind(*kind, address)).collect::<Result<_, _>>()?;
     let addresses: Vec<_> = listeners.iter().map(|listener| (listener.kind, listener.local_addr)).collect();
-    let demo = if config.wants_demo() { Some(demo::load(&config.storage, &listeners)?) } else { None };
+    if config.wants_demo() {
+        demo::check_listeners(&listeners)?;
+    }
+    let store = match &config.storage {
+        Storage::Memory => None,
+        Storage::Data(folder) => Some(Store::open(folder)?),
+    };
+    let demo = if config.wants_demo() { Some(demo::load(&config.storage)?) } else { None };
     config.instances.extend(demo.clone());
+    let nameless = config.instances.is_empty();
+    let registry = Arc::new(Registry::open(&config.instances, nameless, store)?);
     raise_open_files();
 
     let signals = signals()?;
     let config = Arc::new(config);
     let (for_http, for_net) = listeners.into_iter().partition(|listener| listener.kind.is_http());
     let (visitors, visits) = tokio::sync::mpsc::channel(http::VISITORS_MAX);
-    let running = Arc::new(net::start(&config, tls.clone(), for_net, &visitors)?);
+    let running = Arc::new(net::start(&config, &registry, tls.clone(), for_net, &visitors)?);
     let draining = Arc::new(AtomicBool::new(false));
     let state = http::State { draining: Arc::clone(&draining), report: report_of(&running) };
+    let token = admin::token(&config, &addresses)?;
+    let has_token = token.is_some();
+    let admin = http::Admin { access: http::admin::Access { token, registry }, remote: config.admin.remote };
     let options =
         http::Options { tls, connections_max: config.limits.http_connections_max(), open_http: config.open_http };
-    let http = http::start(options, for_http, visits, state)?;
+    let http = http::start(options, for_http, visits, state, admin)?;
     log_start(&config);
-    let banner = Banner { config: &config, listeners: &addresses, demo: demo.as_ref() };
+    let banner = Banner { config: &config, listeners: &addresses, demo: demo.as_ref(), has_admin: has_token };
     // A closed stdout is no reason to stop serving.
     drop(io::stdout().write_all(banner.text().as_bytes()));
     drop(demo);

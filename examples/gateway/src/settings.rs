@@ -2,12 +2,13 @@
 
 use lmq_broker::{Instance, Limits, Profile, Settings};
 
-use crate::config::{self, Config, ProfileName};
+use crate::config::{Config, ProfileName};
 
 /// Default of the largest packet with profile `lmq`, in bytes: payloads above 64 KiB are discarded, packets above this close.
 const LMQ_PACKET_BYTES_MAX: u32 = 256 * 1024;
 
-pub(crate) fn of(config: &Config) -> Settings {
+/// `instances` are those of the start; without any there is one without name.
+pub(crate) fn of(config: &Config, instances: Vec<Instance>) -> Settings {
     let mut profile = match config.profile {
         ProfileName::Lmq => Profile::lmq(),
         ProfileName::Mqtt => Profile::mqtt(),
@@ -18,18 +19,16 @@ pub(crate) fn of(config: &Config) -> Settings {
     if let Some(max) = config.limits.session_expiry_max {
         profile.session_expiry_max = Some(max);
     }
+    if !instances.is_empty() {
+        profile.instance_in_username = true;
+        profile.instance_in_server_name = true;
+    }
     let mut settings = Settings::new(profile, config.threads);
     settings.limits = limits(config);
-    if !config.instances.is_empty() {
-        settings.instances = config.instances.iter().map(instance).collect();
+    if !instances.is_empty() {
+        settings.instances = instances;
     }
     settings
-}
-
-fn instance(instance: &config::Instance) -> Instance {
-    let mut parent_topics: Vec<Box<str>> = instance.topics.iter().map(|topic| topic.as_str().into()).collect();
-    parent_topics.sort_unstable();
-    Instance { name: instance.id.as_str().into(), parent_topics, quota: instance.quota, ..Instance::default() }
 }
 
 fn limits(config: &Config) -> Limits {

@@ -147,8 +147,10 @@ fn keys_that_do_not_fit() {
 fn a_data_directory_that_cannot_be_made() {
     let place = Place::new();
     place.file("file", "");
-    place
-        .refused(["--mqtt", "127.0.0.1:0", "--data", "file/data"], "cannot write file/data/demo.toml: not a directory");
+    place.refused(
+        ["--mqtt", "127.0.0.1:0", "--data", "file/data"],
+        "cannot write file/data/registry.redb: not a directory",
+    );
 }
 
 #[test]

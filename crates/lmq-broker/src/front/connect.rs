@@ -16,7 +16,13 @@ use crate::{
 /// The version to answer in, as far as the bytes tell it, and why the CONNECT is refused.
 pub(super) type Refused = (Version, CloseReason);
 
-pub(super) fn read(frame: Frame<'_>, settings: &Settings, random: &mut Random) -> Result<Request, Refused> {
+/// `server_name` is that of the TLS handshake.
+pub(super) fn read(
+    frame: Frame<'_>,
+    server_name: Option<&str>,
+    settings: &Settings,
+    random: &mut Random,
+) -> Result<Request, Refused> {
     let connect = match Packet::decode(frame, Version::V3_1_1) {
         Ok(Packet::Connect(connect)) => connect,
         Ok(_) => return Err((Version::V3_1_1, CloseReason::NotConnect)),
@@ -24,15 +30,20 @@ pub(super) fn read(frame: Frame<'_>, settings: &Settings, random: &mut Random) -
             return Err((error.version().unwrap_or(Version::V3_1_1), CloseReason::Malformed(error)));
         }
     };
-    accept(&connect, settings, random).map_err(|reason| (connect.version, reason))
+    accept(&connect, server_name, settings, random).map_err(|reason| (connect.version, reason))
 }
 
-fn accept(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Result<Request, CloseReason> {
+fn accept(
+    connect: &Connect<'_>,
+    server_name: Option<&str>,
+    settings: &Settings,
+    random: &mut Random,
+) -> Result<Request, CloseReason> {
     let known = |method: &str| settings.profile.authentication_methods.iter().any(|known| **known == *method);
     if connect.properties.authentication_method().is_some_and(|method| !known(method)) {
         return Err(CloseReason::Refused(Refusal::AuthenticationMethod));
     }
-    let instance = instance(connect, settings)?;
+    let instance = instance(connect, server_name, settings)?;
     let client_id = client_id(connect, settings, random)?;
     let keep_alive_secs = keep_alive_secs(connect, &settings.profile);
     let session_expiry = session_expiry(connect, settings);
@@ -63,16 +74,19 @@ fn accept(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Re
     })
 }
 
-fn instance(connect: &Connect<'_>, settings: &Settings) -> Result<InstanceIndex, CloseReason> {
-    if !settings.profile.instance_in_username {
-        return Ok(InstanceIndex(0));
+/// The user name chooses, else the server name, else nobody and the first instance serves.
+fn instance(
+    connect: &Connect<'_>,
+    server_name: Option<&str>,
+    settings: &Settings,
+) -> Result<InstanceIndex, CloseReason> {
+    let username = connect.username.filter(|_| settings.profile.instance_in_username);
+    let named = username.and_then(|username| Username::parse(username).ok()).and_then(|username| username.instance());
+    if let Some(name) = named {
+        return settings.instance(name).ok_or(CloseReason::Refused(Refusal::NotAuthorized));
     }
-    let named =
-        connect.username.and_then(|username| Username::parse(username).ok()).and_then(|username| username.instance());
-    match named {
-        Some(name) => settings.instance(name).ok_or(CloseReason::Refused(Refusal::NotAuthorized)),
-        None => Ok(InstanceIndex(0)),
-    }
+    let server_name = server_name.filter(|_| settings.profile.instance_in_server_name);
+    Ok(server_name.and_then(|name| settings.instance_of_server(name)).unwrap_or_default())
 }
 
 fn client_id(connect: &Connect<'_>, settings: &Settings, random: &mut Random) -> Result<Arc<str>, CloseReason> {

@@ -10,14 +10,14 @@ use lmq_codec::{ReasonCode, Split, Version, split};
 use zeroize::Zeroizing;
 
 use crate::{
-    CloseReason, ConnId, Handoff, Instant, Now, Peer, Settings, TlsInfo, connack, random::Random, slab::Slab,
+    CloseReason, Command, ConnId, Handoff, Instant, Now, Peer, Settings, TlsInfo, connack, random::Random, slab::Slab,
     timers::Timers,
 };
 
 /// The first of the two machines: it holds a connection until its CONNECT is complete and knows which shard it belongs to.
 ///
 /// - Inputs: [`accept`](Self::accept), [`handle_bytes`](Self::handle_bytes), [`handle_closed`](Self::handle_closed),
-///   [`handle_timeout`](Self::handle_timeout), [`drain`](Self::drain).
+///   [`handle_timeout`](Self::handle_timeout), [`handle_command`](Self::handle_command), [`drain`](Self::drain).
 /// - Outputs: [`poll_output`](Self::poll_output) until it says `None`, then [`poll_timeout`](Self::poll_timeout).
 ///
 /// Every thread of a driver has one. Who answers what: a CONNECT that is malformed, of an unknown version, or with a client id
@@ -170,10 +170,14 @@ impl Front {
                 }
                 Flow::Continue
             }
-            Ok(Split::Frame { frame, rest }) => match connect::read(frame, &self.settings, &mut self.random) {
-                Ok(request) => self.leave(conn, request, rest.to_vec()),
-                Err((version, reason)) => self.close(conn, version, reason),
-            },
+            Ok(Split::Frame { frame, rest }) => {
+                let tls = self.handshakes.get(conn.0).and_then(|handshake| handshake.peer.tls.as_ref());
+                let server_name = tls.and_then(|tls| tls.server_name.as_deref());
+                match connect::read(frame, server_name, &self.settings, &mut self.random) {
+                    Ok(request) => self.leave(conn, request, rest.to_vec()),
+                    Err((version, reason)) => self.close(conn, version, reason),
+                }
+            }
             Err(error) => self.close(conn, Version::V3_1_1, CloseReason::Malformed(error)),
         }
     }
@@ -207,6 +211,18 @@ impl Front {
             if let Some(key) = self.handshakes.key(slot) {
                 let _ = self.close(ConnId(key), Version::V3_1_1, CloseReason::Draining);
             }
+        }
+    }
+
+    /// An operator asks for something: [`Command::SetInstance`], after every shard was told, and [`Command::Drain`]. Other commands are the
+    /// shards' alone and do nothing here.
+    pub fn handle_command(&mut self, command: Command) {
+        match command {
+            Command::SetInstance { index, instance } => {
+                Arc::make_mut(&mut self.settings).set_instance(index, instance);
+            }
+            Command::Drain => self.drain(),
+            _ => {}
         }
     }
 

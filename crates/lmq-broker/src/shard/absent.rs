@@ -209,6 +209,11 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.will_at = None;
         let Some(will) = session.will.take() else { return };
+        let instance = session.client.instance;
+        if !self.parent_exists(instance, &will.topic) {
+            return;
+        }
+        let Some(session) = self.sessions.get(key) else { return };
         let origin = Origin {
             instance: session.client.instance,
             session: Some(key),

@@ -37,6 +37,10 @@ impl Shard {
 
     pub(super) fn ask_who(&mut self, conn: Key, request: AuthRequest) {
         let ticket = self.ask(Question::Verdict { conn });
+        let given = self.orders.given();
+        if let Some(state) = self.conns.get_mut(conn) {
+            state.obeyed = given;
+        }
         self.outputs.push_back(Output::Authenticate { ticket, request: Box::new(request) });
     }
 
@@ -62,9 +66,14 @@ impl Shard {
     fn let_in(&mut self, conn: Key, grant: Grant) {
         let Some(state) = self.conns.get_mut(conn) else { return };
         state.permissions = Some(grant.permissions);
+        state.principal = grant.principal;
         if let Some(v5) = &mut state.v5 {
             let Grant { authentication_data, response_information, .. } = grant;
             v5.welcome = Some(Box::new(Welcome { authentication_data, response_information }));
+        }
+        self.obey(conn);
+        if self.conns.get(conn).is_none_or(|state| state.phase != Phase::Verdict) {
+            return;
         }
         if self.may_leave_will(conn) {
             self.enter(conn);
@@ -99,7 +108,9 @@ impl Shard {
         match verdict {
             Verdict::Allow(grant) => {
                 state.permissions = Some(grant.permissions);
+                state.principal = grant.principal;
                 self.write_auth(conn, ReasonCode::Success, grant.authentication_data.as_ref());
+                self.obey(conn);
             }
             Verdict::Continue(data) => {
                 self.write_auth(conn, ReasonCode::ContinueAuthentication, Some(&data));
@@ -139,6 +150,11 @@ impl Shard {
         if !in_turn || auth.reason == ReasonCode::Success {
             return Err(CloseReason::Protocol(WRONG, "AUTH out of its turn"));
         }
+        if !live && self.is_unwanted(conn) {
+            return Ok(());
+        }
+        let Some(state) = self.conns.get_mut(conn) else { return Ok(()) };
+        let Some(method) = state.method_mut() else { return Ok(()) };
         method.asked = true;
         let stage = if live && again { AuthStage::Again } else { AuthStage::Continue };
         let (name, mut peer) = (method.name.clone(), method.peer.clone());
@@ -154,7 +170,7 @@ impl Shard {
         Ok(())
     }
 
-    fn client_of(&self, conn: Key) -> Option<crate::ClientKey> {
+    pub(super) fn client_of(&self, conn: Key) -> Option<crate::ClientKey> {
         let state = self.conns.get(conn)?;
         match &state.request {
             Some(request) => Some(request.client.clone()),

@@ -26,7 +26,7 @@ impl Shard {
     /// It goes to the subscribers of its topic, and is kept if it has RETAIN, or to one client where it is a P2P topic and the profile knows them. Once it is
     /// delivered or stored, and everything of the source before it is, [`Output::Consumed`] says so. Where its effects failed,
     /// [`Output::Rejected`] does: offer the same position again, later. The topic must be a topic name; one that is not is counted as
-    /// consumed and dropped, because offering it again would not help. The shard remembers every position that is offered and not
+    /// consumed and dropped, because offering it again would not help, and so is one under a parent topic that is not there. The shard remembers every position that is offered and not
     /// consumed, 16 bytes each: it is the driver that bounds how far it runs ahead.
     pub fn handle_downlink(&mut self, now: Now, source: SourceId, position: u64, message: &Arc<Message>) {
         self.advance_clock(now);
@@ -57,7 +57,8 @@ impl Shard {
             self.match_client(&origin, target.as_str(), message.qos);
             return self.fan_out(&origin, &mut fan, 0, None);
         }
-        let topic = TopicName::new(&message.topic).ok()?;
+        let topic =
+            TopicName::new(&message.topic).ok().filter(|_| self.parent_exists(message.instance, &message.topic))?;
         let shards = self.match_topic(message.instance, topic, message.qos, None);
         let retain = self.retain(&origin, &mut fan);
         let op = self.fan_out(&origin, &mut fan, shards, None);

@@ -38,6 +38,7 @@ impl Shard {
                 self.check(key);
             }
         }
+        self.carry_out_orders();
         if self.phase == ShardPhase::Draining {
             self.drain_some();
         }
@@ -46,7 +47,7 @@ impl Shard {
     /// When to call [`handle_timeout`](Self::handle_timeout) next; a moment in the past means at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let draining = self.phase == ShardPhase::Draining && self.drained_to < self.conns.slots();
-        let cut_short = !self.paused_by_work.is_empty() || !self.replaying.is_empty();
+        let cut_short = !self.paused_by_work.is_empty() || !self.replaying.is_empty() || self.orders.are_open();
         if draining || cut_short || !self.resumable.is_empty() {
             return Some(self.now.monotonic);
         }

@@ -33,7 +33,8 @@ impl Shard {
         let channel = ChannelId::new(u128::from_be_bytes(self.random.bytes16()));
         let limits = &self.settings.limits;
         let full = self.conns.len() >= limits.connections_max as usize;
-        let state = Conn::new(request, *peer, leftover, channel, limits.topic_alias_out_max, self.now.monotonic);
+        let mut state = Conn::new(request, *peer, leftover, channel, limits.topic_alias_out_max, self.now.monotonic);
+        state.adopted = self.orders.given();
         let conn = self.conns.insert(state);
         let rate = self.settings.limits.connects_per_sec_max;
         if full || self.phase != ShardPhase::Serving {
@@ -263,6 +264,7 @@ impl Shard {
     }
 
     pub(super) fn add_session(&mut self, client: ClientKey, persistent: bool) -> Key {
+        self.know_tenant(client.instance);
         let hash = self.hash(client.instance, &client.client_id);
         let key = self.sessions.insert(Session::new(client, persistent));
         let Self { clients, sessions, hasher, .. } = self;

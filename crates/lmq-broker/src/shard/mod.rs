@@ -4,7 +4,7 @@
 //! finds out where a message goes and [`judge`] whether it may, [`targets`] are those it goes to, [`fan`] is what they share, [`deliver`] sends it, [`stored`]
 //! sends what waited in the store, [`acks`] and [`subscribe`] are the other packets, [`authenticate`] asks who a client is, [`absent`] is
 //! what becomes of its session and will while it is away, [`quota`] what it may use, [`query`] what operators ask, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards,
-//! [`bridge`] to the MQ side, [`clock`] serves deadlines. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a
+//! [`bridge`] to the MQ side, [`clock`] serves deadlines, [`orders`] carries out what operators want of many connections. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a
 //! session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`] brings one to its owner, [`keep`]
 //! is what all shards have, [`replay`] brings it to new subscriptions.
 
@@ -23,6 +23,7 @@ mod judge;
 mod keep;
 mod leave;
 mod members;
+mod orders;
 mod publish;
 mod query;
 mod quota;
@@ -48,12 +49,13 @@ use hashbrown::HashTable;
 pub use self::query::SessionView;
 use self::{
     effects::{Op, Question},
+    orders::What,
     publish::Scratch,
     siblings::{Interests, Link},
 };
 use crate::{
-    ClientKey, Command, ConnId, Instance, InstanceIndex, InstanceQuota, Instant, MessageId, Now, Output, Settings,
-    ShardId, Stats, Subscription, Ticket,
+    ClientKey, CloseReason, Command, ConnId, Instance, InstanceIndex, InstanceQuota, Instant, MessageId, Now, Output,
+    Selector, Settings, ShardId, Stats, Subscription, Ticket,
     conn::Conn,
     outbox::{BlockPool, Outgoing},
     random::Random,
@@ -125,6 +127,7 @@ pub struct Shard {
     /// Sessions with messages given up since the last drain.
     lossy: Vec<Key>,
     drained_to: u32,
+    orders: orders::Orders,
     outstanding: retain::Outstanding,
     keeping: keep::Keeping,
     /// Messages with RETAIN that were delivered.
@@ -210,6 +213,7 @@ impl Shard {
             deliveries: 0,
             lossy: Vec::new(),
             drained_to: 0,
+            orders: orders::Orders::default(),
             outstanding: retain::Outstanding::default(),
             keeping: keep::Keeping::default(),
             live: 0,
@@ -228,13 +232,12 @@ impl Shard {
     pub fn handle_command(&mut self, now: Now, command: Command) {
         self.advance_clock(now);
         match command {
-            Command::Kick(client) => {
-                if let Some(conn) = self.find(&client).and_then(|key| self.sessions.get(key)).and_then(|s| s.conn) {
-                    self.close(conn, crate::CloseReason::Kicked);
-                }
-            }
-            Command::Drain => self.phase = ShardPhase::Draining,
+            Command::Kick(client) => self.order(Selector::Client(client), What::Close(CloseReason::Kicked)),
+            Command::Close { whom, reason } => self.order(whom, What::Close(reason.of_operator())),
+            Command::SetPermissions { whom, permissions } => self.order(whom, What::Permit(permissions)),
+            Command::SetInstance { index, instance } => self.set_instance(index, instance),
             Command::SetQuota { instance, quota } => self.set_quota(instance, quota),
+            Command::Drain => self.phase = ShardPhase::Draining,
         }
     }
 
@@ -282,6 +285,11 @@ impl Shard {
         false
     }
 
+    /// The settings as they are now, with the instances that were added or changed since.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Whether the sessions of an earlier start are restored, here and in every sibling, and clients may come in.
     pub fn is_ready(&self) -> bool {
         self.phase == ShardPhase::Serving
@@ -314,6 +322,23 @@ impl Shard {
         self.messages += 1;
         let low = u64::from(self.id.0) << 48 | (self.messages & 0xffff_ffff_ffff);
         MessageId(u128::from(self.boot) << 64 | u128::from(low))
+    }
+
+    /// Adds or changes an instance.
+    fn set_instance(&mut self, index: InstanceIndex, instance: Instance) {
+        let quota = instance.quota;
+        if Arc::make_mut(&mut self.settings).set_instance(index, instance) {
+            self.know_tenant(index);
+            self.set_quota(index, quota);
+        }
+    }
+
+    /// Makes room for an instance: a sibling, or the store, may name it before the command that adds it comes.
+    fn know_tenant(&mut self, instance: InstanceIndex) {
+        while self.tenants.len() <= usize::from(instance.0) {
+            let tenant = Tenant::new(&mut self.random, InstanceQuota::default(), self.settings.shards);
+            self.tenants.push(tenant);
+        }
     }
 
     fn tenant(&mut self, instance: InstanceIndex) -> Option<&mut Tenant> {

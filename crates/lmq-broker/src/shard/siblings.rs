@@ -117,6 +117,9 @@ impl Shard {
     pub fn handle_route(&mut self, now: Now, from: ShardId, message: RouteMessage) {
         self.advance_clock(now);
         let load = Load::of(&message);
+        if let Some(instance) = message.tells_of() {
+            self.know_tenant(instance);
+        }
         match message {
             RouteMessage::Publish { ticket, message } => {
                 let Ok(topic) = TopicName::new(&message.topic) else {

@@ -296,6 +296,15 @@ impl World {
         self.run();
     }
 
+    /// The same command for every shard, then for every front.
+    pub(crate) fn command_all(&mut self, command: &Command) {
+        for node in 0..self.nodes.len() {
+            self.command(node, command.clone());
+        }
+        self.nodes.iter_mut().for_each(|node| node.front.handle_command(command.clone()));
+        self.run();
+    }
+
     pub(crate) fn command(&mut self, node: usize, command: Command) {
         self.nodes[node].shard.handle_command(self.now, command);
         self.run();

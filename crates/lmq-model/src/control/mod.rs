@@ -1,10 +1,12 @@
 //! Control topics: what a client and the gateway say to each other under `$SYS/`.
 //!
 //! A client publishes to a control topic at any QoS and gets the ordinary acknowledgement; the message is neither forwarded nor stored.
-//! With feature `json` this module also reads the payloads.
+//! With feature `json` this module also reads and writes the payloads.
 
 #[cfg(feature = "json")]
 mod error;
+#[cfg(feature = "json")]
+mod notice;
 #[cfg(feature = "json")]
 mod object;
 #[cfg(feature = "json")]
@@ -18,6 +20,8 @@ use core::fmt;
 
 #[cfg(feature = "json")]
 pub use self::error::PayloadError;
+#[cfg(feature = "json")]
+pub use self::notice::{TokenExpireNotice, TokenInvalidNotice};
 #[cfg(feature = "json")]
 pub use self::offline::{GetOfflineMsg, PushOrder};
 #[cfg(feature = "json")]

@@ -1,11 +1,20 @@
 use alloc::borrow::Cow;
+use alloc::string::String;
 use core::fmt;
 
 use lmq_id::Access;
+use serde::Serialize;
 
 use super::ControlTopic;
 use super::error::{Kind, PayloadError};
 use super::object::{self, Value};
+
+#[derive(Serialize)]
+struct Body<'a> {
+    token: &'a str,
+    #[serde(rename = "type")]
+    access: &'static str,
+}
 
 const TOKEN: &str = "token";
 const TYPE: &str = "type";
@@ -44,6 +53,18 @@ impl<'a> UploadToken<'a> {
             Some(access) => Ok(Self { token, access }),
             None => fail(Kind::Value { key, expected }),
         }
+    }
+
+    /// Writes the payload that gives `token` as one of type `access`: what a client sends. The result is as secret as the token.
+    ///
+    /// ```
+    /// use lmq_id::Access;
+    /// use lmq_model::control::UploadToken;
+    /// assert_eq!(UploadToken::to_json("dG9rZW4=", Access::ReadWrite), r#"{"token":"dG9rZW4=","type":"RW"}"#);
+    /// ```
+    #[must_use]
+    pub fn to_json(token: &str, access: Access) -> String {
+        serde_json::to_string(&Body { token, access: access.as_str() }).expect("texts are always JSON")
     }
 
     /// The token. Never empty, otherwise unchecked: whether it is genuine is for its issuer to say.

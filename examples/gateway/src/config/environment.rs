@@ -9,8 +9,8 @@ use std::{
 use super::value;
 use crate::{cli::ServeArgs, error::Error};
 
-/// The flags of all commands.
-const FLAGS: [&str; 26] = [
+/// The flags of all commands, and the token of the admin API, which is no flag: those are seen in the process list.
+const FLAGS: [&str; 29] = [
     "config",
     "profile",
     "mqtt",
@@ -30,6 +30,9 @@ const FLAGS: [&str; 26] = [
     "allow-anonymous",
     "log-level",
     "log-format",
+    "admin-token",
+    "admin-token-file",
+    "admin-remote",
     "client-id",
     "access-key",
     "secret-key",
@@ -64,6 +67,8 @@ pub(super) fn serve_args() -> Result<ServeArgs, Error> {
         memory: text("memory")?,
         threads: text("threads")?,
         allow_anonymous: text("allow-anonymous")?,
+        admin_token_file: path("admin-token-file"),
+        admin_remote: text("admin-remote")?,
         log_level: text("log-level")?,
         log_format: text("log-format")?,
     })

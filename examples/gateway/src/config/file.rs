@@ -66,6 +66,11 @@ impl File {
             layer.memory = section.boolean("memory");
             section.finish();
         }
+        if let Some(mut section) = root.section("admin", "admin") {
+            layer.admin_token_file = section.text("token-file", |text| path_in(folder, text));
+            layer.admin_remote = section.boolean("remote");
+            section.finish();
+        }
         if let Some(mut section) = root.section("log", "log") {
             layer.log_level = section.text("level", value::log_level);
             layer.log_format = section.text("format", LogFormat::from_str);

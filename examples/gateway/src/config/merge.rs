@@ -9,12 +9,13 @@ use std::{
 use tracing::level_filters::LevelFilter;
 
 use super::{
-    Config, Instance, Limits, Log, LogFormat, Ports, ProfileName, Storage, TlsFiles, environment,
+    Admin, AdminToken, Config, Instance, Limits, Log, LogFormat, Ports, ProfileName, Storage, TlsFiles, environment,
     file::File,
     layer::{Layer, Origin, Placed, Problem},
     value,
 };
 use crate::{
+    admin::Token,
     cli::ServeArgs,
     demo,
     error::Error,
@@ -38,7 +39,8 @@ pub(crate) fn load(flags: &ServeArgs) -> Result<Config, Error> {
         None => File::default(),
     };
     layers.push(file.layer);
-    let config = Merged { layers: &layers }.config(file.limits, file.instances, &mut problems);
+    let admin_token = environment::text("admin-token")?;
+    let config = Merged { layers: &layers, admin_token }.config(file.limits, file.instances, &mut problems);
     match problems.into_iter().next() {
         Some(problem) => Err(Error::new(problem)),
         None => Ok(config),
@@ -49,7 +51,7 @@ pub(crate) fn load(flags: &ServeArgs) -> Result<Config, Error> {
 pub(crate) fn merge_file(path: &Path) -> Result<(Config, Vec<Problem>), Error> {
     let (file, mut problems) = File::read(path)?;
     let layers = [file.layer];
-    let config = Merged { layers: &layers }.config(file.limits, file.instances, &mut problems);
+    let config = Merged { layers: &layers, admin_token: None }.config(file.limits, file.instances, &mut problems);
     problems.sort_by_key(Problem::line);
     Ok((config, problems))
 }
@@ -57,6 +59,8 @@ pub(crate) fn merge_file(path: &Path) -> Result<(Config, Vec<Problem>), Error> {
 /// The sources, the strongest first.
 struct Merged<'a> {
     layers: &'a [Layer],
+    /// The token of the admin API as the variable has it.
+    admin_token: Option<String>,
 }
 
 impl Merged<'_> {
@@ -77,6 +81,10 @@ impl Merged<'_> {
             threads: self.first(|layer| layer.threads.as_ref()).map_or_else(cores, |p| p.value),
             open_http: self.first(|layer| layer.open_http.as_ref()).is_some_and(|p| p.value),
             allow_anonymous,
+            admin: Admin {
+                token: self.admin_token(problems),
+                remote: self.first(|layer| layer.admin_remote.as_ref()).is_some_and(|p| p.value),
+            },
             log: Log {
                 level: self.first(|layer| layer.log_level.as_ref()).map_or(LevelFilter::INFO, |p| p.value),
                 format: self.first(|layer| layer.log_format.as_ref()).map_or(LogFormat::Text, |p| p.value),
@@ -138,6 +146,24 @@ impl Merged<'_> {
             problems.push(Problem { origin, text });
         }
         found
+    }
+
+    /// The token in a variable wins over all but a flag.
+    fn admin_token(&self, problems: &mut Vec<Problem>) -> AdminToken {
+        let file = self.first(|layer| layer.admin_token_file.as_ref());
+        let flag = file.filter(|placed| matches!(placed.origin, Origin::Flag(_)));
+        match (flag, &self.admin_token, file) {
+            (Some(flag), _, _) => AdminToken::File(flag.value.clone()),
+            (None, Some(text), _) => match Token::parse(text) {
+                Ok(token) => AdminToken::Given(token),
+                Err(text) => {
+                    problems.push(Problem { origin: Some(Origin::Variable("admin-token")), text });
+                    AdminToken::OfData
+                }
+            },
+            (None, None, Some(file)) => AdminToken::File(file.value.clone()),
+            (None, None, None) => AdminToken::OfData,
+        }
     }
 
     fn tls(&self, problems: &mut Vec<Problem>) -> Option<TlsFiles> {
@@ -209,7 +235,8 @@ mod tests {
 
     fn addresses(text: &str) -> (Vec<String>, Vec<String>) {
         let (file, mut problems) = File::parse(Path::new("x.toml"), text);
-        let config = Merged { layers: &[file.layer] }.config(file.limits, file.instances, &mut problems);
+        let config =
+            Merged { layers: &[file.layer], admin_token: None }.config(file.limits, file.instances, &mut problems);
         let listeners = config.listeners.iter().map(|(kind, address)| format!("{kind} {address}"));
         (listeners.collect(), problems.iter().map(ToString::to_string).collect())
     }
@@ -237,11 +264,12 @@ mod tests {
         let text = include_str!("../../gateway.example.toml");
         let (file, problems) = File::parse(path, text);
         assert_eq!(problems, []);
-        let mut shown = Merged { layers: &[file.layer] }.config(file.limits, file.instances, &mut Vec::new());
-        let with_file = settings::of(&shown);
+        let mut shown =
+            Merged { layers: &[file.layer], admin_token: None }.config(file.limits, file.instances, &mut Vec::new());
+        let with_file = settings::of(&shown, Vec::new());
         assert_eq!(shown.limits.drain_grace(), Limits::default().drain_grace());
         assert_eq!(shown.limits.http_connections_max(), Limits::default().http_connections_max());
         shown.limits = Limits::default();
-        assert_eq!(with_file, settings::of(&shown));
+        assert_eq!(with_file, settings::of(&shown, Vec::new()));
     }
 }

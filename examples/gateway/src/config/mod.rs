@@ -19,7 +19,10 @@ pub(crate) use limits::Limits;
 pub(crate) use merge::{load, merge_file};
 pub(crate) use value::access_key as check_access_key;
 
-use crate::listen::{Address, ListenerKind};
+use crate::{
+    admin::Token,
+    listen::{Address, ListenerKind},
+};
 
 /// Everything the gateway runs with.
 #[derive(Clone, Debug)]
@@ -38,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) threads: u16,
     /// Clients without user name are accepted; only with `ProfileName::Mqtt`.
     pub(crate) allow_anonymous: bool,
+    /// Who may use the admin API, and from where.
+    pub(crate) admin: Admin,
     /// What is logged, and how.
     pub(crate) log: Log,
     /// What the file says of limits; `None` leaves the default.
@@ -93,6 +98,25 @@ pub(crate) struct Account {
     pub(crate) access_key: String,
     pub(crate) secret_key: SecretKey,
     pub(crate) groups: Vec<GroupId>,
+}
+
+/// Who may use the admin API, and from where.
+#[derive(Clone, Debug)]
+pub(crate) struct Admin {
+    pub(crate) token: AdminToken,
+    /// Also on listeners that other machines reach.
+    pub(crate) remote: bool,
+}
+
+/// Where the token of the admin API comes from.
+#[derive(Clone, Debug)]
+pub(crate) enum AdminToken {
+    /// From the variable.
+    Given(Token),
+    /// From this file.
+    File(PathBuf),
+    /// From the data directory, where it is made; without one there is no token.
+    OfData,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

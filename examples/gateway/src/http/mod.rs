@@ -8,10 +8,12 @@
 //! | `/livez` | 200 while the process runs |
 //! | `/readyz` | 200 while clients may come, 503 while draining |
 //! | `/metrics` | counters in the text format of Prometheus |
+//! | `/admin/v1/...` | the [admin API](admin), where it may be |
 //!
 //! For clients and application servers ([`public`]), on `https`, on WebSocket ports, and on `http` if it is on loopback or that was asked
 //! for: the product's services.
 
+pub(crate) mod admin;
 mod counters;
 mod metrics;
 mod pages;
@@ -35,7 +37,7 @@ use server::{Accept, Routers};
 
 use crate::{
     error::Error,
-    listen::BoundListener,
+    listen::{BoundListener, is_loopback},
     net::{Report, Visitor},
 };
 
@@ -48,6 +50,13 @@ pub(crate) struct State {
     pub(crate) draining: Arc<AtomicBool>,
     /// What the message path has counted.
     pub(crate) report: Box<dyn Fn() -> Report + Send + Sync>,
+}
+
+/// The admin API, and where it is.
+pub(crate) struct Admin {
+    pub(crate) access: admin::Access,
+    /// Also on listeners that other machines reach.
+    pub(crate) remote: bool,
 }
 
 /// The running HTTP thread.
@@ -72,17 +81,21 @@ pub(crate) fn start(
     listeners: Vec<BoundListener>,
     visitors: Receiver<Visitor>,
     state: State,
+    admin: Admin,
 ) -> Result<Server, Error> {
     let failed = |e: std::io::Error| Error::io("cannot start HTTP", &e);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
-    let routers = Routers::new(pages::router(Arc::new(state)), public::router());
+    let pages = pages::router(Arc::new(state));
+    let with_admin = pages.clone().nest("/admin/v1", admin::router(Arc::new(admin.access)));
+    let routers = Routers { public: public::router(), operators: pages, with_admin };
     let accept = Accept::new(options.tls, options.connections_max);
     {
         let _context = runtime.enter();
         for listener in listeners {
             listener.socket.set_nonblocking(true).map_err(failed)?;
-            let service = accept.service(listener.kind, routers.of(&listener, options.open_http));
+            let may_admin = admin.remote || is_loopback(listener.local_addr);
+            let service = accept.service(listener.kind, routers.of(&listener, options.open_http, may_admin));
             let socket = TcpListener::from_std(listener.socket).map_err(failed)?;
             runtime.spawn(service.accept(socket));
         }
@@ -116,7 +129,10 @@ mod tests {
     };
 
     use super::{server::BUFFER_BYTES_MAX, *};
-    use crate::listen::{self, ListenerKind};
+    use crate::{
+        listen::{self, ListenerKind},
+        registry::Registry,
+    };
 
     fn serve(connections_max: u32) -> (Server, SocketAddr, Arc<AtomicBool>) {
         let (_, visitors) = tokio::sync::mpsc::channel(1);
@@ -125,7 +141,9 @@ mod tests {
         let listener = listen::bind(ListenerKind::Http, &address).unwrap();
         let (addr, draining) = (listener.local_addr, Arc::new(AtomicBool::new(false)));
         let state = State { draining: Arc::clone(&draining), report: Box::new(Report::default) };
-        (start(options, vec![listener], visitors, state).unwrap(), addr, draining)
+        let registry = Arc::new(Registry::open(&[], true, None).unwrap());
+        let admin = Admin { access: admin::Access { token: None, registry }, remote: false };
+        (start(options, vec![listener], visitors, state, admin).unwrap(), addr, draining)
     }
 
     fn get(addr: SocketAddr, path: &str) -> String {

@@ -16,6 +16,7 @@ lmq gateway: MQTT over TCP, TLS and WebSocket.
   /livez    200 while the process runs
   /readyz   200 while clients may come, 503 while draining
   /metrics  counters in the text format of Prometheus
+  /admin/v1 changes at run time, for who has the token; on loopback unless allowed elsewhere
 
 MQTT over WebSocket is on its own port, path /mqtt.
 ";

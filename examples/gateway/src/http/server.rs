@@ -39,21 +39,23 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 /// Which pages stand on which listener.
 pub(super) struct Routers {
     pub(super) public: Router,
-    operators: Router,
+    /// The operators' pages without the admin API, and with it.
+    pub(super) operators: Router,
+    pub(super) with_admin: Router,
 }
 
 impl Routers {
-    pub(super) const fn new(operators: Router, public: Router) -> Self {
-        Self { public, operators }
-    }
-
-    pub(super) fn of(&self, listener: &BoundListener, open_http: bool) -> Router {
-        let services = if listener.serves_public(open_http) { self.public.clone() } else { public::closed() };
-        match listener.kind {
-            ListenerKind::Https => self.public.clone(),
-            ListenerKind::Http => public::beside(services, self.operators.clone()),
-            _ => self.operators.clone(),
+    /// `may_admin`: the admin API may be on this listener.
+    pub(super) fn of(&self, listener: &BoundListener, open_http: bool, may_admin: bool) -> Router {
+        if listener.kind == ListenerKind::Https {
+            return self.public.clone();
         }
+        let operators = if may_admin { &self.with_admin } else { &self.operators };
+        if listener.kind != ListenerKind::Http {
+            return operators.clone();
+        }
+        let services = if listener.serves_public(open_http) { self.public.clone() } else { public::closed() };
+        public::beside(services, operators.clone())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use lmq_broker::{Handoff, RouteMessage, ShardId};
+use lmq_broker::{Command, Handoff, RouteMessage, ShardId};
 use mio::{Waker, net::TcpStream};
 
 use super::stack::Stack;
@@ -13,6 +13,10 @@ pub(super) enum Mail {
     Route { from: ShardId, message: RouteMessage },
     /// A connection whose client belongs to the receiver.
     Connection { handoff: Box<Handoff>, socket: TcpStream, stack: Stack },
+    /// What an operator wants of the shard.
+    Command(Command),
+    /// What an operator wants of the front.
+    FrontCommand(Command),
     /// Close everything; end when that is done.
     Drain,
 }

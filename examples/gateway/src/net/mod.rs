@@ -6,6 +6,7 @@
 
 mod link;
 mod mail;
+mod orders;
 mod outputs;
 mod sockets;
 mod stack;
@@ -30,7 +31,7 @@ use self::{
     worker::{Setup, Worker},
 };
 pub(crate) use crate::listen::{BoundListener, ListenerKind};
-use crate::{authenticate::Authenticator, config::Config, error::Error, settings};
+use crate::{authenticate::Authenticator, config::Config, error::Error, registry::Registry, settings};
 
 /// The running threads. Shared with the HTTP thread, which reads `stats`.
 pub(crate) struct Running {
@@ -90,12 +91,13 @@ pub(crate) type Visitors = tokio::sync::mpsc::Sender<Visitor>;
 /// Starts `config.threads` threads that serve `listeners` (never of a kind that is HTTP). `tls` is there if a listener needs it.
 pub(crate) fn start(
     config: &Config,
+    registry: &Arc<Registry>,
     tls: Option<Arc<rustls::ServerConfig>>,
     listeners: Vec<BoundListener>,
     visitors: &Visitors,
 ) -> Result<Running, Error> {
-    let settings = Arc::new(settings::of(config));
-    let authenticator = Arc::new(Authenticator::new(config));
+    let settings = Arc::new(settings::of(config, registry.snapshot().for_broker()));
+    let authenticator = Arc::new(Authenticator::new(registry.clone(), config.profile, config.allow_anonymous));
     let started = Instant::now();
     let drain_until = Arc::new(AtomicU64::new(u64::MAX));
     let workers = (0..config.threads).map(|id| {
@@ -126,6 +128,8 @@ pub(crate) fn start(
         .enumerate()
         .map(|(id, worker)| std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || worker.run()));
     let threads = threads.collect::<Result<Vec<_>, _>>().map_err(|e| Error::io("cannot start a thread", &e))?;
+    let boxes = mailboxes.clone();
+    registry.listen(move |given| orders::give(&boxes, given));
     Ok(Running { mailboxes, threads: Mutex::new(threads), reports, drain_until, started })
 }
 

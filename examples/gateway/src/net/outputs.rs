@@ -95,7 +95,8 @@ impl Worker {
 
     /// Every thread says this for itself, once, and again after the instance had come down.
     fn on_exceeded(&mut self, instance: InstanceIndex, resource: Resource, used: u32, max: u32) {
-        let name = self.setup.settings.instances.get(usize::from(instance.0)).map_or("", |instance| &instance.name);
+        let snapshot = self.setup.authenticator.snapshot();
+        let name = snapshot.at(instance).map_or("", |instance| &*instance.id);
         let resource = name_of(resource);
         tracing::warn!(instance = name, resource, used, max, "an instance uses more than its quota");
         *self.counted.exceeded.entry((name.into(), resource)).or_default() += 1;

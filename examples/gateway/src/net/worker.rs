@@ -198,6 +198,8 @@ impl Worker {
             match letter {
                 Mail::Route { from, message } => self.shard.handle_route(self.now, from, message),
                 Mail::Connection { handoff, socket, stack } => self.take_over(*handoff, socket, stack),
+                Mail::Command(command) => self.shard.handle_command(self.now, command),
+                Mail::FrontCommand(command) => self.front.handle_command(command),
                 Mail::Drain => self.drain(),
             }
         }

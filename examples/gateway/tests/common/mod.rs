@@ -15,6 +15,8 @@ use std::{
 
 use tempfile::TempDir;
 
+pub(crate) mod admin;
+
 /// Longer than anything takes; a test that waits so long has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -193,8 +195,8 @@ pub(crate) fn http_get(addr: SocketAddr, path: &str) -> String {
     answer
 }
 
-/// A connection with CONNECT sent in MQTT 3.1.1, clean, and the return code that came.
-pub(crate) fn mqtt_connect(addr: SocketAddr, client_id: &str, credentials: Option<(&str, &str)>) -> (TcpStream, u8) {
+/// A CONNECT in MQTT 3.1.1, clean.
+pub(crate) fn mqtt_connect_packet(client_id: &str, credentials: Option<(&str, &str)>) -> Vec<u8> {
     let mut body = vec![0, 4, b'M', b'Q', b'T', b'T', 4, if credentials.is_some() { 0xc2 } else { 0x02 }, 0, 60];
     let texts = [Some(client_id), credentials.map(|c| c.0), credentials.map(|c| c.1)];
     for text in texts.into_iter().flatten() {
@@ -204,6 +206,12 @@ pub(crate) fn mqtt_connect(addr: SocketAddr, client_id: &str, credentials: Optio
     let mut packet = vec![0x10];
     write_length(&mut packet, body.len());
     packet.extend_from_slice(&body);
+    packet
+}
+
+/// A connection with CONNECT sent in MQTT 3.1.1, clean, and the return code that came.
+pub(crate) fn mqtt_connect(addr: SocketAddr, client_id: &str, credentials: Option<(&str, &str)>) -> (TcpStream, u8) {
+    let packet = mqtt_connect_packet(client_id, credentials);
     let mut stream = TcpStream::connect(addr).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(&packet).unwrap();

@@ -1,0 +1,233 @@
+//! Custom authentication: identities with their own user names, what they may do, and who may not come at all.
+
+use std::sync::Arc;
+
+use lmq_auth::Permissions;
+use lmq_codec::TopicFilter;
+use serde::{Deserialize, Serialize};
+
+use super::{Changed, Kind, Object};
+use crate::registry::{Fault, Instance, Order, Secret, Table, Whom, name};
+
+/// Whom something is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum IdentityType {
+    /// Everybody with a user name.
+    #[serde(rename = "USER")]
+    User,
+    /// One client.
+    #[serde(rename = "CLIENT")]
+    Client,
+}
+
+/// What the password of an [`Identity`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum SignMode {
+    /// The secret itself.
+    #[serde(rename = "ORIGIN")]
+    Origin,
+    /// A signature of the client id.
+    #[serde(rename = "SIGNED")]
+    Signed,
+}
+
+/// Somebody with a user name of his own. Its name is made of what it is about: [`Identity::name`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Identity {
+    pub(crate) identity_type: IdentityType,
+    pub(crate) username: Arc<str>,
+    /// There for [`IdentityType::Client`]: the only client that may use the user name so.
+    #[serde(default)]
+    pub(crate) client_id: Option<Arc<str>>,
+    pub(crate) sign_mode: SignMode,
+    pub(crate) secret: Secret,
+}
+
+/// Whether a [`Permission`] gives a right or takes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Effect {
+    #[serde(rename = "ALLOW")]
+    Allow,
+    #[serde(rename = "DENY")]
+    Deny,
+}
+
+/// What a [`Permission`] is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum PermitAction {
+    #[serde(rename = "PUB")]
+    Publish,
+    #[serde(rename = "SUB")]
+    Subscribe,
+    #[serde(rename = "PUB_SUB")]
+    Both,
+}
+
+/// A right of somebody, or the lack of one. Its name is made of what it is about: [`Permission::name`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Permission {
+    pub(crate) identity_type: IdentityType,
+    /// A user name, or a client id.
+    pub(crate) identity: Arc<str>,
+    /// A topic filter of at most [`Permissions::RESOURCE_LEN_MAX`] bytes.
+    pub(crate) topic: Arc<str>,
+    pub(crate) effect: Effect,
+    pub(crate) permit_action: PermitAction,
+}
+
+/// A client on the black list. Its name is the client id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Banned {}
+
+impl IdentityType {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Client => "client",
+        }
+    }
+}
+
+impl Identity {
+    /// `user|<user name>`, or `client|<client id>|<user name>`.
+    pub(crate) fn name(&self) -> String {
+        let word = self.identity_type.word();
+        match &self.client_id {
+            Some(client_id) => format!("{word}|{client_id}|{}", self.username),
+            None => format!("{word}|{}", self.username),
+        }
+    }
+}
+
+impl Permission {
+    /// `user|<user name>|<filter>`, or `client|<client id>|<filter>`.
+    pub(crate) fn name(&self) -> String {
+        format!("{}|{}|{}", self.identity_type.word(), self.identity, self.topic)
+    }
+}
+
+impl Object for Identity {
+    const KIND: Kind = Kind::Identity;
+    const WHAT: &'static str = "identity";
+    const FIELD: &'static str = "name";
+    /// About 400 bytes each.
+    const MAX: usize = 100_000;
+
+    fn check_name(_name: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn check(&self, name: &str, _instance: &Instance) -> Result<(), Fault> {
+        name::username(&self.username).map_err(|text| Fault::invalid("username", text))?;
+        match (self.identity_type, &self.client_id) {
+            (IdentityType::User, None) => {}
+            (IdentityType::Client, Some(id)) => {
+                name::client(id).map_err(|text| Fault::invalid("client_id", text))?;
+            }
+            (IdentityType::User, Some(_)) => return Err(Fault::invalid("client_id", "a USER has none")),
+            (IdentityType::Client, None) => return Err(Fault::invalid("client_id", "a CLIENT needs one")),
+        }
+        if name == self.name() {
+            Ok(())
+        } else {
+            Err(Fault::invalid("name", format_args!("must be {:?}", self.name())))
+        }
+    }
+
+    fn table(instance: &Instance) -> &Table<Self> {
+        &instance.identities
+    }
+
+    fn table_mut(instance: &mut Instance) -> &mut Table<Self> {
+        &mut instance.identities
+    }
+
+    fn orders(change: &Changed<'_, Self>, orders: &mut Vec<Order>) {
+        if let Some(old) = change.old {
+            orders.push(Order::Close(Whom::Principal(old.principal)));
+        }
+    }
+}
+
+impl Object for Permission {
+    const KIND: Kind = Kind::Permission;
+    const WHAT: &'static str = "permission";
+    const FIELD: &'static str = "name";
+    /// About 400 bytes each.
+    const MAX: usize = 100_000;
+
+    fn check_name(_name: &str) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn check(&self, name: &str, _instance: &Instance) -> Result<(), Fault> {
+        let grammar = match self.identity_type {
+            IdentityType::User => name::username,
+            IdentityType::Client => name::client,
+        };
+        grammar(&self.identity).map_err(|text| Fault::invalid("identity", text))?;
+        if self.topic.len() > Permissions::RESOURCE_LEN_MAX {
+            let text = format_args!("must have at most {} bytes", Permissions::RESOURCE_LEN_MAX);
+            return Err(Fault::invalid("topic", text));
+        }
+        TopicFilter::new(&self.topic).map_err(|e| Fault::invalid("topic", e))?;
+        if name == self.name() {
+            Ok(())
+        } else {
+            Err(Fault::invalid("name", format_args!("must be {:?}", self.name())))
+        }
+    }
+
+    fn table(instance: &Instance) -> &Table<Self> {
+        &instance.permissions
+    }
+
+    fn table_mut(instance: &mut Instance) -> &mut Table<Self> {
+        &mut instance.permissions
+    }
+
+    /// Rights are given at CONNECT: those whom a change concerns have to come again.
+    fn orders(change: &Changed<'_, Self>, orders: &mut Vec<Order>) {
+        let Some(permission) = change.new.or(change.old).map(|entry| &entry.value) else { return };
+        let concerned = |identity: &Identity| match permission.identity_type {
+            IdentityType::User => identity.username == permission.identity,
+            IdentityType::Client => identity.client_id.as_ref() == Some(&permission.identity),
+        };
+        let identities = change.instance.identities.iter().filter(|(_, identity)| concerned(&identity.value));
+        orders.extend(identities.map(|(_, identity)| Order::Close(Whom::Principal(identity.principal))));
+    }
+}
+
+impl Object for Banned {
+    const KIND: Kind = Kind::Banned;
+    const WHAT: &'static str = "black-listed client";
+    const FIELD: &'static str = "client_id";
+    /// About 200 bytes each.
+    const MAX: usize = 100_000;
+
+    fn check_name(name: &str) -> Result<(), String> {
+        name::client(name)
+    }
+
+    fn check(&self, _name: &str, _instance: &Instance) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    fn table(instance: &Instance) -> &Table<Self> {
+        &instance.banned
+    }
+
+    fn table_mut(instance: &mut Instance) -> &mut Table<Self> {
+        &mut instance.banned
+    }
+
+    fn orders(change: &Changed<'_, Self>, orders: &mut Vec<Order>) {
+        if change.new.is_some() {
+            let (instance, client_id) = (change.instance.index, change.name.clone());
+            orders.push(Order::Close(Whom::Client { instance, client_id }));
+        }
+    }
+}
