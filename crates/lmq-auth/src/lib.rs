@@ -6,6 +6,7 @@ extern crate alloc;
 
 mod mac;
 mod permission;
+pub mod request;
 mod secret;
 mod signature;
 mod token;

@@ -59,7 +59,11 @@ impl Signature {
     }
 
     pub(crate) fn of_parts<'a>(key: &SecretKey, parts: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut mac = Hmac::<Sha1>::new_from_slice(key.expose().as_bytes()).expect("HMAC takes a key of any length");
+        Self::with_key_bytes(key.expose().as_bytes(), parts)
+    }
+
+    pub(crate) fn with_key_bytes<'a>(key: &[u8], parts: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut mac = Hmac::<Sha1>::new_from_slice(key).expect("HMAC takes a key of any length");
         for part in parts {
             mac.update(part.as_bytes());
         }
