@@ -75,9 +75,9 @@ fn unknown_keys_with_their_lines() {
         "profile = \"lmq\"\nthread = 1\n[listener]\nmqtt = \"127.0.0.1:0\"\n",
         &[
             "2: unknown key \"thread\" at the top level; known here: profile, threads, allow-anonymous, ports, open-http, \
-             listeners, tls, data, log, limits, instance",
+             listeners, tls, data, admin, log, limits, instance",
             "3: unknown key \"listener\" at the top level; known here: profile, threads, allow-anonymous, ports, \
-             open-http, listeners, tls, data, log, limits, instance",
+             open-http, listeners, tls, data, admin, log, limits, instance",
         ],
     );
     problems(
