@@ -4,6 +4,8 @@ use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand};
 
+use crate::admin::AdminArgs;
+
 /// An MQTT gateway in one process.
 ///
 /// Without arguments it serves a demo instance on loopback: MQTT on 1883, WebSocket on 8083, HTTP on 8080.
@@ -22,6 +24,8 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Print the user name and the password of a client
     Sign(SignArgs),
+    /// List and change instances, accounts, keys, groups, topics and more of a running gateway
+    Admin(AdminArgs),
     /// Say what is wrong with a configuration file, and on which line
     Check(CheckArgs),
     /// Write a development CA and a server certificate for localhost

@@ -47,6 +47,7 @@ fn main() -> ExitCode {
         None => serve::run(&cli.serve).map_err(|e| vec![e]),
         Some(Command::Serve(args)) => serve::run(&args).map_err(|e| vec![e]),
         Some(Command::Sign(args)) => sign::run(&args).map_err(|e| vec![e]).and_then(print),
+        Some(Command::Admin(args)) => admin::run(&args).map_err(|e| vec![e]).and_then(print),
         Some(Command::Check(args)) => check::run(&args).and_then(print),
         Some(Command::Cert(args)) => cert::run(&args).map_err(|e| vec![e]).and_then(print),
     };

@@ -18,7 +18,7 @@ fn words(text: &str) -> Vec<&str> {
 fn every_flag_and_variable() {
     let place = Place::new();
     let readme = file("README.md");
-    for command in ["serve", "sign", "check", "cert"] {
+    for command in ["serve", "sign", "check", "cert", "admin"] {
         let output = place.run([command, "--help"]);
         let help = text(&output.stdout);
         let flags = help.split_whitespace().filter(|word| word.starts_with("--") && *word != "--help");
@@ -38,7 +38,7 @@ fn every_key() {
     let place = Place::new();
     place.file(
         "gateway.toml",
-        "x = 1\n[listeners]\nx = 1\n[tls]\nx = 1\n[data]\nx = 1\n[log]\nx = 1\n[limits]\nx = 1\n\
+        "x = 1\n[listeners]\nx = 1\n[tls]\nx = 1\n[data]\nx = 1\n[admin]\nx = 1\n[log]\nx = 1\n[limits]\nx = 1\n\
          [[instance]]\nid = \"a\"\nx = 1\n[instance.quota]\nx = 1\n[[instance.account]]\naccess-key = \"A\"\nsecret-key = \"S\"\nx = 1\n",
     );
     let output = place.run(["check", "--config", "gateway.toml"]);
@@ -52,7 +52,7 @@ fn every_key() {
             assert!(words(&quoted).contains(&key), "{key} is not in README.md");
         }
     }
-    assert_eq!(sections, 9);
+    assert_eq!(sections, 10);
 }
 
 #[test]

@@ -165,8 +165,8 @@ fn commands_say_what_they_need() {
 #[test]
 fn help_lists_every_flag_with_its_variable() {
     let place = Place::new();
-    for command in ["serve", "sign", "check", "cert"] {
-        let output = place.run([command, "--help"]);
+    for command in ["serve", "sign", "check", "cert", "admin", "admin list", "admin create"] {
+        let output = place.run(command.split(' ').chain(["--help"]));
         assert_eq!(output.status.code(), Some(0));
         let help = text(&output.stdout);
         let words = help.split_whitespace().filter_map(|word| word.strip_prefix("--"));

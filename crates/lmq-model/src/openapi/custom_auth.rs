@@ -16,7 +16,7 @@ pub struct AddCustomAuthIdentity {
     /// The user name.
     pub username: String,
     /// The client, with `CLIENT`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// What the password is, or is made with.
     pub secret: SecretText,
@@ -41,7 +41,7 @@ pub struct UpdateCustomAuthIdentity {
     /// The user name.
     pub username: String,
     /// The client, with `CLIENT`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// What the password is, or is made with.
     pub secret: SecretText,
@@ -66,7 +66,7 @@ pub struct DeleteCustomAuthIdentity {
     /// The user name.
     pub username: String,
     /// The client, with `CLIENT`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
 }
 
@@ -83,19 +83,19 @@ pub struct QueryCustomAuthIdentity {
     /// The instance.
     pub instance_id: String,
     /// `USER` or `CLIENT`; absent for any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub identity_type: Option<String>,
     /// The user name; absent for any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub username: Option<String>,
     /// The client, with `CLIENT`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// How many a page has at most: 1 to 100.
     #[serde(deserialize_with = "text::number")]
     pub size: u64,
     /// Where the page begins: what the one before said; empty for the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
 
@@ -182,19 +182,19 @@ pub struct QueryCustomAuthPermission {
     /// The instance.
     pub instance_id: String,
     /// `USER` or `CLIENT`; absent for any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub identity_type: Option<String>,
     /// The user name or the client id; absent for any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub identity: Option<String>,
     /// A topic filter; absent for any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub topic: Option<String>,
     /// How many a page has at most: 1 to 100.
     #[serde(deserialize_with = "text::number")]
     pub size: u64,
     /// Where the page begins: what the one before said; empty for the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
 
@@ -243,13 +243,13 @@ pub struct QueryCustomAuthConnectBlack {
     /// The instance.
     pub instance_id: String,
     /// The client; absent for any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// How many a page has at most: 1 to 100.
     #[serde(deserialize_with = "text::number")]
     pub size: u64,
     /// Where the page begins: what the one before said; empty for the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
 
@@ -264,7 +264,7 @@ impl Action for QueryCustomAuthConnectBlack {
 #[serde(rename_all = "PascalCase")]
 pub struct PageOf<T> {
     /// Where the next page begins; absent in the last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
     /// What is on it.
     pub results: Vec<T>,
@@ -275,7 +275,7 @@ pub struct PageOf<T> {
 #[serde(rename_all = "PascalCase")]
 pub struct CustomIdentity {
     /// The client, with `CLIENT`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     /// `USER` or `CLIENT`.
     pub identity_type: String,

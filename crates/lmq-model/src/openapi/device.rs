@@ -112,7 +112,7 @@ pub struct ListDeviceCredentialClientId {
     #[serde(default, deserialize_with = "text::optional_number", skip_serializing_if = "Option::is_none")]
     pub page_no: Option<u64>,
     /// Where the page begins: what the one before said; empty for the first.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
 }
 
@@ -137,7 +137,7 @@ pub struct DeviceCredentialClientIds {
     /// The client ids, in their order.
     pub client_id_list: Vec<String>,
     /// Where the next page begins; absent in the last.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "text::optional_text", skip_serializing_if = "Option::is_none")]
     pub next_token: Option<String>,
     /// Which page it is, counted from 1.
     pub page_no: String,

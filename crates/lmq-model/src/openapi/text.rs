@@ -56,6 +56,11 @@ pub(super) fn optional_number<'de, D: Deserializer<'de>>(deserializer: D) -> Res
     deserializer.deserialize_any(OptionalNumberVisitor)
 }
 
+/// Text, or nothing; empty text is nothing. (Out of a query serde would take no `Option<String>` as such.)
+pub(super) fn optional_text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(|text| if text.is_empty() { None } else { Some(text) })
+}
+
 struct NumberVisitor;
 struct OptionalNumberVisitor;
 

@@ -1,10 +1,19 @@
 //! What operators do at run time: the token that lets them in, and `gateway admin`.
 
+mod args;
+mod client;
+mod fields;
+mod print;
+mod run;
 mod token;
 
 use std::net::SocketAddr;
 
-pub(crate) use token::{FILE as TOKEN_FILE, Token};
+pub(crate) use self::{
+    args::AdminArgs,
+    run::run,
+    token::{FILE as TOKEN_FILE, Token},
+};
 
 use crate::{
     config::{AdminToken, Config, Storage},

@@ -10,7 +10,7 @@ use super::value;
 use crate::{cli::ServeArgs, error::Error};
 
 /// The flags of all commands, and the token of the admin API, which is no flag: those are seen in the process list.
-const FLAGS: [&str; 29] = [
+const FLAGS: [&str; 30] = [
     "config",
     "profile",
     "mqtt",
@@ -33,6 +33,7 @@ const FLAGS: [&str; 29] = [
     "admin-token",
     "admin-token-file",
     "admin-remote",
+    "admin-address",
     "client-id",
     "access-key",
     "secret-key",

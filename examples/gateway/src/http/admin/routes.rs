@@ -74,3 +74,42 @@ impl Routes {
         self.list.push((method, path.to_owned()));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+
+    use super::*;
+
+    #[test]
+    fn the_document_has_every_path_and_method_and_no_other() {
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        let mut described = BTreeSet::new();
+        for (path, item) in document["paths"].as_object().unwrap() {
+            let methods = item.as_object().unwrap().keys().filter(|key| *key != "parameters");
+            described.extend(methods.map(|method| format!("{} {path}", method.to_uppercase())));
+        }
+        let served: BTreeSet<_> = all().list.iter().map(|(method, path)| format!("{method} {path}")).collect();
+        assert_eq!(described, served);
+    }
+
+    #[test]
+    fn every_reference_of_the_document_leads_somewhere() {
+        let document: Value = serde_json::from_str(OPENAPI).unwrap();
+        let (mut open, mut references) = (vec![&document], 0);
+        while let Some(value) = open.pop() {
+            match value {
+                Value::Array(items) => open.extend(items),
+                Value::Object(members) => open.extend(members.values()),
+                _ => {}
+            }
+            if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
+                references += 1;
+                assert!(document.pointer(&reference[1..]).is_some(), "{reference}");
+            }
+        }
+        assert!(references > 100, "{references}");
+    }
+}
