@@ -1,6 +1,9 @@
 use core::fmt;
 
-/// Why a request to the token server or a status query is refused. The sender's fault, always; names parameters, repeats no value.
+/// Why a request to the token server or a status query is refused. The sender's fault, always.
+///
+/// **Attacker's view.** Parameters are named by our own constants, no value is repeated, and nothing tells how close a signature was. All
+/// but [`Signature`](Self::Signature) is decided without a key, so it can be had by anybody and tells the server's time at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RequestError {

@@ -1,4 +1,7 @@
 /// What form of answer a caller of the OpenAPI asks for.
+///
+/// **Attacker's view.** With ACS3 it is read from a header that need not be signed: whoever stands in between may choose the form of an
+/// answer, which he could change anyway.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ReplyFormat {
     /// `JSON`.
@@ -22,5 +25,25 @@ impl ReplyFormat {
             let subtype = essence.strip_prefix("application/").or_else(|| essence.strip_prefix("text/"))?;
             Self::parse(subtype)
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_form_that_is_known_counts() {
+        assert_eq!(ReplyFormat::parse("Json"), Some(ReplyFormat::Json));
+        assert_eq!(ReplyFormat::parse("XML"), Some(ReplyFormat::Xml));
+        assert_eq!(ReplyFormat::parse("RAW"), None);
+        for (header, format) in [
+            ("application/json", Some(ReplyFormat::Json)),
+            ("text/html, text/xml;q=0.9, application/json", Some(ReplyFormat::Xml)),
+            ("*/*", None),
+            ("json", None),
+        ] {
+            assert_eq!(ReplyFormat::accepted(header), format, "{header}");
+        }
     }
 }

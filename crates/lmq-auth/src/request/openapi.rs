@@ -5,9 +5,9 @@
 //!                          access_key_id()                                                     action, parameters
 //! ```
 //!
-//! **Attacker's view.** Each step takes the last one's value, so none can be left out: parameters cannot be read before the signature has been
-//! checked, nor a request be repeated, nor a nonce be remembered for somebody without a key. The time is checked before the
-//! signature and tells the sender the server's time at most. `Debug` shows names, never values, nonces or signatures.
+//! **Attacker's view.** Each step takes the last one's value, so none can be left out: parameters cannot be read before the signature has
+//! been checked, nor a request be repeated, nor a nonce be remembered for somebody without a key. The time is checked before
+//! the signature and tells the sender the server's time at most. `Debug` shows names, never values, nonces or signatures.
 
 use alloc::boxed::Box;
 use core::fmt;
@@ -38,7 +38,7 @@ pub struct RequestParts<'a> {
     pub query: &'a str,
     /// All headers, names in any case. Those whose value is not text are to be left out, and not to be used by anyone.
     pub headers: &'a [(&'a str, &'a str)],
-    /// The whole body.
+    /// The whole body, as long as the caller lets it be: with ACS3 it is hashed before anything is proved.
     pub body: &'a [u8],
 }
 

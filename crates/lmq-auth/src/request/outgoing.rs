@@ -1,7 +1,7 @@
 //! The side of an app server that calls the OpenAPI.
 //!
-//! **Attacker's view.** The nonce is the caller's to make: unpredictable is not needed, never twice is. Without TLS the parameters are open to
-//! read, and a stopped request can be delivered up to 15 minutes later.
+//! **Attacker's view.** The nonce is the caller's to make: unpredictable is not needed, never twice is. Without TLS the parameters are open
+//! to read, and a request that was stopped on its way can be delivered up to 15 minutes later.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

@@ -14,8 +14,8 @@ use super::percent::{self, Plus};
 
 /// Parameters as key and value, decoded, in the order sent, each key once.
 ///
-/// At most [`COUNT_MAX`](Self::COUNT_MAX) pairs and [`BYTES_MAX`](Self::BYTES_MAX) bytes of encoded text: 260 KB of memory at worst, and as much again while
-/// parsing.
+/// At most [`COUNT_MAX`](Self::COUNT_MAX) pairs and [`BYTES_MAX`](Self::BYTES_MAX) bytes of encoded text: 270 KB of memory at
+/// worst, and as much again while parsing.
 #[derive(Clone, Default)]
 pub struct Pairs {
     text: Zeroizing<String>,

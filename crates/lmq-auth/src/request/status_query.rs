@@ -43,7 +43,7 @@ impl StatusQuery {
     /// Reads a request at `now_ms`, milliseconds since 1970.
     ///
     /// # Errors
-    /// The sender's fault: a parameter by its name, or [`RequestError::Expired`].
+    /// The sender's fault: a parameter by its name, [`RequestError::Expired`], or [`RequestError::Signature`] if it is too long to be one.
     pub fn parse(pairs: &Pairs, now_ms: u64) -> Result<SignedRequest<Self>, RequestError> {
         let client = required(pairs, "resource")?.parse().map_err(|_| RequestError::Invalid("resource"))?;
         let at_ms = millis(pairs, "timestamp")?;

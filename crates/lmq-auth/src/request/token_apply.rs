@@ -70,7 +70,7 @@ impl TokenApply {
     ///
     /// # Errors
     /// The sender's fault, by the name of the parameter. An `expireTime` less than 60 s ahead is invalid; 30 days and more are taken
-    /// for 30 days.
+    /// for 30 days. [`RequestError::Signature`] if the signature is too long to be one.
     pub fn parse(pairs: &Pairs, now_ms: u64) -> Result<SignedRequest<Self>, RequestError> {
         let actions = parse_actions(required(pairs, "actions")?)?;
         let asked = millis(pairs, "expireTime")?;

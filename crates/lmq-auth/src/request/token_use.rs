@@ -35,7 +35,7 @@ macro_rules! token_use {
             /// Reads a request.
             ///
             /// # Errors
-            /// The sender's fault, by the name of the parameter.
+            /// The sender's fault, by the name of the parameter; [`RequestError::Signature`] if the signature is too long to be one.
             pub fn parse(pairs: &Pairs) -> Result<SignedRequest<Self>, RequestError> {
                 SignedRequest::new(Self::new(required(pairs, "token")?)?, pairs, &["token"])
             }
