@@ -1,6 +1,8 @@
 use core::fmt;
 
+use lmq_auth::Denial;
 use lmq_codec::{DecodeError, ReasonCode};
+use lmq_id::Access;
 
 use crate::Refusal;
 
@@ -30,6 +32,13 @@ pub enum CloseReason {
     TakenOver,
     /// A PUBLISH to, or a SUBSCRIBE for, a topic without the right to it.
     NotAuthorized,
+    /// A token of the client is not valid, or not enough for what it asked. It was told so with `$SYS/tokenInvalidNotice`.
+    TokenInvalid {
+        /// Why.
+        denial: Denial,
+        /// The type of the token.
+        access: Access,
+    },
     /// A topic breaks a rule of the profile.
     InvalidTopic(&'static str),
     /// A rule of MQTT 5.0 was broken that more than one packet shows: the code of DISCONNECT, and what was wrong.
@@ -61,6 +70,7 @@ impl CloseReason {
             Self::KeepAlive => "keep_alive",
             Self::TakenOver => "taken_over",
             Self::NotAuthorized => "not_authorized",
+            Self::TokenInvalid { .. } => "token_invalid",
             Self::InvalidTopic(_) => "invalid_topic",
             Self::Protocol(..) => "protocol_error",
             Self::EffectFailed => "effect_failed",
@@ -84,7 +94,7 @@ impl CloseReason {
             Self::NotConnect | Self::Unexpected(_) => ReasonCode::ProtocolError,
             Self::KeepAlive => ReasonCode::KeepAliveTimeout,
             Self::TakenOver => ReasonCode::SessionTakenOver,
-            Self::NotAuthorized => ReasonCode::NotAuthorized,
+            Self::NotAuthorized | Self::TokenInvalid { .. } => ReasonCode::NotAuthorized,
             Self::InvalidTopic(_) => ReasonCode::TopicNameInvalid,
             Self::Protocol(code, _) => *code,
             Self::EffectFailed => ReasonCode::UnspecifiedError,
@@ -103,6 +113,7 @@ impl fmt::Display for CloseReason {
             Self::Refused(refusal) => {
                 write!(f, "refused with return code {}", refusal.return_code())
             }
+            Self::TokenInvalid { denial, access } => write!(f, "{denial}: {access}"),
             Self::InvalidTopic(why) => write!(f, "invalid topic: {why}"),
             Self::Protocol(code, why) => write!(f, "{code}: {why}"),
             _ => f.write_str(self.name()),

@@ -1,7 +1,7 @@
 use alloc::boxed::Box;
 use core::num::NonZeroU64;
 
-use lmq_auth::Permissions;
+use lmq_auth::{Permissions, TokenId};
 
 use crate::{ClientKey, CloseReason, Instance, InstanceIndex, InstanceQuota, Refusal, Settings};
 
@@ -32,6 +32,9 @@ pub enum Command {
         /// The topics they may publish to and subscribe to from now on.
         permissions: Permissions,
     },
+    /// A token is worth nothing any more: who holds it is told so with `$SYS/tokenInvalidNotice`, code 3, and closed; nothing more is stored for
+    /// a session that is away and whose client held it.
+    RevokeToken(TokenId),
     /// Add an instance, or change one. Also for a [`Front`](crate::Front): shards first, so that nobody comes in to a shard that does not know it.
     ///
     /// An index equal to the number of instances adds one, unless its name is taken; a greater one does nothing. Of an instance that is

@@ -1,8 +1,8 @@
-use alloc::{boxed::Box, sync::Arc};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::{fmt, num::NonZeroU64};
 
 use bytes::Bytes;
-use lmq_auth::Permissions;
+use lmq_auth::{Denial, Permissions, TokenTerm};
 use lmq_codec::ReasonCode;
 use lmq_model::status::StatusEvent;
 
@@ -200,6 +200,9 @@ pub enum Verdict {
     Allow(Grant),
     /// The client may not.
     Deny(Refusal),
+    /// A token of the client is not valid. At CONNECT: return code 4 where the token itself is at fault, 5 where it is good for something
+    /// else. Later: `$SYS/tokenInvalidNotice` with the code of the denial, then the connection is closed.
+    Invalid(Denial),
     /// The client is sent this and asked for more, if it named a method; else it is denied. MQTT 5.0.
     Continue(Bytes),
 }
@@ -216,18 +219,28 @@ pub struct Grant {
     /// Who the client is to the driver, such as the number of its account or key; [`Selector::Principal`](crate::Selector::Principal) finds its
     /// connections by it.
     pub principal: Option<NonZeroU64>,
+    /// The tokens that `permissions` come from, at most one of each type; of two of a type the last one counts. When one of them expires or is
+    /// revoked, the client is told and closed, and nothing more is stored for a session that is away.
+    pub tokens: Vec<TokenTerm>,
 }
 
 impl Grant {
     /// These rights and nothing else.
     pub const fn new(permissions: Permissions) -> Self {
-        Self { permissions, authentication_data: None, response_information: None, principal: None }
+        Self { permissions, authentication_data: None, response_information: None, principal: None, tokens: Vec::new() }
     }
 
     /// The same, for this principal.
     #[must_use]
     pub const fn of_principal(mut self, principal: NonZeroU64) -> Self {
         self.principal = Some(principal);
+        self
+    }
+
+    /// The same, as long as this token is valid too.
+    #[must_use]
+    pub fn with_token(mut self, token: TokenTerm) -> Self {
+        self.tokens.push(token);
         self
     }
 }
@@ -261,6 +274,14 @@ pub enum Refusal {
 }
 
 impl Refusal {
+    /// What CONNACK says of a token.
+    pub(crate) const fn of_token(denial: Denial) -> Self {
+        match denial {
+            Denial::Resource | Denial::Action | Denial::Account => Self::NotAuthorized,
+            _ => Self::Credentials,
+        }
+    }
+
     /// The return code of the CONNACK before MQTT 5.0.
     pub const fn return_code(self) -> u8 {
         match self {

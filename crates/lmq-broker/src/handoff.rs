@@ -2,6 +2,7 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::fmt;
 
 use bytes::Bytes;
+use lmq_auth::TokenTerm;
 use lmq_codec::Version;
 
 use crate::{ClientKey, ConnId, Password, Peer, ShardId, Will};
@@ -52,6 +53,8 @@ pub(crate) struct ConnectRequest {
     pub(crate) data: Option<Bytes>,
     pub(crate) username: Option<Box<str>>,
     pub(crate) password: Option<Password>,
+    /// What the verdict says that the client holds.
+    pub(crate) tokens: Vec<TokenTerm>,
 }
 
 /// What a server decided otherwise than the client asked.

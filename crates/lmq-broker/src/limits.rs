@@ -34,6 +34,7 @@ use core::{
 /// | `stall_max` | 30 s | - | a peer that stopped reading |
 /// | `pause_max` | 30 s | - | effects that never finish |
 /// | `effect_timeout` | 30 s | - | a store that never answers |
+/// | `token_notice` | 5 min | about 200 bytes per token | - |
 /// | `work_per_call_max` | 1,024 | - | calls that take long |
 /// | `linger` | 5 s | - | peers that never take the last bytes |
 /// | `shared_payload_bytes_min` | 4 KiB | - | large messages copied to each of many subscribers |
@@ -102,6 +103,8 @@ pub struct Limits {
     pub pause_max: Duration,
     /// An effect without answer for so long counts as failed.
     pub effect_timeout: Duration,
+    /// So long before a token expires its client is told with `$SYS/tokenExpireNotice`, once per token and connection; at once if less is left.
+    pub token_notice: Duration,
     /// How long the driver should wait for a peer to take the last bytes of a closed connection.
     pub linger: Duration,
     /// Connections resumed or closed, timers served, and retained messages looked at, in one call; the rest follows in the next, at once.
@@ -146,6 +149,7 @@ impl Default for Limits {
             stall_max: Duration::from_secs(30),
             pause_max: Duration::from_secs(30),
             effect_timeout: Duration::from_secs(30),
+            token_notice: Duration::from_secs(300),
             linger: Duration::from_secs(5),
             work_per_call_max: 1024,
             deliveries_per_call_max: 65_536,

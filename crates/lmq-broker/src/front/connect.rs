@@ -71,6 +71,7 @@ fn accept(
         data: connect.properties.authentication_data().map(Bytes::copy_from_slice),
         username: connect.username.map(Into::into),
         password: connect.password.map(Password::new),
+        tokens: alloc::vec::Vec::new(),
     })
 }
 

@@ -5,6 +5,7 @@ mod lent;
 mod queue;
 mod replays;
 mod stored;
+mod tokens;
 mod window;
 
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
@@ -15,6 +16,7 @@ use lmq_codec::QoS;
 pub(crate) use queue::{MemoryQueue, QueuedBytes, Waiting};
 pub(crate) use replays::{Replay, Replays};
 pub(crate) use stored::StoredQueue;
+pub(crate) use tokens::{Token, Tokens, Turn};
 pub(crate) use window::{Inflight, Stage, Window};
 
 use crate::{ClientKey, DropReason, Instant, MemberState, Subscription, Will, slab::Key};
@@ -31,6 +33,8 @@ pub(crate) struct Session {
     pub(crate) unopened: bool,
     /// A record of an inbound QoS 2 message failed or was late: only the store knows which ids it has.
     pub(crate) inbound_unknown: bool,
+    /// A token of its client is worth nothing any more: nothing is stored for it until the client comes back.
+    pub(crate) barred: bool,
     /// The store has a record of it.
     pub(crate) recorded: bool,
     /// Present in a session that outlives its connection.
@@ -57,6 +61,8 @@ pub(crate) struct Session {
     /// When it ends, while no connection serves it.
     pub(crate) ends_at: Option<Instant>,
     pub(crate) will: Option<Arc<Will>>,
+    /// What its client holds.
+    pub(crate) tokens: Option<Box<Tokens>>,
     /// When the will is published, while no connection serves the session.
     pub(crate) will_at: Option<Instant>,
 }
@@ -72,6 +78,8 @@ impl Session {
             told_expiry: 0,
             timer_at: Instant::FAR_FUTURE,
             recorded: persistent,
+            barred: false,
+            tokens: None,
             will: None,
             had_will: false,
             will_at: None,
@@ -91,7 +99,7 @@ impl Session {
     /// Whether a message of this QoS goes through the store on its way to this session.
     #[inline]
     pub(crate) fn stores(&self, qos: QoS, stored_qos_max: QoS) -> bool {
-        qos != QoS::AtMostOnce && qos <= stored_qos_max && self.stored.is_some()
+        qos != QoS::AtMostOnce && qos <= stored_qos_max && self.stored.is_some() && !self.barred
     }
 
     /// Whether something waits for room in window or outbox.

@@ -210,7 +210,8 @@ impl Shard {
         session.will_at = None;
         let Some(will) = session.will.take() else { return };
         let instance = session.client.instance;
-        if !self.parent_exists(instance, &will.topic) {
+        // Who may not come in any more may not speak either.
+        if session.barred || !self.parent_exists(instance, &will.topic) {
             return;
         }
         let Some(session) = self.sessions.get(key) else { return };

@@ -12,6 +12,7 @@
 use alloc::{boxed::Box, vec::Vec};
 
 use bytes::Bytes;
+use lmq_auth::{Denial, TokenTerm};
 use lmq_codec::{Auth, Packet, Properties, Property, ReasonCode};
 
 use super::{Shard, effects::Question, question};
@@ -55,6 +56,7 @@ impl Shard {
                 }
                 self.let_in(conn, grant);
             }
+            (Phase::Verdict, Verdict::Invalid(denial)) => self.refuse(conn, Refusal::of_token(denial)),
             (Phase::Verdict, Verdict::Continue(data)) => self.ask_for_more(conn, &data),
             (Phase::Live, verdict) if state.method_mut().is_some_and(|method| method.asked) => {
                 self.judged_again(conn, verdict);
@@ -67,6 +69,14 @@ impl Shard {
         let Some(state) = self.conns.get_mut(conn) else { return };
         state.permissions = Some(grant.permissions);
         state.principal = grant.principal;
+        let obeyed = state.obeyed;
+        if let Some(denial) = self.fault_of(&grant.tokens, obeyed) {
+            return self.refuse(conn, Refusal::of_token(denial));
+        }
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        if let Some(request) = &mut state.request {
+            request.tokens = grant.tokens;
+        }
         if let Some(v5) = &mut state.v5 {
             let Grant { authentication_data, response_information, .. } = grant;
             v5.welcome = Some(Box::new(Welcome { authentication_data, response_information }));
@@ -107,8 +117,16 @@ impl Shard {
         }
         match verdict {
             Verdict::Allow(grant) => {
+                let (session, obeyed) = (state.session, state.obeyed);
+                if let Some(denial) = self.fault_of(&grant.tokens, obeyed) {
+                    return self.fail_again(conn, Refusal::of_token(denial));
+                }
+                let Some(state) = self.conns.get_mut(conn) else { return };
                 state.permissions = Some(grant.permissions);
                 state.principal = grant.principal;
+                if let Some(session) = session {
+                    self.hold_only(session, &grant.tokens);
+                }
                 self.write_auth(conn, ReasonCode::Success, grant.authentication_data.as_ref());
                 self.obey(conn);
             }
@@ -116,10 +134,22 @@ impl Shard {
                 self.write_auth(conn, ReasonCode::ContinueAuthentication, Some(&data));
             }
             // Section 4.12.1.
-            Verdict::Deny(refusal) => {
-                self.close(conn, CloseReason::Protocol(denied(refusal), "authentication failed"));
-            }
+            Verdict::Deny(refusal) => self.fail_again(conn, refusal),
+            Verdict::Invalid(denial) => self.fail_again(conn, Refusal::of_token(denial)),
         }
+    }
+
+    fn fail_again(&mut self, conn: Key, refusal: Refusal) {
+        self.close(conn, CloseReason::Protocol(denied(refusal), "authentication failed"));
+    }
+
+    /// What is wrong with tokens that a verdict lets in which was asked for after so many orders.
+    pub(super) fn fault_of(&self, tokens: &[TokenTerm], orders: u64) -> Option<Denial> {
+        tokens.iter().find_map(|token| match token {
+            token if token.is_expired(self.now.wall.value()) => Some(Denial::Expired),
+            token if self.tokens.is_revoked_since(token.id, orders) => Some(Denial::Revoked),
+            _ => None,
+        })
     }
 
     /// A packet before CONNACK: only AUTH goes on, and DISCONNECT ends.

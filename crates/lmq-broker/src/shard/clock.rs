@@ -20,6 +20,8 @@ impl Shard {
         self.expire_questions();
         self.retry_restore();
         self.serve_rates();
+        self.serve_tokens();
+        self.revoke_some();
         self.drop_again();
         self.deliveries = 0;
         if self.phase != ShardPhase::Restoring {
@@ -53,7 +55,8 @@ impl Shard {
         }
         let absent = self.session_timers.next().filter(|_| self.phase != ShardPhase::Restoring);
         let effects = [self.next_question_deadline(), self.restore_deadline(), self.drop_again_deadline()];
-        let deadlines = [self.timers.next(), absent, self.next_rate_deadline(), self.kept_deadline()];
+        let deadlines =
+            [self.timers.next(), absent, self.next_rate_deadline(), self.kept_deadline(), self.token_deadline()];
         deadlines.into_iter().chain(effects).flatten().min()
     }
 

@@ -120,12 +120,13 @@ impl Shard {
     }
 
     fn bind(&mut self, conn: Key, session: Key) {
-        if let Some(state) = self.conns.get_mut(conn) {
-            state.session = Some(session);
-        }
+        let Some(state) = self.conns.get_mut(conn) else { return };
+        state.session = Some(session);
+        let tokens = state.request.as_mut().map(|request| core::mem::take(&mut request.tokens)).unwrap_or_default();
         if let Some(session) = self.sessions.get_mut(session) {
             session.conn = Some(conn);
         }
+        self.hold_only(session, &tokens);
     }
 
     /// The store has loaded or dropped the session of a connection.
@@ -211,6 +212,7 @@ impl Shard {
         }
         self.write(conn, &connack);
         self.report(conn, EventType::Connect);
+        self.announce_short_tokens(session);
         self.watch(conn);
         self.resumable.push_back(conn);
         self.resume_session(session);
@@ -278,6 +280,7 @@ impl Shard {
     /// Forgets a session with its subscriptions. The store is told by the caller, where it knows of it.
     pub(super) fn remove_session(&mut self, key: Key) {
         self.resolve_doubts(key, &[]);
+        self.forget_tokens(key);
         self.remove_subscriptions(key);
         let Some(session) = self.sessions.remove(key) else {
             return;

@@ -20,6 +20,9 @@ impl Shard {
     #[inline]
     pub fn handle_bytes(&mut self, now: Now, conn: ConnId, input: &[u8]) -> Flow {
         self.advance_clock(now);
+        if self.tokens_are_due() {
+            self.serve_tokens();
+        }
         let Some(state) = self.conns.get_mut(conn.0) else {
             return Flow::Closed;
         };

@@ -2,9 +2,9 @@
 
 use core::num::NonZeroU32;
 
-use lmq_auth::Permissions;
+use lmq_auth::{Denial, Permissions};
 use lmq_codec::{Properties, Property, ReasonCode, TopicName};
-use lmq_id::{P2pTopic, ParentTopic};
+use lmq_id::{Access, P2pTopic, ParentTopic};
 use lmq_model::control;
 
 use super::{Shard, publish::Arrival};
@@ -31,7 +31,8 @@ impl Shard {
         };
         // Most topics are nobody's business, and as text they would be looked through once more.
         let free = !profile.judges_topics() && state.permissions.as_ref().is_some_and(Permissions::is_everything);
-        let judgement = if free { Judgement::Forward } else { self.judge_topic(state, instance, arrival.topic)? };
+        let judgement =
+            if free { Judgement::Forward } else { self.judge_topic((conn, state), instance, arrival.topic)? };
         if let Judgement::Discard(_) = judgement {
             return Ok(judgement);
         }
@@ -46,7 +47,7 @@ impl Shard {
 
     fn judge_topic<'a>(
         &self,
-        state: &Conn,
+        (conn, state): (Key, &Conn),
         instance: InstanceIndex,
         topic: TopicName<'a>,
     ) -> Result<Judgement<'a>, CloseReason> {
@@ -60,10 +61,11 @@ impl Shard {
             return Err(CloseReason::InvalidTopic("longer than the profile allows"));
         }
         let routed = profile.routed(topic);
-        let allowed = state.permissions.as_ref().is_some_and(|permissions| permissions.allows_publish(routed));
-        if !allowed || !self.parent_exists(instance, topic) {
+        let decided = state.permissions.as_ref().map_or(Err(Denial::Action), |permissions| permissions.publish(routed));
+        let decided = decided.and_then(|()| self.parent_exists(instance, topic).then_some(()).ok_or(Denial::Resource));
+        if let Err(denial) = decided {
             return match profile.denied {
-                Denied::Close => Err(CloseReason::NotAuthorized),
+                Denied::Close => Err(self.denied(conn, denial, Access::writes)),
                 Denied::Refuse => Ok(Judgement::Discard(ReasonCode::NotAuthorized)),
             };
         }

@@ -64,6 +64,9 @@ impl Shard {
 
     /// A client of MQTT 5.0 is told why its connection ends [MQTT-3.14.0-1].
     fn say_goodbye(&mut self, conn: Key, reason: &CloseReason) {
+        if let (CloseReason::TokenInvalid { denial, access }, true) = (reason, self.is_in(conn)) {
+            self.write_invalid(conn, *denial, *access);
+        }
         let Some(state) = self.conns.get(conn) else { return };
         let Some(v5) = state.v5.as_ref().filter(|_| state.is_live()) else { return };
         let Some(code) = reason.disconnect_code() else { return };
@@ -76,6 +79,10 @@ impl Shard {
             .encoder(state.version)
             .is_ok_and(|encoder| encoder.encoded_len() <= state.packet_bytes_max());
         self.write_packet(conn, &Packet::Disconnect(if fits { full } else { Disconnect::new(code) }));
+    }
+
+    fn is_in(&self, conn: Key) -> bool {
+        self.conns.get(conn).is_some_and(|state| state.is_live())
     }
 
     /// Separates a connection from its session. False if that was done before.

@@ -4,7 +4,7 @@
 //! finds out where a message goes and [`judge`] whether it may, [`targets`] are those it goes to, [`fan`] is what they share, [`deliver`] sends it, [`stored`]
 //! sends what waited in the store, [`acks`] and [`subscribe`] are the other packets, [`authenticate`] asks who a client is, [`absent`] is
 //! what becomes of its session and will while it is away, [`quota`] what it may use, [`query`] what operators ask, [`effects`] keeps what was asked of the world, [`siblings`] talks to the other shards,
-//! [`bridge`] to the MQ side, [`clock`] serves deadlines, [`orders`] carries out what operators want of many connections. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a
+//! [`bridge`] to the MQ side, [`clock`] serves deadlines, [`orders`] carries out what operators want of many connections, [`tokens`] ends those of clients. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what a
 //! session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`] brings one to its owner, [`keep`]
 //! is what all shards have, [`replay`] brings it to new subscriptions.
 
@@ -35,6 +35,7 @@ mod siblings;
 mod stored;
 mod subscribe;
 mod targets;
+mod tokens;
 
 use alloc::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -128,6 +129,7 @@ pub struct Shard {
     lossy: Vec<Key>,
     drained_to: u32,
     orders: orders::Orders,
+    tokens: tokens::Ledger,
     outstanding: retain::Outstanding,
     keeping: keep::Keeping,
     /// Messages with RETAIN that were delivered.
@@ -214,6 +216,7 @@ impl Shard {
             lossy: Vec::new(),
             drained_to: 0,
             orders: orders::Orders::default(),
+            tokens: tokens::Ledger::default(),
             outstanding: retain::Outstanding::default(),
             keeping: keep::Keeping::default(),
             live: 0,
@@ -235,6 +238,7 @@ impl Shard {
             Command::Kick(client) => self.order(Selector::Client(client), What::Close(CloseReason::Kicked)),
             Command::Close { whom, reason } => self.order(whom, What::Close(reason.of_operator())),
             Command::SetPermissions { whom, permissions } => self.order(whom, What::Permit(permissions)),
+            Command::RevokeToken(id) => self.revoke(id),
             Command::SetInstance { index, instance } => self.set_instance(index, instance),
             Command::SetQuota { instance, quota } => self.set_quota(instance, quota),
             Command::Drain => self.phase = ShardPhase::Draining,

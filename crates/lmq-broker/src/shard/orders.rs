@@ -46,6 +46,12 @@ impl Orders {
         self.given
     }
 
+    /// One more, which is carried out elsewhere; its number.
+    pub(super) fn count_one(&mut self) -> u64 {
+        self.given += 1;
+        self.given
+    }
+
     /// Whether some are not carried out.
     pub(super) fn are_open(&self) -> bool {
         !self.open.is_empty()
@@ -61,9 +67,9 @@ impl Orders {
 impl Shard {
     /// Begins to carry an order out; one about a single client is carried out at once.
     pub(super) fn order(&mut self, whom: Selector, what: What) {
-        self.orders.given += 1;
+        let number = self.orders.count_one();
         self.forget_old_orders();
-        let order = Arc::new(Order { number: self.orders.given, whom, what });
+        let order = Arc::new(Order { number, whom, what });
         // A verdict has so long to come, and a client as long to say more.
         let limits = &self.settings.limits;
         let until = self.now.monotonic.saturating_add(limits.effect_timeout.max(limits.connect_timeout));

@@ -6,9 +6,12 @@ use alloc::{
     vec::Vec,
 };
 
+use lmq_auth::Denial;
 use lmq_codec::{
     Packet, PacketId, Properties, ReasonCode, ReasonCodes, SubAck, Subscribe, TopicFilter, UnsubAck, Unsubscribe,
 };
+
+use lmq_id::Access;
 
 use super::{
     Shard,
@@ -113,10 +116,12 @@ impl Shard {
             return Ok(Some(ReasonCode::UnspecifiedError));
         };
         let routed = profile.routed(filter.as_str());
-        let allowed = state.permissions.as_ref().is_some_and(|permissions| permissions.allows_subscribe(routed));
-        if !allowed || !self.parent_exists(instance, filter.as_str()) {
+        let decided =
+            state.permissions.as_ref().map_or(Err(Denial::Action), |permissions| permissions.subscribe(routed));
+        let exists = || self.parent_exists(instance, filter.as_str());
+        if let Err(denial) = decided.and_then(|()| exists().then_some(()).ok_or(Denial::Resource)) {
             return match profile.denied {
-                Denied::Close => Err(CloseReason::NotAuthorized),
+                Denied::Close => Err(self.denied(conn, denial, Access::reads)),
                 Denied::Refuse => Ok(Some(ReasonCode::NotAuthorized)),
             };
         }

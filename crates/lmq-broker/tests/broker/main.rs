@@ -39,5 +39,6 @@ mod shared;
 mod shared_shards;
 mod subscribe;
 mod takeover;
+mod tokens;
 mod v5;
 mod will;

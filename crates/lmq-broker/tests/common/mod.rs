@@ -349,6 +349,16 @@ impl World {
         std::mem::take(&mut self.log)
     }
 
+    /// Lines that a test took and found nothing wrong with are expected again.
+    pub(crate) fn put_back(&mut self, lines: Vec<String>) {
+        self.log.splice(0..0, lines);
+    }
+
+    /// The machines are called for their deadlines, at whatever time it is now.
+    pub(crate) fn call_timeouts(&mut self) {
+        self.on_time();
+    }
+
     /// Every byte a client ever received on its present connection.
     pub(crate) fn transcript(&self, name: &str) -> &[u8] {
         &self.clients[name].transcript
