@@ -86,9 +86,10 @@ pub(crate) fn start(
     let failed = |e: std::io::Error| Error::io("cannot start HTTP", &e);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
+    let services = Arc::new(public::Services::new(admin.access.registry.clone()));
     let pages = pages::router(Arc::new(state));
     let with_admin = pages.clone().nest("/admin/v1", admin::router(Arc::new(admin.access)));
-    let routers = Routers { public: public::router(), operators: pages, with_admin };
+    let routers = Routers { public: public::router(services), operators: pages, with_admin };
     let accept = Accept::new(options.tls, options.connections_max);
     {
         let _context = runtime.enter();

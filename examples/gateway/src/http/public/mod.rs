@@ -2,27 +2,60 @@
 //!
 //! | path | what |
 //! |---|---|
-//! | `/token/apply`, `/token/revoke`, `/token/query` | the token server: [`token`] |
+//! | `/` | the management API: [`openapi`] |
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `services` | [`Services`]: what all handlers share |
+//! | `caller` | [`Caller`]: whose key signed a request, and where it is good |
+//! | `rate` | [`Rates`]: how often an account may call |
+//! | `request` | a request, read as a whole within limits |
+//!
+//! **Attacker's view.** Anybody may connect. A request has 16 KiB of head, 64 KiB of body and 10 s for each; what it says is bounded by
+//! [`Pairs`](lmq_auth::request::Pairs). Until a signature was checked nothing is kept of a request, nothing is counted for an account and
+//! nothing of the registry is told, but for the OpenAPI, which says whether an access key exists, as the product does.
+
+mod caller;
+mod openapi;
+mod rate;
+mod request;
+mod services;
+
+use std::sync::Arc;
 
 use axum::{
     Router,
     extract::Request,
     http::{Method, StatusCode},
-    routing::get,
+    routing::{any, get},
 };
 use tower::ServiceExt;
+
+pub(super) use self::services::Services;
 
 const FRONT: &str = "\
 lmq gateway: the services of MQ for IoT.
 
-  /token/apply, /token/revoke, /token/query   token server
-  /                                           OpenAPI: RPC with signature 1.0, and ACS3
+  /   management API: POST, or GET with parameters; RPC with signature 1.0, or ACS3
+
+MQTT over WebSocket is on its own port, path /mqtt.
 ";
 const CLOSED: &str = "this service is answered over TLS only; --open-http opens it here\n";
 
 /// Every service.
-pub(super) fn router() -> Router {
-    Router::new().route("/", get(FRONT)).route("/livez", get("ok\n")).fallback((StatusCode::NOT_FOUND, "not found\n"))
+pub(super) fn router(services: Arc<Services>) -> Router {
+    let root = any(|services, request: Request| async move {
+        if is_openapi(&request) { openapi::answer(services, request).await } else { front() }
+    });
+    Router::new()
+        .route("/", root)
+        .route("/livez", get("ok\n"))
+        .fallback((StatusCode::NOT_FOUND, "not found; / says what is here\n"))
+        .with_state(services)
+}
+
+fn front() -> axum::response::Response {
+    axum::response::IntoResponse::into_response(FRONT)
 }
 
 /// In place of every service, on a listener that is not for them.
@@ -45,9 +78,8 @@ fn is_for_services(request: &Request) -> bool {
     }
 }
 
-/// Operators only look at `/`.
+/// Whoever only looks at `/` has neither parameters nor a body.
 fn is_openapi(request: &Request) -> bool {
-    request.method() == Method::POST
-        || request.headers().contains_key("x-acs-action")
-        || request.uri().query().is_some()
+    let looks = request.method() == Method::GET || request.method() == Method::HEAD;
+    !looks || request.headers().contains_key("x-acs-action") || request.uri().query().is_some()
 }

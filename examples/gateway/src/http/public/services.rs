@@ -1,0 +1,94 @@
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Instant, SystemTime, UNIX_EPOCH},
+};
+
+use lmq_auth::{
+    SecretKey,
+    request::{NonceLimits, NonceWindow},
+};
+use tokio::task::spawn_blocking;
+use tracing::error;
+
+use super::{
+    caller::{Caller, candidates},
+    rate::{Rate, Rates},
+};
+use crate::registry::{Fault, Registry, Snapshot};
+
+/// Requests dated earlier than so long before the start are refused: they may have been served before it, and nobody remembers.
+const CLOCK_SLACK_MS: u64 = 5_000;
+
+/// What all handlers share.
+pub(crate) struct Services {
+    registry: Arc<Registry>,
+    nonces: Mutex<NonceWindow>,
+    rates: Mutex<Rates>,
+    started: Instant,
+}
+
+impl Services {
+    pub(crate) fn new(registry: Arc<Registry>) -> Self {
+        let mut nonces = NonceWindow::new(NonceLimits::default());
+        nonces.refuse_until(now_ms().saturating_sub(CLOCK_SLACK_MS));
+        Self { registry, nonces: Mutex::new(nonces), rates: Mutex::default(), started: Instant::now() }
+    }
+
+    /// All instances as they are now.
+    pub(super) fn snapshot(&self) -> Arc<Snapshot> {
+        self.registry.snapshot()
+    }
+
+    /// Tries `verify` with every secret that `access_key` may stand for. `None`: there is none, or no secret is the right one; then as much
+    /// was computed as for a wrong signature, whether there is such a key or not.
+    pub(super) fn caller<R, E>(
+        &self,
+        access_key: &str,
+        mut verify: impl FnMut(&SecretKey) -> Result<R, E>,
+    ) -> Result<(Caller, R), Option<E>> {
+        let mut refused = None;
+        for candidate in candidates(&self.snapshot(), access_key) {
+            match verify(candidate.secret()) {
+                Ok(verified) => return Ok((candidate, verified)),
+                Err(error) => refused = Some(error),
+            }
+        }
+        Err(refused)
+    }
+
+    /// Whether the account may make another call of a kind now.
+    pub(super) fn allows(&self, account: &str, rate: Rate) -> bool {
+        let now_us = u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.rates.lock().unwrap_or_else(PoisonError::into_inner).allows(account, rate, now_us)
+    }
+
+    /// What remembers requests, locked.
+    pub(super) fn nonces(&self) -> std::sync::MutexGuard<'_, NonceWindow> {
+        self.nonces.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Carries out a change on a thread that may wait for the disk.
+    pub(super) async fn change<R: Send + 'static>(
+        &self,
+        change: impl FnOnce(&Registry) -> Result<R, Fault> + Send + 'static,
+    ) -> Result<R, Fault> {
+        let registry = self.registry.clone();
+        match spawn_blocking(move || change(&registry)).await {
+            Ok(Err(Fault::Store(text))) => {
+                error!(%text, "a change could not be stored");
+                Err(Fault::Store(text))
+            }
+            Ok(changed) => changed,
+            Err(failed) => {
+                error!(%failed, "a change failed");
+                Err(Fault::Store("the change failed".to_owned()))
+            }
+        }
+    }
+}
+
+/// The wall clock, in milliseconds since 1970; 0 before.
+pub(super) fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+}
