@@ -63,6 +63,8 @@ pub enum Output {
     Status {
         /// For the answer.
         ticket: Ticket,
+        /// The instance of the client.
+        instance: InstanceIndex,
         /// What happened.
         event: Box<StatusEvent>,
     },

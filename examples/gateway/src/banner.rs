@@ -66,12 +66,14 @@ impl Banner<'_> {
         };
         line(text, format_args!("\nDemo instance {}, for this machine only; credentials {kept}:", demo.id));
         for account in &demo.accounts {
-            line(text, format_args!("  access key  {}", account.access_key));
-            line(text, format_args!("  secret key  {}", account.secret_key.expose()));
-            let groups: Vec<_> = account.groups.iter().map(|group| group.as_str()).collect();
+            for (access_key, secret_key) in &account.keys {
+                line(text, format_args!("  access key  {access_key}"));
+                line(text, format_args!("  secret key  {}", secret_key.expose()));
+            }
+            let groups: Vec<_> = account.groups.iter().map(|(group, _)| group.as_str()).collect();
             line(text, format_args!("  groups      {}", groups.join(" ")));
         }
-        let topics: Vec<_> = demo.topics.iter().map(|topic| topic.as_str()).collect();
+        let topics: Vec<_> = demo.topics.iter().map(|(topic, _)| topic.as_str()).collect();
         line(text, format_args!("  topics      {}", topics.join(" ")));
     }
 
@@ -92,10 +94,11 @@ impl Banner<'_> {
     }
 
     fn client(&self, client_id: &str) -> String {
-        let Some((demo, account)) = self.demo.and_then(|demo| Some((demo, demo.accounts.first()?))) else {
+        let key = |demo: &'_ Instance| demo.accounts.first()?.keys.first().cloned();
+        let Some((demo, (access_key, secret_key))) = self.demo.and_then(|demo| Some((demo, key(demo)?))) else {
             return String::new();
         };
-        let signed = Credentials::new(client_id, &account.access_key, &account.secret_key, &demo.id);
+        let signed = Credentials::new(client_id, &access_key, &secret_key, &demo.id);
         // Nothing here holds a quote: keys and ids are letters, digits, '-' and '_', the password is Base64.
         format!(" -i {client_id} -u '{}' -P '{}'", signed.username, signed.password)
     }

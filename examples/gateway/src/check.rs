@@ -5,6 +5,7 @@ use crate::{
     cli::CheckArgs,
     config::{self, AdminToken, environment},
     error::Error,
+    registry::Registry,
     tls,
 };
 
@@ -19,6 +20,9 @@ pub(crate) fn run(args: &CheckArgs) -> Result<String, Vec<Error>> {
     }
     if let AdminToken::File(path) = &config.admin.token {
         errors.extend(Token::read(path).err());
+    }
+    if errors.is_empty() {
+        errors.extend(Registry::open(&config.instances, false, None).err());
     }
     if errors.is_empty() { Ok(format!("{}: no problem found\n", path.display())) } else { Err(errors) }
 }

@@ -14,6 +14,7 @@ use crate::{
     files::{self, Readers},
     listen::{BoundListener, is_loopback},
     random,
+    registry::{GroupStatus, Thresholds, TopicKind},
 };
 
 const INSTANCE: &str = "mqtt-cn-demo0001";
@@ -46,10 +47,21 @@ pub(crate) fn load(storage: &Storage) -> Result<Instance, Error> {
         Storage::Data(folder) => Keys::of_folder(folder)?,
     };
     let name = "the constants are names, as a test shows";
-    let groups = GROUPS.iter().map(|group| group.parse().expect(name)).collect();
-    let account = Account { access_key: keys.access_key, secret_key: keys.secret_key, groups };
-    let topics = TOPICS.iter().map(|topic| topic.parse().expect(name)).collect();
-    Ok(Instance { id: instance_id(), topics, accounts: vec![account], quota: InstanceQuota::default() })
+    let account = Account {
+        name: keys.access_key.clone(),
+        parent: None,
+        keys: vec![(keys.access_key, keys.secret_key)],
+        groups: GROUPS.iter().map(|group| (group.parse().expect(name), GroupStatus::Serving)).collect(),
+    };
+    Ok(Instance {
+        id: instance_id(),
+        topics: TOPICS.iter().map(|topic| (topic.parse().expect(name), TopicKind::Normal)).collect(),
+        event_topics: Vec::new(),
+        accounts: vec![account],
+        rules: Vec::new(),
+        quota: InstanceQuota::default(),
+        thresholds: Thresholds::default(),
+    })
 }
 
 struct Keys {
@@ -63,52 +75,38 @@ impl Keys {
         Ok(Self { access_key: format!("DEMO{}", random::text(16)?), secret_key })
     }
 
+    /// Nobody else is in the folder: the registry's file in it is locked.
     fn of_folder(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(FILE);
         if !path.exists() {
             let failed = |e: io::Error| Error::io(format_args!("cannot write {}", path.display()), &e);
             files::create_private_folder(folder).map_err(failed)?;
-            match Self::random()?.write(folder, &path) {
-                // Another gateway was faster: its credentials are those of the folder.
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                result => result.map_err(failed)?,
-            }
+            Self::random()?.write(folder, &path).map_err(failed)?;
         }
         Self::read(&path)
     }
 
-    /// Whole or not at all: a second gateway never reads half a file.
+    /// Whole or not at all.
     fn write(&self, folder: &Path, path: &Path) -> io::Result<()> {
-        let new = folder.join(format!("{FILE}.{}", std::process::id()));
+        let new = folder.join(format!("{FILE}.new"));
         let content = format!(
             "# Demo credentials of this folder, made by `gateway`. Delete the file to get new ones.\n\
              access-key = \"{}\"\nsecret-key = \"{}\"\n",
             self.access_key,
             self.secret_key.expose()
         );
-        files::create(&new, &content, Readers::Owner)?;
-        match fs::hard_link(&new, path) {
-            // A file system without links: then the last of two gateways wins, and the other one's clients have to ask again.
-            Err(e) if e.kind() != io::ErrorKind::AlreadyExists => fs::rename(&new, path),
-            linked => fs::remove_file(&new).and(linked),
+        match fs::remove_file(&new) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            _ => files::create(&new, &content, Readers::Owner)?,
         }
+        fs::rename(&new, path)
     }
 
     fn read(path: &Path) -> Result<Self, Error> {
         let text = files::read_text(path)?;
-        #[cfg(unix)]
-        {
-            let failed = |e: io::Error| Error::io(format_args!("cannot read {}", path.display()), &e);
-            let metadata = fs::metadata(path).map_err(failed)?;
-            let mode = std::os::unix::fs::PermissionsExt::mode(&metadata.permissions()) & 0o777;
-            if mode & 0o077 != 0 {
-                return Err(Error::new(format_args!(
-                    "{} has mode {mode:04o} and must have 0600; delete it to get new credentials",
-                    path.display()
-                )));
-            }
-        }
-        let damaged = || Error::new(format_args!("{} is damaged; delete it to get new credentials", path.display()));
+        let again = "delete it to get new credentials";
+        files::check_private(path).map_err(|e| Error::new(format_args!("{e}; {again}")))?;
+        let damaged = || Error::new(format_args!("{} is damaged; {again}", path.display()));
         let table = DeTable::parse(&text).map_err(|_| damaged())?.into_inner();
         let value = |key: &str| table.get(key).and_then(|value| value.get_ref().as_str());
         let (Some(access_key), Some(secret_key)) = (value("access-key"), value("secret-key")) else {

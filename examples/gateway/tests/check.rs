@@ -91,8 +91,10 @@ fn unknown_keys_with_their_lines() {
     problems(
         "[[instance]]\nid = \"a\"\ngroups = []\n[[instance.account]]\naccess-key = \"A\"\nsecret-key = \"S\"\ntopics = []\n",
         &[
-            "3: unknown key \"groups\" in [[instance]]; known here: id, topics, quota, account",
-            "7: unknown key \"topics\" in [[instance.account]]; known here: access-key, secret-key, secret-key-file, groups",
+            "3: unknown key \"groups\" in [[instance]]; known here: id, topics, partition-ordered-topics, \
+             globally-ordered-topics, event-topics, quota, thresholds, account, rule",
+            "7: unknown key \"topics\" in [[instance.account]]; known here: name, parent, key, access-key, \
+             secret-key, secret-key-file, groups, frozen-groups, paused-groups",
         ],
     );
 }
@@ -245,4 +247,63 @@ fn serving_stops_at_the_first_problem() {
     let place = Place::new();
     place.file("gateway.toml", "threads = 0\n[log]\nlevel = \"loud\"\n");
     place.refused(["--config", "gateway.toml"], "gateway.toml:1: threads: 0 is out of range; from 1 to 64 is allowed");
+}
+
+#[test]
+fn accounts_with_parents_and_several_keys() {
+    problems(
+        "[[instance]]\nid = \"a\"\n[[instance.account]]\nname = \"child\"\nparent = \"acme\"\naccess-key = \"A\"\nsecret-key = \"S\"\n\
+         [[instance.account]]\nname = \"acme\"\n[[instance.account.key]]\naccess-key = \"A\"\nsecret-key = \"S\"\n\
+         [[instance.account]]\nname = \"acme\"\naccess-key = \"B\"\nsecret-key = \"S\"\n\
+         [[instance.account]]\nname = \"x|y\"\naccess-key = \"C\"\nsecret-key = \"S\"\n\
+         [[instance.account]]\n[[instance.account.key]]\naccess-key = \"D\"\n",
+        &[
+            "5: parent: no account \"acme\" stands before this one",
+            "11: access-key: is used by another account of this instance",
+            "13: there is an account \"acme\" already",
+            "18: name: '|' is not allowed",
+            "21: name is missing in [[instance.account]]; write name = \"...\"",
+            "22: an account needs secret-key or secret-key-file",
+        ],
+    );
+}
+
+#[test]
+fn topics_rules_and_thresholds() {
+    problems(
+        "[[instance]]\nid = \"a\"\ntopics = [\"T\"]\nglobally-ordered-topics = [\"T\"]\nevent-topics = [\"a b\", \"E\", \"E\"]\n\
+         [instance.thresholds]\nconnections = 0\n\
+         [[instance.rule]]\nname = \"r1\"\nkind = \"inflow\"\nresource = \"T\"\nmq-topic = \"M\"\n\
+         [[instance.rule]]\nname = \"r1\"\nkind = \"inflow\"\nresource = \"T\"\nmq-topic = \"M\"\n\
+         [[instance.rule]]\nname = \"r3\"\nkind = \"status\"\nresource = \"T\"\nmq-topic = \"M\"\n\
+         [[instance.rule]]\nname = \"r4\"\nkind = \"sideways\"\nresource = \"X\"\n",
+        &[
+            "4: globally-ordered-topics: \"T\" stands here twice",
+            "5: event-topics: ' ' is not allowed; write letters, digits or one of _-%",
+            "5: event-topics: \"E\" stands here twice",
+            "7: connections: 0 is out of range; from 1 to 100 is allowed",
+            "14: name: \"r1\" is used twice",
+            "16: resource: \"T\" is in another rule of this kind",
+            "17: mq-topic: \"M\" is in another rule of this kind",
+            "21: resource: there is no group \"T\" in this instance",
+            "23: mq-topic is missing in [[instance.rule]]; write mq-topic = \"...\"",
+            "25: kind: \"sideways\" is not a kind of rule; write inflow, outflow or status",
+            "26: resource: there is no topic \"X\" in this instance",
+        ],
+    );
+}
+
+#[test]
+fn bounds_of_an_instance() {
+    let topics: Vec<_> = (0..101).map(|at| format!("\"T{at}\"")).collect();
+    let mut text = format!("[[instance]]\nid = \"a\"\ntopics = [{}]\n", topics.join(", "));
+    for at in 0..101 {
+        text += &format!(
+            "[[instance.rule]]\nname = \"r{at}\"\nkind = \"inflow\"\nresource = \"T{at}\"\nmq-topic = \"M{at}\"\n"
+        );
+    }
+    let place = Place::new();
+    place.file("gateway.toml", &text);
+    let line = "instance \"a\": rule \"r100\": there are 100 of the kind rule, and no more may be";
+    place.refused(["check", "--config", "gateway.toml"], line);
 }

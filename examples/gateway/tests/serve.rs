@@ -32,7 +32,8 @@ fn picked_ports_are_printed_and_open() {
         stdout,
         format!(
             "\nReceive, in one terminal:\n  mosquitto_sub {place} -V mqttv311 -q 1 -v -t 'TopicA/#'\n\
-             Send, in another:\n  mosquitto_pub {place} -V mqttv311 -q 1 -t TopicA/notice -m hello\n"
+             Send, in another:\n  mosquitto_pub {place} -V mqttv311 -q 1 -t TopicA/notice -m hello\n\
+             \nAdmin API: off; give LMQ_ADMIN_TOKEN or --admin-token-file to turn it on\n"
         )
     );
 }

@@ -164,7 +164,8 @@ impl Shard {
             event_type,
             time: self.now.wall,
         };
+        let instance = session.client.instance;
         let ticket = self.ask(Question::Unattended);
-        self.outputs.push_back(Output::Status { ticket, event: event.into() });
+        self.outputs.push_back(Output::Status { ticket, instance, event: event.into() });
     }
 }

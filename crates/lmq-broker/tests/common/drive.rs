@@ -132,7 +132,7 @@ impl World {
                 }
             }
             Output::Store { ticket, op } => self.on_store(node, ticket, op),
-            Output::Status { ticket, event } => {
+            Output::Status { ticket, event, .. } => {
                 self.events.push((*event).clone());
                 self.log.push(format!("status {} {}", event.tag(), event.client_id));
                 if !self.status_held {

@@ -99,7 +99,7 @@ impl World {
             Output::Close { conn, reason, linger } => self.on_close(Place::Shard(node, conn), &reason, linger),
             Output::Authenticate { ticket, .. } => self.on_authenticate(node, ticket),
             Output::Store { ticket, op } => self.on_store(node, ticket, op),
-            Output::Status { ticket, event } => {
+            Output::Status { ticket, event, .. } => {
                 self.say(|| format!("status {} {}", event.tag(), event.client_id));
                 if let Err(violation) = self.status.take(&event) {
                     self.fail(violation);

@@ -10,9 +10,10 @@ pub(super) fn object(value: &Value, name_field: &str) -> String {
     let mut lines = Vec::new();
     flatten("", value, &mut lines);
     lines.sort_by_key(|(member, _)| rank(member, name_field));
-    let width = lines.iter().map(|(member, _)| member.len()).max().unwrap_or(0);
+    let width = lines.iter().map(|(member, _)| title(member).len()).max().unwrap_or(0);
     let mut text = String::new();
-    for (member, value) in lines {
+    for (member, value) in &lines {
+        let member = title(member);
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{member:width$}  {value}");
     }
@@ -60,7 +61,7 @@ fn rank(member: &str, name_field: &str) -> (u8, String) {
 
 fn flatten(before: &str, value: &Value, lines: &mut Vec<(String, String)>) {
     let Some(members) = value.as_object() else {
-        return lines.push((title(before).to_owned(), plain(before, value)));
+        return lines.push((before.to_owned(), plain(before, value)));
     };
     for (name, value) in members {
         let path = if before.is_empty() { name.clone() } else { format!("{before}.{name}") };

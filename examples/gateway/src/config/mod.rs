@@ -2,10 +2,12 @@
 
 pub(crate) mod environment;
 mod file;
+mod instance;
 mod layer;
 mod limits;
 mod merge;
 mod quota;
+mod rule;
 mod section;
 mod value;
 
@@ -22,6 +24,7 @@ pub(crate) use value::access_key as check_access_key;
 use crate::{
     admin::Token,
     listen::{Address, ListenerKind},
+    registry::{GroupStatus, Rule, Thresholds, TopicKind},
 };
 
 /// Everything the gateway runs with.
@@ -86,18 +89,26 @@ pub(crate) enum Storage {
 pub(crate) struct Instance {
     pub(crate) id: InstanceId,
     /// The parent topics that exist.
-    pub(crate) topics: Vec<ParentTopic>,
+    pub(crate) topics: Vec<(ParentTopic, TopicKind)>,
+    /// The topics of the MQ side that take status events.
+    pub(crate) event_topics: Vec<String>,
     pub(crate) accounts: Vec<Account>,
+    pub(crate) rules: Vec<(String, Rule)>,
     /// What its clients may use together.
     pub(crate) quota: InstanceQuota,
+    /// From where on somebody is warned.
+    pub(crate) thresholds: Thresholds,
 }
 
-/// One key pair and the groups that belong to it. An access key is unique in its instance, a group as well.
+/// Key pairs and the groups that belong to whoever has them. An access key is unique in its instance, a group as well.
 #[derive(Clone, Debug)]
 pub(crate) struct Account {
-    pub(crate) access_key: String,
-    pub(crate) secret_key: SecretKey,
-    pub(crate) groups: Vec<GroupId>,
+    pub(crate) name: String,
+    /// An account that stands before this one.
+    pub(crate) parent: Option<String>,
+    /// Access keys with their secrets.
+    pub(crate) keys: Vec<(String, SecretKey)>,
+    pub(crate) groups: Vec<(GroupId, GroupStatus)>,
 }
 
 /// Who may use the admin API, and from where.

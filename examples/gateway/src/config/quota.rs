@@ -1,10 +1,11 @@
-//! `[instance.quota]` of the file: what the clients of one instance may use together.
+//! `[instance.quota]` and `[instance.thresholds]` of the file: what the clients of one instance may use together.
 
 use std::str::FromStr;
 
 use lmq_broker::{Allowance, InstanceQuota, QuotaMode};
 
 use super::section::Section;
+use crate::registry::Thresholds;
 
 const MAX: u64 = 1_000_000_000;
 
@@ -16,6 +17,19 @@ pub(super) fn read(mut section: Section<'_, '_>) -> InstanceQuota {
     };
     section.finish();
     quota
+}
+
+/// `[instance.thresholds]`.
+pub(super) fn thresholds(mut section: Section<'_, '_>) -> Thresholds {
+    let default = Thresholds::default();
+    let mut percent = |key| section.number(key, &(1..=100)).map(|placed| placed.value);
+    let thresholds = Thresholds {
+        connections: percent("connections").unwrap_or(default.connections),
+        subscriptions: percent("subscriptions").unwrap_or(default.subscriptions),
+        publishes_per_sec: percent("publishes-per-sec").unwrap_or(default.publishes_per_sec),
+    };
+    section.finish();
+    thresholds
 }
 
 /// A number, and what happens beyond it. What happens beyond no number at all cannot be said.

@@ -7,6 +7,7 @@ pub(super) fn write(page: &mut Page, report: &Report) {
     connections(page, report);
     messages(page, report);
     quotas(page, report);
+    events(page, report);
     page.counter("lmq_pauses_total", "Times a connection was paused.", &[(&[], report.broker.pauses)]);
     page.gauge(
         "lmq_effects_pending",
@@ -107,6 +108,14 @@ fn quotas(page: &mut Page, report: &Report) {
     page.counter("lmq_quota_exceeded_total", "Times an instance began to use more than its quota.", &samples);
 }
 
+fn events(page: &mut Page, report: &Report) {
+    let samples: Vec<_> =
+        report.events_dropped.iter().map(|(instance, count)| ([("instance", &**instance)], *count)).collect();
+    let samples: Vec<(&[(&str, &str)], u64)> =
+        samples.iter().map(|(labels, count)| (labels.as_slice(), *count)).collect();
+    page.counter("lmq_events_dropped_total", "Events of clients dropped: no event topic takes them.", &samples);
+}
+
 fn by_qos(counts: &[u64; 3]) -> [(&'static [(&'static str, &'static str)], u64); 3] {
     let [at_most_once, at_least_once, exactly_once] = *counts;
     [(&[("qos", "0")], at_most_once), (&[("qos", "1")], at_least_once), (&[("qos", "2")], exactly_once)]
@@ -131,6 +140,7 @@ mod tests {
         report.broker.sessions_expired = 16;
         report.exceeded.insert(("mqtt-cn-a".into(), "connections"), 17);
         report.closed.insert("keep-alive", 7);
+        report.events_dropped.insert("mqtt-cn-a".into(), 21);
         let mut page = Page::default();
         write(&mut page, &report);
         let text = page.into_text();
@@ -152,6 +162,7 @@ mod tests {
             "lmq_sessions_expired_total 16",
             "lmq_quota_exceeded_total{instance=\"mqtt-cn-a\",resource=\"connections\"} 17",
             "lmq_closed_total{reason=\"keep-alive\"} 7",
+            "lmq_events_dropped_total{instance=\"mqtt-cn-a\"} 21",
         ] {
             assert!(text.lines().any(|found| found == line), "{line} is not in\n{text}");
         }

@@ -58,6 +58,8 @@ pub(crate) struct Report {
     pub(crate) closed: BTreeMap<&'static str, u64>,
     /// Times an instance was said to exceed its quota, by its id and the resource.
     pub(crate) exceeded: BTreeMap<(Box<str>, &'static str), u64>,
+    /// Events of clients that no topic of the MQ side takes, by the id of the instance.
+    pub(crate) events_dropped: BTreeMap<Box<str>, u64>,
 }
 
 impl Report {
@@ -71,6 +73,9 @@ impl Report {
         }
         for (key, count) in &other.exceeded {
             *self.exceeded.entry(key.clone()).or_default() += count;
+        }
+        for (instance, count) in &other.events_dropped {
+            *self.events_dropped.entry(instance.clone()).or_default() += count;
         }
     }
 }

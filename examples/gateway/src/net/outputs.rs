@@ -2,6 +2,8 @@
 
 use lmq_broker::{CloseReason, Done, FrontOutput, Handoff, InstanceIndex, Output, Resource};
 
+use lmq_model::status::StatusEvent;
+
 use super::{link::Owner, mail::Mail, sockets::note, worker::Worker};
 
 impl Worker {
@@ -77,8 +79,8 @@ impl Worker {
                 }
                 self.shard.handle_done(self.now, ticket, result);
             }
-            Output::Status { ticket, event } => {
-                tracing::debug!(client = %event.client_id, channel = %event.channel_id, "{}", event.tag());
+            Output::Status { ticket, instance, event } => {
+                self.on_event_of_client(instance, &event);
                 self.shard.handle_done(self.now, ticket, Ok(Done::Stored));
             }
             Output::Route { to, message } => {
@@ -91,6 +93,18 @@ impl Worker {
             Output::Exceeded { instance, resource, used, max } => self.on_exceeded(instance, resource, used, max),
             output => tracing::error!(?output, "the gateway does not know what the broker wants"),
         }
+    }
+
+    /// Without a topic of the MQ side that takes it, an event is dropped and counted.
+    fn on_event_of_client(&mut self, instance: InstanceIndex, event: &StatusEvent) {
+        tracing::debug!(client = %event.client_id, channel = %event.channel_id, "{}", event.tag());
+        let snapshot = self.setup.authenticator.snapshot();
+        let instance = snapshot.at(instance);
+        if instance.is_some_and(|instance| instance.event_topic(event).is_some()) {
+            return;
+        }
+        let name = instance.map_or("", |instance| &*instance.id);
+        *self.counted.events_dropped.entry(name.into()).or_default() += 1;
     }
 
     /// Every thread says this for itself, once, and again after the instance had come down.

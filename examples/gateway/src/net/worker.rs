@@ -273,6 +273,9 @@ impl Worker {
         if report.exceeded != self.counted.exceeded {
             report.exceeded.clone_from(&self.counted.exceeded);
         }
+        if report.events_dropped != self.counted.events_dropped {
+            report.events_dropped.clone_from(&self.counted.events_dropped);
+        }
     }
 
     /// How long nothing has to be done if no event comes.

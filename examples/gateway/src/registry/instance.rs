@@ -1,9 +1,10 @@
 use std::sync::Arc;
 
 use lmq_broker::InstanceIndex;
+use lmq_model::status::StatusEvent;
 
 use super::{
-    Account, Banned, Device, EventTopic, Group, GroupStatus, Identity, Key, Permission, Rule, Spec, Topic,
+    Account, Banned, Device, EventTopic, Group, GroupStatus, Identity, Key, Permission, Rule, RuleKind, Spec, Topic,
     table::{Entry, Table},
 };
 
@@ -68,6 +69,17 @@ impl Instance {
     pub(crate) fn serves(&self, group: &Group) -> bool {
         let enabled = self.accounts.get(&group.account).is_some_and(|account| account.value.enabled);
         enabled && group.status == GroupStatus::Serving
+    }
+
+    /// The topic of the MQ side that takes an event of a client: that of the group's rule, else `<group>_MQTT` if it is there.
+    pub(crate) fn event_topic(&self, event: &StatusEvent) -> Option<&Arc<str>> {
+        let group = event.client_id.group();
+        let of_group = |rule: &Rule| rule.kind == RuleKind::Status && *rule.resource == *group;
+        if let Some((_, rule)) = self.rules.iter().find(|(_, rule)| of_group(&rule.value)) {
+            return Some(&rule.value.mq_topic);
+        }
+        let (name, _) = self.event_topics.get_with_name(&event.topic())?;
+        Some(name)
     }
 
     /// What the broker has to know of it.

@@ -7,12 +7,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use tracing::warn;
 
 use super::{
-    Account, Banned, Device, EventTopic, Group, Identity, Instance, Key, Kind, Object, Permission, Principals,
+    Account, Banned, Device, EventTopic, Fault, Group, Identity, Instance, Key, Kind, Object, Permission, Principals,
     Registry, Rule, Snapshot, Spec, Topic, Writer,
     change::now_ms,
-    object::{GroupStatus, TopicKind},
     secret::Secret,
-    spec::Thresholds,
     store::{Row, Store},
     table::{Entry, Origin},
 };
@@ -61,29 +59,50 @@ impl Loader {
             .snapshot
             .index_for(configured.id.as_str())
             .ok_or_else(|| Error::new("there are too many instances"))?;
-        let spec = Spec { limits: configured.quota.into(), thresholds: Thresholds::default() };
+        let spec = Spec { limits: configured.quota.into(), thresholds: configured.thresholds };
         let spec = Arc::new(self.of_file(spec));
         let mut instance = Instance::new(configured.id.as_str().into(), index, spec);
         for account in &configured.accounts {
-            let name: Arc<str> = account.access_key.as_str().into();
-            self.add(&mut instance, name.clone(), Account { parent: None, enabled: true });
-            let key = Key { account: name.clone(), secret_key: Secret::new(account.secret_key.clone()), enabled: true };
-            self.add(&mut instance, name.clone(), key);
-            for group in &account.groups {
-                let value = Group { account: name.clone(), status: GroupStatus::Serving };
-                self.add(&mut instance, group.as_str().into(), value);
-            }
+            self.account(&mut instance, account)?;
         }
-        for topic in &configured.topics {
-            self.add(&mut instance, topic.as_str().into(), Topic { kind: TopicKind::Normal });
+        for (topic, kind) in &configured.topics {
+            self.add(&mut instance, topic.as_str().into(), Topic { kind: *kind })?;
+        }
+        for topic in &configured.event_topics {
+            self.add(&mut instance, topic.as_str().into(), EventTopic {})?;
+        }
+        for (name, rule) in &configured.rules {
+            self.add(&mut instance, name.as_str().into(), rule.clone())?;
         }
         self.snapshot.put(Arc::new(instance));
         Ok(())
     }
 
-    fn add<T: Object>(&mut self, instance: &mut Instance, name: Arc<str>, value: T) {
+    fn account(&mut self, instance: &mut Instance, configured: &config::Account) -> Result<(), Error> {
+        let name: Arc<str> = configured.name.as_str().into();
+        let account = Account { parent: configured.parent.as_deref().map(Into::into), enabled: true };
+        self.add(instance, name.clone(), account)?;
+        for (access_key, secret_key) in &configured.keys {
+            let key = Key { account: name.clone(), secret_key: Secret::new(secret_key.clone()), enabled: true };
+            self.add(instance, access_key.as_str().into(), key)?;
+        }
+        for (group, status) in &configured.groups {
+            self.add(instance, group.as_str().into(), Group { account: name.clone(), status: *status })?;
+        }
+        Ok(())
+    }
+
+    /// The file was checked line by line; here are the bounds, and whatever else an object must hold to.
+    fn add<T: Object>(&mut self, instance: &mut Instance, name: Arc<str>, value: T) -> Result<(), Error> {
+        let id = instance.id.clone();
+        let refused = |fault: Fault| Error::new(format_args!("instance {id:?}: {} {name:?}: {fault}", T::WHAT));
+        if T::table(instance).len() >= T::MAX {
+            return Err(refused(Fault::Full { what: T::WHAT, max: T::MAX }));
+        }
+        value.check(&name, instance).map_err(refused)?;
         let entry = self.of_file(value);
         T::table_mut(instance).insert(name, Arc::new(entry));
+        Ok(())
     }
 
     fn of_file<T>(&mut self, value: T) -> Entry<T> {

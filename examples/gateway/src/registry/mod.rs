@@ -50,13 +50,15 @@ use arc_swap::ArcSwap;
 pub(crate) use self::{
     fault::Fault,
     instance::Instance,
+    name::{account as check_account_name, mq_topic as check_mq_topic, rule as check_rule_name},
     object::{
-        Account, Banned, Device, EventTopic, Group, GroupStatus, Identity, Key, Kind, Object, Permission, Rule, Topic,
+        Account, Banned, Device, EventTopic, Group, GroupStatus, Identity, Key, Kind, Object, Permission, Rule,
+        RuleKind, Topic, TopicKind,
     },
     order::{Order, Whom},
     secret::Secret,
     snapshot::Snapshot,
-    spec::Spec,
+    spec::{Spec, Thresholds},
     store::Store,
     table::{Entry, Origin, Table},
 };

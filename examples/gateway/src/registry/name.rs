@@ -14,7 +14,7 @@ const MQ_TOPIC_CHARS_MAX: usize = 127;
 const RULE_CHARS_MAX: usize = 64;
 
 /// An account: 1 to 128 characters.
-pub(super) fn account(text: &str) -> Result<(), String> {
+pub(crate) fn account(text: &str) -> Result<(), String> {
     free(text, ACCOUNT_CHARS_MAX)
 }
 
@@ -29,12 +29,12 @@ pub(super) fn username(text: &str) -> Result<(), String> {
 }
 
 /// A RocketMQ topic: 1 to 127 characters of `A-Z a-z 0-9 _ - % |`, here without `|`.
-pub(super) fn mq_topic(text: &str) -> Result<(), String> {
+pub(crate) fn mq_topic(text: &str) -> Result<(), String> {
     plain(text, MQ_TOPIC_CHARS_MAX, "_-%")
 }
 
 /// A rule: 1 to 64 characters of `A-Z a-z 0-9 _ -`.
-pub(super) fn rule(text: &str) -> Result<(), String> {
+pub(crate) fn rule(text: &str) -> Result<(), String> {
     plain(text, RULE_CHARS_MAX, "_-")
 }
 

@@ -2,6 +2,7 @@ use std::{fmt, str::FromStr};
 
 use lmq_auth::SecretKey;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use zeroize::Zeroizing;
 
 /// A secret that is stored. Serializing it writes it out: only the store and the answer to the one who made it may.
 #[derive(Clone)]
@@ -42,7 +43,11 @@ impl<'de> Deserialize<'de> for Secret {
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Secret, E> {
                 SecretKey::from_str(text).map(Secret).map_err(E::custom)
             }
+
+            fn visit_string<E: de::Error>(self, text: String) -> Result<Secret, E> {
+                self.visit_str(&Zeroizing::new(text))
+            }
         }
-        deserializer.deserialize_str(Visitor)
+        deserializer.deserialize_string(Visitor)
     }
 }

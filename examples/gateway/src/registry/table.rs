@@ -49,6 +49,11 @@ impl<T> Table<T> {
         self.0.get(name)
     }
 
+    /// Also the name as it is kept.
+    pub(crate) fn get_with_name(&self, name: &str) -> Option<(&Arc<str>, &Arc<Entry<T>>)> {
+        self.0.get_key_value(name)
+    }
+
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }

@@ -7,11 +7,7 @@ use lmq_broker::{Allowance, InstanceIndex, InstanceQuota};
 use tempfile::TempDir;
 
 use super::{
-    object::{
-        TopicKind,
-        custom::{Effect, IdentityType, PermitAction, SignMode},
-        rule::RuleKind,
-    },
+    object::custom::{Effect, IdentityType, PermitAction, SignMode},
     spec::Mode,
     *,
 };
@@ -19,13 +15,20 @@ use crate::config;
 
 fn file_instances() -> Vec<config::Instance> {
     let account = config::Account {
-        access_key: "FILE".to_owned(),
-        secret_key: "secret-of-file".parse().unwrap(),
-        groups: vec!["GID_file".parse().unwrap()],
+        name: "FILE".to_owned(),
+        parent: None,
+        keys: vec![("FILE".to_owned(), "secret-of-file".parse().unwrap())],
+        groups: vec![("GID_file".parse().unwrap(), GroupStatus::Serving)],
     };
-    let topics = vec!["TopicF".parse().unwrap()];
-    let quota = InstanceQuota { connections: Allowance::enforce(9), ..InstanceQuota::default() };
-    vec![config::Instance { id: "file".parse().unwrap(), topics, accounts: vec![account], quota }]
+    vec![config::Instance {
+        id: "file".parse().unwrap(),
+        topics: vec![("TopicF".parse().unwrap(), TopicKind::Normal)],
+        event_topics: Vec::new(),
+        accounts: vec![account],
+        rules: Vec::new(),
+        quota: InstanceQuota { connections: Allowance::enforce(9), ..InstanceQuota::default() },
+        thresholds: Thresholds::default(),
+    }]
 }
 
 /// A registry with the instance `a` and the account `acc`, and the orders given since then.
@@ -137,7 +140,7 @@ fn a_group_that_stops_serving_closes_once() {
     let set = |status| registry.change::<Group>("a", "GID_one", |group| Ok(Group { status, ..group.clone() })).unwrap();
     let close = Order::Close(Whom::Group { instance: InstanceIndex(1), group: "GID_one".into() });
     set(GroupStatus::Frozen);
-    assert_eq!(taken(&orders), [close.clone()]);
+    assert_eq!(taken(&orders), std::slice::from_ref(&close));
     set(GroupStatus::Paused);
     set(GroupStatus::Serving);
     assert_eq!(taken(&orders), []);
@@ -353,4 +356,35 @@ fn a_secret_is_not_shown() {
     registry.create("a", "AK", key("acc")).unwrap();
     let shown = format!("{:?}", registry.snapshot());
     assert!(shown.contains("Secret(..)") && !shown.contains("hunter2") && !shown.contains("secret-of-file"));
+}
+
+#[test]
+fn changes_at_the_same_time_come_one_after_the_other() {
+    let (registry, orders) = registry();
+    let make = |thread: usize| {
+        let registry = registry.clone();
+        std::thread::spawn(move || {
+            for at in 0..50 {
+                registry.create("a", &format!("T{thread}-{at}"), Topic { kind: TopicKind::Normal }).unwrap();
+            }
+        })
+    };
+    let threads: Vec<_> = (0..4).map(make).collect();
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(registry.snapshot().instance("a").unwrap().topics.len(), 200);
+    let topics = |order: &Order| match order {
+        Order::Instance { instance, .. } => instance.parent_topics.len(),
+        Order::Close(_) => 0,
+    };
+    // Whoever listens sees every step, and none out of turn.
+    assert_eq!(taken(&orders).iter().map(topics).collect::<Vec<_>>(), (1..=200).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_file_that_is_no_registry() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("registry.redb");
+    crate::files::create(&path, "this is not a registry", crate::files::Readers::Owner).unwrap();
+    let error = Store::open(folder.path()).map(drop).unwrap_err().to_string();
+    assert!(error.starts_with(&format!("cannot open {}: ", path.display())), "{error}");
 }

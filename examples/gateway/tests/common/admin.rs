@@ -113,6 +113,12 @@ impl Admin {
         (Client(stream), code)
     }
 
+    /// A connection without user name and the return code of its CONNECT.
+    pub(crate) fn anonymous(&self, client_id: &str) -> (Client, u8) {
+        let (stream, code) = mqtt_connect(self.mqtt, client_id, None);
+        (Client(stream), code)
+    }
+
     /// A client that comes in.
     #[track_caller]
     pub(crate) fn client(&self, instance: &str, access_key: &str, secret: &str, client_id: &str) -> Client {

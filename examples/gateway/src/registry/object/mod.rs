@@ -5,7 +5,7 @@ pub(super) mod custom;
 mod device;
 mod group;
 mod key;
-pub(super) mod rule;
+mod rule;
 mod topic;
 
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub(crate) use self::{
     device::Device,
     group::{Group, GroupStatus},
     key::Key,
-    rule::Rule,
+    rule::{Rule, RuleKind},
     topic::{EventTopic, Topic, TopicKind},
 };
 use super::{
