@@ -4,6 +4,8 @@
 
 extern crate alloc;
 
+mod credentials;
+mod custom;
 mod mac;
 mod permission;
 pub mod request;
@@ -12,9 +14,17 @@ mod signature;
 mod token;
 mod username;
 
+pub use credentials::{Bare, Credentials, CredentialsError, Holder, Proof, Signed, TokenHolder};
+pub use custom::{
+    BlackList, BlackListFull, CustomIdentity, CustomNameError, CustomPermission, Effect, IdentityType, PermitAction,
+    SignMode, WordError,
+};
 pub use mac::{mac_signature, publish_signature, sub_signature};
 pub use permission::{Denial, Permissions, ResourceError};
 pub use secret::{SecretKey, SecretKeyError};
 pub use signature::{BadSignature, Edition, Signature};
-pub use token::{TokenId, TokenPassword, TokenPasswordError, TokenTerm};
+pub use token::{
+    MintError, Revocations, RevocationsFull, RevokeError, SnapshotError, Token, TokenAuthority, TokenClaims, TokenCode,
+    TokenId, TokenKey, TokenKeyError, TokenPassword, TokenPasswordError, TokenRequest, TokenRights, TokenTerm,
+};
 pub use username::{Scheme, Username, UsernameError};

@@ -246,6 +246,15 @@ impl Permissions {
         filter::overlaps(a, b)
     }
 
+    pub(crate) fn check_resource(text: &str) -> Result<(), ResourceError> {
+        resource::check(text)
+    }
+
+    /// Without one trailing `/`, as the product routes topics; `/` alone stays.
+    pub(crate) fn routed(text: &str) -> &str {
+        text.strip_suffix('/').filter(|shorter| !shorter.is_empty()).unwrap_or(text)
+    }
+
     fn add(&mut self, effect: Effect, access: Access, resource: &str) -> Result<(), ResourceError> {
         if self.rules.len() == Self::RESOURCES_MAX {
             return Err(ResourceError::TOO_MANY);
