@@ -8,6 +8,7 @@ mod banner;
 mod cert;
 mod check;
 mod cli;
+mod clock;
 mod config;
 mod demo;
 mod error;
@@ -22,6 +23,7 @@ mod serve;
 mod settings;
 mod sign;
 mod tls;
+mod tokens;
 
 use std::{
     io::{self, Write},

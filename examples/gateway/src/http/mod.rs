@@ -39,6 +39,7 @@ use crate::{
     error::Error,
     listen::{BoundListener, is_loopback},
     net::{Report, Visitor},
+    tokens::Tokens,
 };
 
 /// Connections that speak HTTP on WebSocket ports and wait for this thread; one more is answered 503.
@@ -73,6 +74,8 @@ pub(crate) struct Options {
     pub(crate) connections_max: u32,
     /// [`Config::open_http`](crate::config::Config::open_http).
     pub(crate) open_http: bool,
+    /// Instances have parent topics: [`ProfileName::Lmq`](crate::config::ProfileName::Lmq).
+    pub(crate) parent_topics: bool,
 }
 
 /// Serves `listeners`, all of kinds that are HTTP, and the connections that come through `visitors`.
@@ -82,11 +85,12 @@ pub(crate) fn start(
     visitors: Receiver<Visitor>,
     state: State,
     admin: Admin,
+    tokens: Arc<Tokens>,
 ) -> Result<Server, Error> {
     let failed = |e: std::io::Error| Error::io("cannot start HTTP", &e);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
-    let services = Arc::new(public::Services::new(admin.access.registry.clone()));
+    let services = Arc::new(public::Services::new(admin.access.registry.clone(), tokens, options.parent_topics));
     let pages = pages::router(Arc::new(state));
     let with_admin = pages.clone().nest("/admin/v1", admin::router(Arc::new(admin.access)));
     let routers = Routers { public: public::router(services), operators: pages, with_admin };
@@ -137,14 +141,15 @@ mod tests {
 
     fn serve(connections_max: u32) -> (Server, SocketAddr, Arc<AtomicBool>) {
         let (_, visitors) = tokio::sync::mpsc::channel(1);
-        let options = Options { tls: None, connections_max, open_http: false };
+        let options = Options { tls: None, connections_max, open_http: false, parent_topics: true };
         let address = "127.0.0.1:0".parse().unwrap();
         let listener = listen::bind(ListenerKind::Http, &address).unwrap();
         let (addr, draining) = (listener.local_addr, Arc::new(AtomicBool::new(false)));
         let state = State { draining: Arc::clone(&draining), report: Box::new(Report::default) };
         let registry = Arc::new(Registry::open(&[], true, None).unwrap());
+        let tokens = Arc::new(Tokens::open(None, 0).unwrap());
         let admin = Admin { access: admin::Access { token: None, registry }, remote: false };
-        (start(options, vec![listener], visitors, state, admin).unwrap(), addr, draining)
+        (start(options, vec![listener], visitors, state, admin, tokens).unwrap(), addr, draining)
     }
 
     fn get(addr: SocketAddr, path: &str) -> String {

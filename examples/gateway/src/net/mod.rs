@@ -31,7 +31,14 @@ use self::{
     worker::{Setup, Worker},
 };
 pub(crate) use crate::listen::{BoundListener, ListenerKind};
-use crate::{authenticate::Authenticator, config::Config, error::Error, registry::Registry, settings};
+use crate::{
+    authenticate::Authenticator,
+    config::Config,
+    error::Error,
+    registry::{Order, Registry},
+    settings,
+    tokens::Tokens,
+};
 
 /// The running threads. Shared with the HTTP thread, which reads `stats`.
 pub(crate) struct Running {
@@ -97,6 +104,7 @@ pub(crate) type Visitors = tokio::sync::mpsc::Sender<Visitor>;
 pub(crate) fn start(
     config: &Config,
     registry: &Arc<Registry>,
+    tokens: &Tokens,
     tls: Option<Arc<rustls::ServerConfig>>,
     listeners: Vec<BoundListener>,
     visitors: &Visitors,
@@ -135,6 +143,8 @@ pub(crate) fn start(
     let threads = threads.collect::<Result<Vec<_>, _>>().map_err(|e| Error::io("cannot start a thread", &e))?;
     let boxes = mailboxes.clone();
     registry.listen(move |given| orders::give(&boxes, given));
+    let boxes = mailboxes.clone();
+    tokens.listen(move |id| orders::give(&boxes, vec![Order::RevokeToken(id)]));
     Ok(Running { mailboxes, threads: Mutex::new(threads), reports, drain_until, started })
 }
 

@@ -51,6 +51,14 @@ impl Caller {
         &self.places[0].key.value.account
     }
 
+    /// The instance `id`, or the first one if none is named; the key has to be good there.
+    pub(super) fn instance(&self, id: Option<&str>) -> Option<&Arc<Instance>> {
+        match id {
+            Some(id) => self.at(id).map(|(instance, _)| instance),
+            None => self.places.first().map(|place| &place.instance),
+        }
+    }
+
     /// The instance `id` with the caller's account there, if the key is good there.
     pub(super) fn at(&self, id: &str) -> Option<(&Arc<Instance>, &Arc<str>)> {
         let place = self.places.iter().find(|place| *place.instance.id == *id)?;

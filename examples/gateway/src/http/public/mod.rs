@@ -2,6 +2,7 @@
 //!
 //! | path | what |
 //! |---|---|
+//! | `/token/apply`, `/token/revoke`, `/token/query` | the [token server](token_server) |
 //! | `/` | the management API: [`openapi`] |
 //!
 //! | file | what is in it |
@@ -10,6 +11,7 @@
 //! | `caller` | [`Caller`]: whose key signed a request, and where it is good |
 //! | `rate` | [`Rates`]: how often an account may call |
 //! | `request` | a request, read as a whole within limits |
+//! | `parameters` | the parameters of a request, wherever they stand |
 //!
 //! **Attacker's view.** Anybody may connect. A request has 16 KiB of head, 64 KiB of body and 10 s for each; what it says is bounded by
 //! [`Pairs`](lmq_auth::request::Pairs). Until a signature was checked nothing is kept of a request, nothing is counted for an account and
@@ -17,9 +19,11 @@
 
 mod caller;
 mod openapi;
+mod parameters;
 mod rate;
 mod request;
 mod services;
+mod token_server;
 
 use std::sync::Arc;
 
@@ -36,6 +40,7 @@ pub(super) use self::services::Services;
 const FRONT: &str = "\
 lmq gateway: the services of MQ for IoT.
 
+  /token/apply, /token/revoke, /token/query   token server
   /   management API: POST, or GET with parameters; RPC with signature 1.0, or ACS3
 
 MQTT over WebSocket is on its own port, path /mqtt.
@@ -49,6 +54,9 @@ pub(super) fn router(services: Arc<Services>) -> Router {
     });
     Router::new()
         .route("/", root)
+        .route("/token/apply", any(token_server::apply))
+        .route("/token/query", any(token_server::query))
+        .route("/token/revoke", any(token_server::revoke))
         .route("/livez", get("ok\n"))
         .fallback((StatusCode::NOT_FOUND, "not found; / says what is here\n"))
         .with_state(services)

@@ -1,6 +1,6 @@
 use std::{
     sync::{Arc, Mutex, PoisonError},
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    time,
 };
 
 use lmq_auth::{
@@ -14,7 +14,11 @@ use super::{
     caller::{Caller, candidates},
     rate::{Rate, Rates},
 };
-use crate::registry::{Fault, Registry, Snapshot};
+use crate::{
+    clock::now_ms,
+    registry::{Fault, Instance, Registry, Snapshot},
+    tokens::Tokens,
+};
 
 /// Requests dated earlier than so long before the start are refused: they may have been served before it, and nobody remembers.
 const CLOCK_SLACK_MS: u64 = 5_000;
@@ -22,16 +26,30 @@ const CLOCK_SLACK_MS: u64 = 5_000;
 /// What all handlers share.
 pub(crate) struct Services {
     registry: Arc<Registry>,
+    tokens: Arc<Tokens>,
     nonces: Mutex<NonceWindow>,
     rates: Mutex<Rates>,
-    started: Instant,
+    started: time::Instant,
+    /// Topics must lie in a parent topic of the instance.
+    parent_topics: bool,
+    /// Signed with when the access key is unknown.
+    decoy: SecretKey,
 }
 
 impl Services {
-    pub(crate) fn new(registry: Arc<Registry>) -> Self {
+    pub(crate) fn new(registry: Arc<Registry>, tokens: Arc<Tokens>, parent_topics: bool) -> Self {
+        let decoy = "decoy".parse().expect("the constant is a secret key");
         let mut nonces = NonceWindow::new(NonceLimits::default());
         nonces.refuse_until(now_ms().saturating_sub(CLOCK_SLACK_MS));
-        Self { registry, nonces: Mutex::new(nonces), rates: Mutex::default(), started: Instant::now() }
+        Self {
+            registry,
+            tokens,
+            nonces: Mutex::new(nonces),
+            rates: Mutex::default(),
+            started: time::Instant::now(),
+            parent_topics,
+            decoy,
+        }
     }
 
     /// All instances as they are now.
@@ -39,8 +57,7 @@ impl Services {
         self.registry.snapshot()
     }
 
-    /// Tries `verify` with every secret that `access_key` may stand for. `None`: there is none, or no secret is the right one; then as much
-    /// was computed as for a wrong signature, whether there is such a key or not.
+    /// Tries `verify` with every secret that `access_key` may stand for. The error is the last one; `None` if there is no such key.
     pub(super) fn caller<R, E>(
         &self,
         access_key: &str,
@@ -67,6 +84,24 @@ impl Services {
         self.nonces.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Checks that every resource lies in a parent topic of the instance, where there are such: a token for another could never be used.
+    pub(super) fn check_topics(&self, instance: &Instance, resources: &[&str]) -> Result<(), &'static str> {
+        let known = |resource: &&str| instance.topics.contains(resource.split('/').next().unwrap_or_default());
+        if !self.parent_topics || resources.iter().all(known) {
+            return Ok(());
+        }
+        Err("resources: each must begin with a parent topic of the instance")
+    }
+
+    /// A secret that nobody has.
+    pub(super) const fn decoy(&self) -> &SecretKey {
+        &self.decoy
+    }
+
+    pub(super) fn tokens(&self) -> &Arc<Tokens> {
+        &self.tokens
+    }
+
     /// Carries out a change on a thread that may wait for the disk.
     pub(super) async fn change<R: Send + 'static>(
         &self,
@@ -85,10 +120,4 @@ impl Services {
             }
         }
     }
-}
-
-/// The wall clock, in milliseconds since 1970; 0 before.
-pub(super) fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

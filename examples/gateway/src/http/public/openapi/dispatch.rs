@@ -4,11 +4,13 @@ use lmq_auth::request::OpenApiError;
 use lmq_model::openapi::{Action, ONS_MQTT_VERSION};
 use serde_json::Value;
 
-use super::{call::Call, custom_auth as custom, device, failure::Failure};
+use super::{call::Call, custom_auth as custom, device, failure::Failure, token};
 use crate::http::public::{Services, rate::Rate};
 
 /// Calls a second of each account, of the product's documents.
 const CREDENTIALS: Rate = Rate { kind: "credentials", per_sec: 500 };
+const TOKENS: Rate = Rate { kind: "tokens", per_sec: 100 };
+const REVOKE: Rate = Rate { kind: "RevokeToken", per_sec: 5 };
 /// They are silent about these.
 const CUSTOM_AUTH: Rate = Rate { kind: "custom authentication", per_sec: 100 };
 
@@ -19,6 +21,9 @@ pub(super) async fn carry_out(services: &Services, call: Call) -> Result<Value, 
     }
     let to = To { services, call };
     match to.call.action() {
+        "ApplyToken" => to.run(Rate { kind: "ApplyToken", ..TOKENS }, token::apply).await,
+        "QueryToken" => to.run(Rate { kind: "QueryToken", ..TOKENS }, token::query).await,
+        "RevokeToken" => to.run(REVOKE, token::revoke).await,
         "RegisterDeviceCredential" => to.run(CREDENTIALS, device::register).await,
         "GetDeviceCredential" => to.run(CREDENTIALS, device::show).await,
         "RefreshDeviceCredential" => to.run(CREDENTIALS, device::refresh).await,

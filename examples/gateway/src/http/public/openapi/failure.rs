@@ -23,6 +23,8 @@ pub(super) enum Failure {
     Full(String),
     /// It stands in the configuration file.
     ReadOnly(String),
+    /// There is no room for another revocation.
+    Overflow,
     /// Our fault.
     Internal,
 }
@@ -45,6 +47,7 @@ impl Failure {
             Self::Instance => "InstancePermissionCheckFailed",
             Self::Permission | Self::ReadOnly(_) => "PermissionCheckFailed",
             Self::Full(_) => "Customauth.over.capacity",
+            Self::Overflow => "SystemOverFlow",
             Self::Internal => "InternalError",
         })
     }
@@ -53,7 +56,7 @@ impl Failure {
         match self {
             Self::Front(error) => StatusCode::from_u16(error.http_status()).unwrap_or(StatusCode::BAD_REQUEST),
             Self::Body(incomplete) => incomplete.status(),
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Internal | Self::Overflow => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         }
     }
@@ -68,6 +71,7 @@ impl fmt::Display for Failure {
             Self::Check(text) | Self::Missing(text) | Self::Full(text) | Self::ReadOnly(text) => f.write_str(text),
             Self::Instance => f.write_str("There is no such instance, or it is not yours."),
             Self::Permission => f.write_str("This belongs to another account."),
+            Self::Overflow => f.write_str("There is no room for another revoked token."),
             Self::Internal => f.write_str("The server failed; its log says why."),
         }
     }

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `call` | [`Call`]: a request that was admitted, and what an action needs of it |
 //! | `dispatch` | which actions there are, and how often they may be called |
-//! | `device`, `custom_auth` | the actions |
+//! | `token`, `device`, `custom_auth` | the actions |
 //! | `failure` | [`Failure`]: the errors of gateway and product |
 //! | `reply` | answers in JSON and XML |
 
@@ -14,6 +14,7 @@ mod device;
 mod dispatch;
 mod failure;
 mod reply;
+mod token;
 
 use std::sync::Arc;
 
@@ -26,7 +27,8 @@ use lmq_auth::request::{OpenApiError, OpenApiRequest, ReplyFormat};
 use tracing::{debug, info};
 
 use self::{call::Call, failure::Failure, reply::Shape};
-use super::{Services, request::Whole, services::now_ms};
+use super::{Services, request::Whole};
+use crate::clock::now_ms;
 
 /// Answers a request, whatever it is.
 pub(super) async fn answer(State(services): State<Arc<Services>>, request: Request) -> Response {
