@@ -71,14 +71,14 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
     let state = http::State { draining: Arc::clone(&draining), report: report_of(&running) };
     let token = admin::token(&config, &addresses)?;
     let has_token = token.is_some();
-    let admin = http::Admin { access: http::admin::Access { token, registry }, remote: config.admin.remote };
+    let admin = http::Admin { access: http::admin::Access { token, registry, tokens }, remote: config.admin.remote };
     let options = http::Options {
         tls,
         connections_max: config.limits.http_connections_max(),
         open_http: config.open_http,
         parent_topics: config.profile == ProfileName::Lmq,
     };
-    let http = http::start(options, for_http, visits, state, admin, tokens)?;
+    let http = http::start(options, for_http, visits, state, admin)?;
     log_start(&config);
     let banner = Banner { config: &config, listeners: &addresses, demo: demo.as_ref(), has_admin: has_token };
     // A closed stdout is no reason to stop serving.

@@ -10,7 +10,7 @@ use super::value;
 use crate::{cli::ServeArgs, error::Error};
 
 /// The flags of all commands, and the token of the admin API, which is no flag: those are seen in the process list.
-const FLAGS: [&str; 30] = [
+const FLAGS: [&str; 36] = [
     "config",
     "profile",
     "mqtt",
@@ -34,6 +34,12 @@ const FLAGS: [&str; 30] = [
     "admin-token-file",
     "admin-remote",
     "admin-address",
+    "address",
+    "request",
+    "resources",
+    "actions",
+    "life",
+    "token",
     "client-id",
     "access-key",
     "secret-key",

@@ -19,7 +19,7 @@ use lmq_id::{GroupId, InstanceId, ParentTopic};
 
 pub(crate) use limits::Limits;
 pub(crate) use merge::{load, merge_file};
-pub(crate) use value::access_key as check_access_key;
+pub(crate) use value::{access_key as check_access_key, token_life};
 
 use crate::{
     admin::Token,

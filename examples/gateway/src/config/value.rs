@@ -6,7 +6,7 @@ use lmq_auth::Username;
 use tracing::level_filters::LevelFilter;
 
 use super::{LogFormat, Ports, ProfileName};
-use crate::listen::Address;
+use crate::{error::Error, listen::Address};
 
 pub(super) const THREADS: RangeInclusive<u64> = 1..=64;
 
@@ -93,6 +93,12 @@ pub(super) fn duration(text: &str, range: &RangeInclusive<Duration>) -> Result<D
         return Ok(value);
     }
     Err(format!("{text:?} is out of range; from {:?} to {:?} is allowed", range.start(), range.end()))
+}
+
+/// The life of a token as given by the flag `place`.
+pub(crate) fn token_life(place: &str, text: &str) -> Result<Duration, Error> {
+    let range = Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 3600);
+    duration(text, &range).map_err(|problem| Error::new(format_args!("{place}: {problem}")))
 }
 
 /// A number of bytes, with a unit of `KiB`, `MiB` or `GiB` or without.

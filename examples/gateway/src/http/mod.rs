@@ -39,7 +39,6 @@ use crate::{
     error::Error,
     listen::{BoundListener, is_loopback},
     net::{Report, Visitor},
-    tokens::Tokens,
 };
 
 /// Connections that speak HTTP on WebSocket ports and wait for this thread; one more is answered 503.
@@ -85,12 +84,15 @@ pub(crate) fn start(
     visitors: Receiver<Visitor>,
     state: State,
     admin: Admin,
-    tokens: Arc<Tokens>,
 ) -> Result<Server, Error> {
     let failed = |e: std::io::Error| Error::io("cannot start HTTP", &e);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
-    let services = Arc::new(public::Services::new(admin.access.registry.clone(), tokens, options.parent_topics));
+    let services = Arc::new(public::Services::new(
+        admin.access.registry.clone(),
+        admin.access.tokens.clone(),
+        options.parent_topics,
+    ));
     let pages = pages::router(Arc::new(state));
     let with_admin = pages.clone().nest("/admin/v1", admin::router(Arc::new(admin.access)));
     let routers = Routers { public: public::router(services), operators: pages, with_admin };
@@ -137,6 +139,7 @@ mod tests {
     use crate::{
         listen::{self, ListenerKind},
         registry::Registry,
+        tokens::Tokens,
     };
 
     fn serve(connections_max: u32) -> (Server, SocketAddr, Arc<AtomicBool>) {
@@ -148,8 +151,8 @@ mod tests {
         let state = State { draining: Arc::clone(&draining), report: Box::new(Report::default) };
         let registry = Arc::new(Registry::open(&[], true, None).unwrap());
         let tokens = Arc::new(Tokens::open(None, 0).unwrap());
-        let admin = Admin { access: admin::Access { token: None, registry }, remote: false };
-        (start(options, vec![listener], visitors, state, admin, tokens).unwrap(), addr, draining)
+        let admin = Admin { access: admin::Access { token: None, registry, tokens }, remote: false };
+        (start(options, vec![listener], visitors, state, admin).unwrap(), addr, draining)
     }
 
     fn get(addr: SocketAddr, path: &str) -> String {
