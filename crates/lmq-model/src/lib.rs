@@ -12,6 +12,7 @@ extern crate alloc;
 pub mod control;
 #[cfg(feature = "json")]
 mod json;
+pub mod openapi;
 pub mod status;
 mod time;
 

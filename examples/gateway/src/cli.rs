@@ -2,7 +2,7 @@
 
 use std::{ffi::OsString, path::PathBuf};
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::admin::AdminArgs;
 
@@ -22,8 +22,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Run the gateway (what happens without a command, too)
     Serve(Box<ServeArgs>),
-    /// Print the user name and the password of a client
+    /// Print the user name and the password of a client, or a signed request
     Sign(SignArgs),
+    /// Make, show and revoke tokens, as an application server does
+    Token(TokenArgs),
     /// List and change instances, accounts, keys, groups, topics and more of a running gateway
     Admin(AdminArgs),
     /// Say what is wrong with a configuration file, and on which line
@@ -47,18 +49,28 @@ pub(crate) struct ServeArgs {
     /// MQTT over TLS [env: LMQ_MQTTS]
     #[arg(long, value_name = "ADDR")]
     pub(crate) mqtts: Option<String>,
-    /// MQTT over WebSocket, path /mqtt [env: LMQ_WS] [default: 127.0.0.1:8083]
+    /// MQTT over WebSocket, path /mqtt; other requests are those of --https [env: LMQ_WS] [default: 127.0.0.1:8083]
     #[arg(long, value_name = "ADDR")]
     pub(crate) ws: Option<String>,
     /// MQTT over WebSocket over TLS [env: LMQ_WSS]
     #[arg(long, value_name = "ADDR")]
     pub(crate) wss: Option<String>,
-    /// HTTP for operators [env: LMQ_HTTP] [default: 127.0.0.1:8080]
+    /// HTTP for operators; on loopback also token server and OpenAPI [env: LMQ_HTTP] [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR")]
     pub(crate) http: Option<String>,
-    /// The same over TLS [env: LMQ_HTTPS]
+    /// Token server and OpenAPI over TLS [env: LMQ_HTTPS]
     #[arg(long, value_name = "ADDR")]
     pub(crate) https: Option<String>,
+    /// HTTP for operators over TLS [env: LMQ_ADMIN_HTTPS]
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) admin_https: Option<String>,
+    /// Where listeners are that are not named: default, or product (1883, 8883, and 80 and 443 for WebSocket and HTTP)
+    /// [env: LMQ_PORTS] [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ports: Option<String>,
+    /// Token server and OpenAPI without TLS on --ws and --http even where other machines can listen in [env: LMQ_OPEN_HTTP]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) open_http: Option<String>,
     /// Certificate chain (PEM), the server's first [env: LMQ_TLS_CERT]
     #[arg(long, value_name = "FILE")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -107,9 +119,75 @@ pub(crate) struct SignArgs {
     /// The instance the client connects to [env: LMQ_INSTANCE] [default: the demo instance]
     #[arg(long, value_name = "ID")]
     pub(crate) instance: Option<String>,
+    /// Print path and parameters of a signed request instead [env: LMQ_REQUEST]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) request: Option<Signed>,
+    /// With --request apply: topic filters with commas between them [env: LMQ_RESOURCES]
+    #[arg(long, value_name = "TOPICS")]
+    pub(crate) resources: Option<String>,
+    /// With --request apply: R, W, or both as R,W [env: LMQ_ACTIONS] [default: R,W]
+    #[arg(long, value_name = "ACTIONS")]
+    pub(crate) actions: Option<String>,
+    /// With --request apply: how long the token lives, 60s to 720h [env: LMQ_LIFE] [default: 1h]
+    #[arg(long, value_name = "DURATION")]
+    pub(crate) life: Option<String>,
+    /// With --request query or revoke: the token [env: LMQ_TOKEN]
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
     /// The signature of the 2018 edition: over the group id, user name without instance [env: LMQ_LEGACY]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) legacy: Option<String>,
+}
+
+/// A request with a signature.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Signed {
+    /// Apply for a token, with resources, actions and life
+    Apply,
+    /// Ask what a token is good for
+    Query,
+    /// Revoke a token
+    Revoke,
+    /// Ask whether a client is online
+    Status,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TokenArgs {
+    #[command(subcommand)]
+    pub(crate) action: TokenAction,
+    /// Where a token server is: HOST:PORT, without TLS [env: LMQ_ADDRESS] [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR", global = true)]
+    pub(crate) address: Option<String>,
+    /// The account's AccessKeyId [env: LMQ_ACCESS_KEY]
+    #[arg(long, value_name = "AK", global = true)]
+    pub(crate) access_key: Option<String>,
+    /// Its secret; prefer the variable or standard input [env: LMQ_SECRET_KEY] [default: one line of standard input]
+    #[arg(long, value_name = "SK", global = true)]
+    pub(crate) secret_key: Option<OsString>,
+    /// The instance the token is for [env: LMQ_INSTANCE] [default: the demo instance]
+    #[arg(long, value_name = "ID", global = true)]
+    pub(crate) instance: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenAction {
+    /// Make a token for topics, such as `mint TopicA/+ 'TopicB/#'`, and print it
+    Mint {
+        /// Topic filters, at most 100
+        #[arg(value_name = "TOPIC", required = true)]
+        resources: Vec<String>,
+        /// What it allows: R, W, or both as R,W [env: LMQ_ACTIONS] [default: R,W]
+        #[arg(long)]
+        actions: Option<String>,
+        /// How long it lives: 60s to 720h [env: LMQ_LIFE] [default: 1h]
+        #[arg(long)]
+        life: Option<String>,
+    },
+    /// Say what a token grants and until when
+    Show { token: String },
+    /// Make a token worthless and close whoever holds it
+    Revoke { token: String },
 }
 
 #[derive(Debug, Args)]

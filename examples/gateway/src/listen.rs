@@ -24,8 +24,10 @@ pub(crate) enum ListenerKind {
     Wss,
     /// The operators' pages.
     Http,
-    /// The operators' pages over TLS.
+    /// The product's services over TLS.
     Https,
+    /// The operators' pages over TLS.
+    AdminHttps,
 }
 
 /// A listening socket.
@@ -44,7 +46,8 @@ pub(crate) struct BoundListener {
 pub(crate) struct Address(String);
 
 impl ListenerKind {
-    pub(crate) const ALL: [Self; 6] = [Self::Mqtt, Self::Mqtts, Self::Ws, Self::Wss, Self::Http, Self::Https];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Mqtt, Self::Mqtts, Self::Ws, Self::Wss, Self::Http, Self::Https, Self::AdminHttps];
 
     /// The name of its flag, key and variable.
     pub(crate) const fn as_str(self) -> &'static str {
@@ -55,21 +58,44 @@ impl ListenerKind {
             Self::Wss => "wss",
             Self::Http => "http",
             Self::Https => "https",
+            Self::AdminHttps => "admin-https",
         }
     }
 
     pub(crate) const fn is_tls(self) -> bool {
-        matches!(self, Self::Mqtts | Self::Wss | Self::Https)
+        matches!(self, Self::Mqtts | Self::Wss | Self::Https | Self::AdminHttps)
+    }
+
+    /// Carries MQTT in WebSocket messages.
+    pub(crate) const fn is_websocket(self) -> bool {
+        matches!(self, Self::Ws | Self::Wss)
+    }
+
+    /// Has the operators' pages.
+    pub(crate) const fn is_operators(self) -> bool {
+        matches!(self, Self::Http | Self::AdminHttps)
     }
 
     pub(crate) const fn is_http(self) -> bool {
-        matches!(self, Self::Http | Self::Https)
+        matches!(self, Self::Http | Self::Https | Self::AdminHttps)
     }
 }
 
 impl fmt::Display for ListenerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
+    }
+}
+
+impl BoundListener {
+    /// Whether requests for the product's services are answered here. Without TLS only where nobody can listen in, unless that was
+    /// asked for with `open_http`.
+    pub(crate) fn serves_public(&self, open_http: bool) -> bool {
+        match self.kind {
+            ListenerKind::Wss | ListenerKind::Https => true,
+            ListenerKind::Ws | ListenerKind::Http => open_http || is_loopback(self.local_addr),
+            ListenerKind::Mqtt | ListenerKind::Mqtts | ListenerKind::AdminHttps => false,
+        }
     }
 }
 
@@ -95,9 +121,23 @@ impl Address {
             ListenerKind::Mqtt => "127.0.0.1:1883",
             ListenerKind::Ws => "127.0.0.1:8083",
             ListenerKind::Http => "127.0.0.1:8080",
-            ListenerKind::Mqtts | ListenerKind::Wss | ListenerKind::Https => return None,
+            ListenerKind::Mqtts | ListenerKind::Wss | ListenerKind::Https | ListenerKind::AdminHttps => return None,
         };
         Some(Self(text.to_owned()))
+    }
+
+    /// Where a listener is with the product's ports: for all machines, or for this one only.
+    pub(crate) fn product_of(kind: ListenerKind, loopback: bool) -> Option<Self> {
+        let port = match kind {
+            ListenerKind::Mqtt => 1883,
+            ListenerKind::Mqtts => 8883,
+            ListenerKind::Ws => 80,
+            ListenerKind::Wss => 443,
+            ListenerKind::Http => return Self::default_of(kind),
+            ListenerKind::Https | ListenerKind::AdminHttps => return None,
+        };
+        let host = if loopback { "127.0.0.1" } else { "0.0.0.0" };
+        Some(Self(format!("{host}:{port}")))
     }
 
     /// Written as an IP address that other machines can reach, or at least not as loopback.

@@ -8,6 +8,7 @@ mod banner;
 mod cert;
 mod check;
 mod cli;
+mod clock;
 mod config;
 mod demo;
 mod error;
@@ -22,6 +23,8 @@ mod serve;
 mod settings;
 mod sign;
 mod tls;
+mod token;
+mod tokens;
 
 use std::{
     io::{self, Write},
@@ -46,6 +49,7 @@ fn main() -> ExitCode {
     let result = match cli.command {
         None => serve::run(&cli.serve).map_err(|e| vec![e]),
         Some(Command::Serve(args)) => serve::run(&args).map_err(|e| vec![e]),
+        Some(Command::Token(args)) => token::run(&args).map_err(|e| vec![e]).and_then(print),
         Some(Command::Sign(args)) => sign::run(&args).map_err(|e| vec![e]).and_then(print),
         Some(Command::Admin(args)) => admin::run(&args).map_err(|e| vec![e]).and_then(print),
         Some(Command::Check(args)) => check::run(&args).and_then(print),

@@ -23,12 +23,14 @@ use crate::{
     admin,
     banner::Banner,
     cli::ServeArgs,
-    config::{self, Config, Storage, environment},
+    clock::now_ms,
+    config::{self, Config, ProfileName, Storage, environment},
     demo,
     error::Error,
     http, listen, log, net,
     registry::{Registry, Store},
     tls,
+    tokens::{TokenStore, Tokens},
 };
 
 /// How often it is noticed that a thread of the message path has failed.
@@ -54,6 +56,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
     };
     let demo = if config.wants_demo() { Some(demo::load(&config.storage)?) } else { None };
     config.instances.extend(demo.clone());
+    let token_store = store.as_ref().map(|store| TokenStore::new(store.database()));
+    let tokens = Arc::new(Tokens::open(token_store, now_ms())?);
     let nameless = config.instances.is_empty();
     let registry = Arc::new(Registry::open(&config.instances, nameless, store)?);
     raise_open_files();
@@ -61,13 +65,20 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
     let signals = signals()?;
     let config = Arc::new(config);
     let (for_http, for_net) = listeners.into_iter().partition(|listener| listener.kind.is_http());
-    let running = Arc::new(net::start(&config, &registry, tls.clone(), for_net)?);
+    let (visitors, visits) = tokio::sync::mpsc::channel(http::VISITORS_MAX);
+    let running = Arc::new(net::start(&config, &registry, &tokens, tls.clone(), for_net, &visitors)?);
     let draining = Arc::new(AtomicBool::new(false));
     let state = http::State { draining: Arc::clone(&draining), report: report_of(&running) };
     let token = admin::token(&config, &addresses)?;
     let has_token = token.is_some();
-    let admin = http::Admin { access: http::admin::Access { token, registry }, remote: config.admin.remote };
-    let http = http::start(for_http, tls, config.limits.http_connections_max(), state, admin)?;
+    let admin = http::Admin { access: http::admin::Access { token, registry, tokens }, remote: config.admin.remote };
+    let options = http::Options {
+        tls,
+        connections_max: config.limits.http_connections_max(),
+        open_http: config.open_http,
+        parent_topics: config.profile == ProfileName::Lmq,
+    };
+    let http = http::start(options, for_http, visits, state, admin)?;
     log_start(&config);
     let banner = Banner { config: &config, listeners: &addresses, demo: demo.as_ref(), has_admin: has_token };
     // A closed stdout is no reason to stop serving.

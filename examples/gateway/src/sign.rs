@@ -1,15 +1,24 @@
 //! `gateway sign`: the user name and the password of one client.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::{
+    ffi::OsString,
+    io::{self, BufRead, IsTerminal, Read, Write},
+};
 
-use lmq_auth::{SecretKey, Signature, mac_signature};
+use clap::ValueEnum;
+use lmq_auth::{
+    SecretKey, Signature, mac_signature,
+    request::{StatusQuery, TokenQuery, TokenRevoke},
+};
 use lmq_id::{ClientId, InstanceId};
 
 use crate::{
-    cli::SignArgs,
+    cli::{SignArgs, Signed},
+    clock::now_ms,
     config::{self, environment},
     demo,
     error::Error,
+    token,
 };
 
 /// The most bytes read from standard input in search of a secret.
@@ -38,6 +47,9 @@ impl Credentials {
 
 /// The two lines that are printed.
 pub(crate) fn run(args: &SignArgs) -> Result<String, Error> {
+    if let Some(request) = args.request.map_or_else(variable, |request| Ok(Some(request)))? {
+        return self::request(args, request);
+    }
     let client_id = given(args.client_id.clone(), "client-id")?;
     let access_key = given(args.access_key.clone(), "access-key")?;
     config::check_access_key(&access_key).map_err(|e| Error::new(format_args!("--access-key: {e}")))?;
@@ -45,7 +57,7 @@ pub(crate) fn run(args: &SignArgs) -> Result<String, Error> {
         Some(id) => id.parse().map_err(|e| Error::new(format_args!("--instance: {e}")))?,
         None => demo::instance_id(),
     };
-    let secret_key = secret_key(args)?;
+    let secret_key = secret_key(args.secret_key.as_ref())?;
     let credentials = if is_legacy(args)? {
         let client_id: ClientId = client_id.parse().map_err(|e| Error::new(format_args!("--client-id: {e}")))?;
         Credentials::legacy(&client_id, &access_key, &secret_key)
@@ -55,6 +67,49 @@ pub(crate) fn run(args: &SignArgs) -> Result<String, Error> {
     Ok(format!("username {}\npassword {}\n", credentials.username, credentials.password))
 }
 
+fn variable() -> Result<Option<Signed>, Error> {
+    let parse = |text: String| {
+        let wrong = |_| Error::new(format_args!("LMQ_REQUEST: {text:?} is not apply, query, revoke or status"));
+        Signed::from_str(&text, false).map_err(wrong)
+    };
+    environment::text("request")?.map(parse).transpose()
+}
+
+/// Path and parameters of a signed request.
+fn request(args: &SignArgs, request: Signed) -> Result<String, Error> {
+    let access_key = given(args.access_key.clone(), "access-key")?;
+    let secret_key = secret_key(args.secret_key.as_ref())?;
+    let optional = |flag: &Option<String>, name| flag.clone().map_or_else(|| environment::text(name), |t| Ok(Some(t)));
+    let instance = optional(&args.instance, "instance")?;
+    let (path, pairs) = match request {
+        Signed::Apply => {
+            let resources = [given(args.resources.clone(), "resources")?];
+            let (actions, life) = (optional(&args.actions, "actions")?, optional(&args.life, "life")?);
+            let apply = token::apply(&resources, actions.as_deref(), life.as_deref(), instance.as_deref())?;
+            ("/token/apply", apply.sign(&access_key, &secret_key))
+        }
+        Signed::Query => {
+            let query = TokenQuery::new(&given(args.token.clone(), "token")?).map_err(token::of_token)?;
+            ("/token/query", query.sign(&access_key, &secret_key))
+        }
+        Signed::Revoke => {
+            let revoke = TokenRevoke::new(&given(args.token.clone(), "token")?).map_err(token::of_token)?;
+            ("/token/revoke", revoke.sign(&access_key, &secret_key))
+        }
+        Signed::Status => {
+            let client_id = given(args.client_id.clone(), "client-id")?;
+            let client: ClientId = client_id.parse().map_err(|e| Error::new(format_args!("--client-id: {e}")))?;
+            let instance = match instance {
+                Some(id) => id.parse().map_err(|e| Error::new(format_args!("--instance: {e}")))?,
+                None => demo::instance_id(),
+            };
+            let query = StatusQuery::new(client, now_ms()).for_instance(instance);
+            ("/route/clientId/get", query.sign(&access_key, &secret_key))
+        }
+    };
+    Ok(format!("path {path}\nparameters {}\n", token::encoded(&pairs)?))
+}
+
 fn is_legacy(args: &SignArgs) -> Result<bool, Error> {
     match args.legacy.as_deref() {
         Some(text) => environment::parse_boolean("--legacy", text),
@@ -62,16 +117,18 @@ fn is_legacy(args: &SignArgs) -> Result<bool, Error> {
     }
 }
 
-fn given(flag: Option<String>, name: &str) -> Result<String, Error> {
+/// A value that there has to be, by flag or variable.
+pub(crate) fn given(flag: Option<String>, name: &str) -> Result<String, Error> {
     let value = flag.map_or_else(|| environment::text(name), |text| Ok(Some(text)))?;
     value
         .filter(|text| !text.is_empty())
-        .ok_or_else(|| Error::new(format_args!("gateway sign needs --{name} or {}", environment::variable(name))))
+        .ok_or_else(|| Error::new(format_args!("--{name} or {} is needed", environment::variable(name))))
 }
 
-fn secret_key(args: &SignArgs) -> Result<SecretKey, Error> {
+/// The secret: by flag, variable, or the first line of standard input.
+pub(crate) fn secret_key(flag: Option<&OsString>) -> Result<SecretKey, Error> {
     let wrong = |place: &str, e: &dyn std::fmt::Display| Error::new(format_args!("{place}: {e}"));
-    if let Some(secret) = &args.secret_key {
+    if let Some(secret) = flag {
         let text = secret.to_str().ok_or_else(|| wrong("--secret-key", &"the value is not UTF-8"))?;
         return text.parse().map_err(|e| wrong("--secret-key", &e));
     }

@@ -74,16 +74,16 @@ fn unknown_keys_with_their_lines() {
     problems(
         "profile = \"lmq\"\nthread = 1\n[listener]\nmqtt = \"127.0.0.1:0\"\n",
         &[
-            "2: unknown key \"thread\" at the top level; known here: profile, threads, allow-anonymous, listeners, tls, \
-             data, admin, log, limits, instance",
-            "3: unknown key \"listener\" at the top level; known here: profile, threads, allow-anonymous, listeners, \
-             tls, data, admin, log, limits, instance",
+            "2: unknown key \"thread\" at the top level; known here: profile, threads, allow-anonymous, ports, open-http, \
+             listeners, tls, data, admin, log, limits, instance",
+            "3: unknown key \"listener\" at the top level; known here: profile, threads, allow-anonymous, ports, \
+             open-http, listeners, tls, data, admin, log, limits, instance",
         ],
     );
     problems(
         "[listeners]\nmqtt = \"127.0.0.1:0\"\nmqqt = \"127.0.0.1:0\"\n[tls]\ncertificate = \"x\"\n[log]\nfile = \"x\"\n",
         &[
-            "3: unknown key \"mqqt\" in [listeners]; known here: mqtt, mqtts, ws, wss, http, https",
+            "3: unknown key \"mqqt\" in [listeners]; known here: mqtt, mqtts, ws, wss, http, https, admin-https",
             "5: unknown key \"certificate\" in [tls]; known here: cert, key",
             "7: unknown key \"file\" in [log]; known here: level, format",
         ],

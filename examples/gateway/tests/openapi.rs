@@ -75,6 +75,12 @@ fn answers_are_as_described() {
     let made = admin.post("/instances", json!({ "instance": "inst-a" }));
     document.check(document.schema("post", "/instances", "201"), &made);
     document.check(document.schema("get", list, "200"), &admin.get("/instances/inst-a"));
+    let rotated = admin.post("/token-keys", Value::Null);
+    document.check(document.schema("post", "/token-keys", "201"), &rotated);
+    let keys = admin.get("/token-keys");
+    let item = document.schema("get", "/token-keys", "200")["properties"]["items"]["items"].clone();
+    document.check(&item, &keys["items"][0]);
+    assert_eq!((&keys["items"][1], keys["items"][0]["mints"].as_bool()), (&rotated, Some(false)));
     let bodies = [
         ("accounts", json!({ "account": "acc" })),
         ("keys", json!({ "account": "acc" })),

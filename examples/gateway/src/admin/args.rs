@@ -46,6 +46,10 @@ pub(super) enum Command {
     },
     /// Delete one, with what cannot be without it
     Delete { kind: Kind, name: String },
+    /// List the keys that tokens are made with
+    TokenKeys,
+    /// Make a new key for tokens; those made before stay good
+    RotateTokenKey,
     /// Give a device another secret
     Refresh { client_id: String },
 }

@@ -27,7 +27,7 @@ pub(crate) fn listener(
     listeners: &[(ListenerKind, SocketAddr)],
 ) -> Option<(ListenerKind, SocketAddr)> {
     let may = |addr: SocketAddr| config.admin.remote || is_loopback(addr);
-    listeners.iter().copied().find(|(kind, addr)| kind.is_http() && may(*addr))
+    listeners.iter().copied().find(|(kind, addr)| kind.is_operators() && may(*addr))
 }
 
 /// The token as configured. `None`: nobody can use the admin API, or no listener serves it.

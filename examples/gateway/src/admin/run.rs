@@ -36,6 +36,12 @@ pub(crate) fn run(args: &AdminArgs) -> Result<String, Error> {
             client.delete(&one(args, *kind, name)?)?;
             Ok("deleted\n".to_owned())
         }
+        Command::TokenKeys => {
+            let mut keys = client.get("/token-keys")?;
+            let items = keys.get_mut("items").map(Value::take);
+            Ok(print::table(items.as_ref().and_then(Value::as_array).map_or(&[], Vec::as_slice), "id"))
+        }
+        Command::RotateTokenKey => Ok(print::object(&client.post("/token-keys", &Value::Null)?, "id")),
         Command::Refresh { client_id } => {
             let kind = Kind::DeviceCredentials;
             let path = format!("{}/refresh", one(args, kind, client_id)?);

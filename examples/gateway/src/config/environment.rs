@@ -10,7 +10,7 @@ use super::value;
 use crate::{cli::ServeArgs, error::Error};
 
 /// The flags of all commands, and the token of the admin API, which is no flag: those are seen in the process list.
-const FLAGS: [&str; 27] = [
+const FLAGS: [&str; 36] = [
     "config",
     "profile",
     "mqtt",
@@ -19,6 +19,9 @@ const FLAGS: [&str; 27] = [
     "wss",
     "http",
     "https",
+    "admin-https",
+    "ports",
+    "open-http",
     "tls-cert",
     "tls-key",
     "data",
@@ -31,6 +34,12 @@ const FLAGS: [&str; 27] = [
     "admin-token-file",
     "admin-remote",
     "admin-address",
+    "address",
+    "request",
+    "resources",
+    "actions",
+    "life",
+    "token",
     "client-id",
     "access-key",
     "secret-key",
@@ -56,6 +65,9 @@ pub(super) fn serve_args() -> Result<ServeArgs, Error> {
         wss: text("wss")?,
         http: text("http")?,
         https: text("https")?,
+        admin_https: text("admin-https")?,
+        ports: text("ports")?,
+        open_http: text("open-http")?,
         tls_cert: path("tls-cert"),
         tls_key: path("tls-key"),
         data: path("data"),

@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{
-    Instance, Limits, LogFormat, ProfileName, instance,
+    Instance, Limits, LogFormat, Ports, ProfileName, instance,
     layer::{Layer, Placed, Problem},
     section::{Document, Section},
     value,
@@ -45,6 +45,8 @@ impl File {
             profile: root.text("profile", ProfileName::from_str),
             threads: root.number("threads", &value::THREADS),
             allow_anonymous: root.boolean("allow-anonymous"),
+            ports: root.text("ports", Ports::from_str),
+            open_http: root.boolean("open-http"),
             ..Layer::default()
         };
         if let Some(section) = root.section("listeners", "listeners") {

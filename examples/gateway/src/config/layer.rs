@@ -10,7 +10,7 @@ use std::{
 
 use tracing::level_filters::LevelFilter;
 
-use super::{LogFormat, ProfileName, value};
+use super::{LogFormat, Ports, ProfileName, value};
 use crate::{
     cli::ServeArgs,
     listen::{Address, ListenerKind},
@@ -45,6 +45,8 @@ pub(super) struct Layer {
     pub(super) profile: Option<Placed<ProfileName>>,
     /// No address means that the listener is off.
     pub(super) listeners: BTreeMap<ListenerKind, Placed<Vec<Address>>>,
+    pub(super) ports: Option<Placed<Ports>>,
+    pub(super) open_http: Option<Placed<bool>>,
     pub(super) tls_cert: Option<Placed<PathBuf>>,
     pub(super) tls_key: Option<Placed<PathBuf>>,
     pub(super) data: Option<Placed<PathBuf>>,
@@ -69,6 +71,7 @@ impl Layer {
             (ListenerKind::Wss, &args.wss),
             (ListenerKind::Http, &args.http),
             (ListenerKind::Https, &args.https),
+            (ListenerKind::AdminHttps, &args.admin_https),
         ] {
             if let Some(addresses) = texts.parse(kind.as_str(), text.as_deref(), value::addresses) {
                 listeners.insert(kind, addresses);
@@ -77,6 +80,8 @@ impl Layer {
         Self {
             profile: texts.parse("profile", args.profile.as_deref(), ProfileName::from_str),
             listeners,
+            ports: texts.parse("ports", args.ports.as_deref(), Ports::from_str),
+            open_http: texts.parse("open-http", args.open_http.as_deref(), value::boolean),
             tls_cert: texts.path("tls-cert", args.tls_cert.as_ref()),
             tls_key: texts.path("tls-key", args.tls_key.as_ref()),
             data: texts.path("data", args.data.as_ref()),

@@ -9,7 +9,7 @@ use std::{
 use tracing::level_filters::LevelFilter;
 
 use super::{
-    Admin, AdminToken, Config, Instance, Limits, Log, LogFormat, ProfileName, Storage, TlsFiles, environment,
+    Admin, AdminToken, Config, Instance, Limits, Log, LogFormat, Ports, ProfileName, Storage, TlsFiles, environment,
     file::File,
     layer::{Layer, Origin, Placed, Problem},
     value,
@@ -66,7 +66,9 @@ struct Merged<'a> {
 impl Merged<'_> {
     fn config(&self, limits: Limits, instances: Vec<Instance>, problems: &mut Vec<Problem>) -> Config {
         let profile = self.first(|layer| layer.profile.as_ref()).map_or(ProfileName::Lmq, |p| p.value);
-        let listeners = self.listeners(problems);
+        let allow_anonymous = self.allow_anonymous(profile, problems);
+        let demo = instances.is_empty() && !allow_anonymous;
+        let listeners = self.listeners(demo, problems);
         let tls = self.tls(problems);
         self.check_tls(&listeners, tls.is_some(), problems);
         let remote =
@@ -77,7 +79,8 @@ impl Merged<'_> {
             tls,
             storage: self.storage(problems),
             threads: self.first(|layer| layer.threads.as_ref()).map_or_else(cores, |p| p.value),
-            allow_anonymous: self.allow_anonymous(profile, problems),
+            open_http: self.first(|layer| layer.open_http.as_ref()).is_some_and(|p| p.value),
+            allow_anonymous,
             admin: Admin {
                 token: self.admin_token(problems),
                 remote: self.first(|layer| layer.admin_remote.as_ref()).is_some_and(|p| p.value),
@@ -111,8 +114,10 @@ impl Merged<'_> {
         self.layers.iter().find_map(of)
     }
 
-    /// Once an address is named anywhere, only named listeners run; until then the defaults do, except those turned off.
-    fn listeners(&self, problems: &mut Vec<Problem>) -> Vec<(ListenerKind, Address, Option<Origin>)> {
+    /// Once an address is named anywhere, only named listeners run; until then the defaults do, except those turned off. The product's
+    /// ports are there unless another address of their kind is named, or it is turned off.
+    fn listeners(&self, demo: bool, problems: &mut Vec<Problem>) -> Vec<(ListenerKind, Address, Option<Origin>)> {
+        let product = self.first(|layer| layer.ports.as_ref()).filter(|placed| placed.value == Ports::Product);
         let mut named = BTreeMap::new();
         for kind in ListenerKind::ALL {
             if let Some(placed) = self.first(|layer| layer.listeners.get(&kind)) {
@@ -126,6 +131,10 @@ impl Merged<'_> {
                 Some(placed) => {
                     let addresses = placed.value.iter().cloned();
                     found.extend(addresses.map(|address| (kind, address, Some(placed.origin.clone()))));
+                }
+                None if product.is_some() => {
+                    let origin = product.map(|placed| placed.origin.clone());
+                    found.extend(Address::product_of(kind, demo).map(|address| (kind, address, origin)));
                 }
                 None if !any_address => found.extend(Address::default_of(kind).map(|address| (kind, address, None))),
                 None => {}
@@ -223,6 +232,31 @@ fn cores() -> u16 {
 mod tests {
     use super::*;
     use crate::settings;
+
+    fn addresses(text: &str) -> (Vec<String>, Vec<String>) {
+        let (file, mut problems) = File::parse(Path::new("x.toml"), text);
+        let config =
+            Merged { layers: &[file.layer], admin_token: None }.config(file.limits, file.instances, &mut problems);
+        let listeners = config.listeners.iter().map(|(kind, address)| format!("{kind} {address}"));
+        (listeners.collect(), problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn ports_of_the_product() {
+        let tls = "[tls]\ncert = \"c\"\nkey = \"k\"\n";
+        let instance = "[[instance]]\nid = \"mqtt-cn-test0001\"\n";
+        let text = format!("ports = \"product\"\n{tls}{instance}");
+        let expected =
+            ["mqtt 0.0.0.0:1883", "mqtts 0.0.0.0:8883", "ws 0.0.0.0:80", "wss 0.0.0.0:443", "http 127.0.0.1:8080"];
+        assert_eq!(addresses(&text), (expected.map(String::from).to_vec(), vec![]));
+        let (demo, problems) = addresses(&format!("ports = \"product\"\n{tls}"));
+        assert!(problems.is_empty() && demo.iter().all(|listener| listener.contains(" 127.0.0.1:")), "{demo:?}");
+        let named = "[listeners]\nws = \"127.0.0.1:8000\"\nmqtts = \"off\"\n";
+        let (listeners, _) = addresses(&format!("ports = \"product\"\n{named}{tls}{instance}"));
+        assert_eq!(listeners, ["mqtt 0.0.0.0:1883", "ws 127.0.0.1:8000", "wss 0.0.0.0:443", "http 127.0.0.1:8080"]);
+        let (_, problems) = addresses(&format!("ports = \"product\"\n{instance}"));
+        assert!(problems[0].starts_with("x.toml:1: mqtts needs a certificate"), "{problems:?}");
+    }
 
     #[test]
     fn the_example_shows_the_default_limits() {

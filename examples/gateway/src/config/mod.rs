@@ -19,7 +19,7 @@ use lmq_id::{GroupId, InstanceId, ParentTopic};
 
 pub(crate) use limits::Limits;
 pub(crate) use merge::{load, merge_file};
-pub(crate) use value::access_key as check_access_key;
+pub(crate) use value::{access_key as check_access_key, token_life};
 
 use crate::{
     admin::Token,
@@ -34,6 +34,8 @@ pub(crate) struct Config {
     pub(crate) profile: ProfileName,
     /// Where to listen, sorted by kind.
     pub(crate) listeners: Vec<(ListenerKind, Address)>,
+    /// The product's services are on WebSocket and HTTP ports without TLS, too, wherever these are.
+    pub(crate) open_http: bool,
     /// The certificate; there if a listener needs it.
     pub(crate) tls: Option<TlsFiles>,
     /// Where files go.
@@ -58,6 +60,16 @@ pub(crate) enum ProfileName {
     Lmq,
     /// `lmq_broker::Profile::mqtt()`.
     Mqtt,
+}
+
+/// Where listeners are that have no address of their own.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Ports {
+    /// As [`Address::default_of`] says; none once an address is named anywhere.
+    #[default]
+    Default,
+    /// Those of the product's endpoints: 1883, 8883, 80 and 443, and the operators' own.
+    Product,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

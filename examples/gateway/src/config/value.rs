@@ -5,8 +5,8 @@ use std::{ops::RangeInclusive, str::FromStr, time::Duration};
 use lmq_auth::Username;
 use tracing::level_filters::LevelFilter;
 
-use super::{LogFormat, ProfileName};
-use crate::listen::Address;
+use super::{LogFormat, Ports, ProfileName};
+use crate::{error::Error, listen::Address};
 
 pub(super) const THREADS: RangeInclusive<u64> = 1..=64;
 
@@ -18,6 +18,18 @@ impl FromStr for ProfileName {
             "lmq" => Ok(Self::Lmq),
             "mqtt" => Ok(Self::Mqtt),
             _ => Err(format!("{text:?} is not a profile; write lmq or mqtt")),
+        }
+    }
+}
+
+impl FromStr for Ports {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "default" => Ok(Self::Default),
+            "product" => Ok(Self::Product),
+            _ => Err(format!("{text:?} is not a set of ports; write default or product")),
         }
     }
 }
@@ -81,6 +93,12 @@ pub(super) fn duration(text: &str, range: &RangeInclusive<Duration>) -> Result<D
         return Ok(value);
     }
     Err(format!("{text:?} is out of range; from {:?} to {:?} is allowed", range.start(), range.end()))
+}
+
+/// The life of a token as given by the flag `place`.
+pub(crate) fn token_life(place: &str, text: &str) -> Result<Duration, Error> {
+    let range = Duration::from_secs(60)..=Duration::from_secs(30 * 24 * 3600);
+    duration(text, &range).map_err(|problem| Error::new(format_args!("{place}: {problem}")))
 }
 
 /// A number of bytes, with a unit of `KiB`, `MiB` or `GiB` or without.

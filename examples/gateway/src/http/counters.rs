@@ -32,6 +32,11 @@ fn connections(page: &mut Page, report: &Report) {
         "Connections closed at once because too many had sent no CONNECT.",
         &[(&[], report.turned_away)],
     );
+    page.counter(
+        "lmq_given_to_http_total",
+        "Connections of WebSocket ports that spoke plain HTTP.",
+        &[(&[], report.given_to_http)],
+    );
     let [protocol, client_id, unavailable, credentials, not_authorized] = stats.connects_refused;
     page.counter(
         "lmq_connects_total",
@@ -122,7 +127,7 @@ mod tests {
 
     #[test]
     fn every_sample_stands_under_its_name() {
-        let mut report = Report { accepted: 9, turned_away: 8, ..Report::default() };
+        let mut report = Report { accepted: 9, turned_away: 8, given_to_http: 21, ..Report::default() };
         report.broker.connects_refused = [1, 2, 3, 4, 5];
         report.broker.received = [10, 11, 12];
         report.broker.dropped_away = 6;
@@ -141,6 +146,7 @@ mod tests {
         let text = page.into_text();
         for line in [
             "lmq_accepted_total 9",
+            "lmq_given_to_http_total 21",
             "lmq_turned_away_total 8",
             "lmq_connects_total{result=\"accepted\"} 0",
             "lmq_connects_total{result=\"credentials\"} 4",

@@ -1,4 +1,6 @@
-//! HTTP for operators, on a thread of its own so that it never delays a message.
+//! HTTP, on a thread of its own so that it never delays a message.
+//!
+//! For operators, on `http` and `admin-https`:
 //!
 //! | path | answer |
 //! |---|---|
@@ -7,49 +9,40 @@
 //! | `/readyz` | 200 while clients may come, 503 while draining |
 //! | `/metrics` | counters in the text format of Prometheus |
 //! | `/admin/v1/...` | the [admin API](admin), where it may be |
+//!
+//! For clients and application servers ([`public`]), on `https`, on WebSocket ports, and on `http` if it is on loopback or that was asked
+//! for: the product's services.
 
 pub(crate) mod admin;
 mod counters;
 mod metrics;
 mod pages;
+mod public;
+mod server;
 
 use std::{
     sync::{Arc, atomic::AtomicBool},
     thread::{self, JoinHandle},
-    time::Duration,
 };
 
-use hyper::server::conn::http1;
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    service::TowerToHyperService,
-};
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::{TcpListener, TcpStream},
+    net::TcpListener,
     runtime,
-    sync::{Semaphore, oneshot},
-    time::{sleep, timeout},
+    sync::{mpsc::Receiver, oneshot},
 };
-use tokio_rustls::TlsAcceptor;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use metrics::Page;
+use server::{Accept, Routers};
 
 use crate::{
     error::Error,
-    listen::{BoundListener, ListenerKind, is_loopback},
-    net::Report,
+    listen::{BoundListener, is_loopback},
+    net::{Report, Visitor},
 };
 
-/// For the TLS handshake, and for the head of each request.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-/// The life of one connection, whatever it does: bounds a peer that takes its answer byte by byte.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(300);
-/// The head of a request, and what is buffered of an answer.
-const BUFFER_BYTES_MAX: usize = 16 * 1024;
-/// After a failed accept: the process is out of file descriptors, most likely.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
+/// Connections that speak HTTP on WebSocket ports and wait for this thread; one more is answered 503.
+pub(crate) const VISITORS_MAX: usize = 64;
 
 /// What the pages show.
 pub(crate) struct State {
@@ -72,33 +65,48 @@ pub(crate) struct Server {
     thread: Option<JoinHandle<()>>,
 }
 
-/// Serves `listeners`, all of kind `Http` or `Https`, with at most `connections_max` connections at a time.
+/// How connections are served.
+pub(crate) struct Options {
+    /// There if a listener needs it.
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    /// Connections on the operators' listeners, and on all others, at a time.
+    pub(crate) connections_max: u32,
+    /// [`Config::open_http`](crate::config::Config::open_http).
+    pub(crate) open_http: bool,
+    /// Instances have parent topics: [`ProfileName::Lmq`](crate::config::ProfileName::Lmq).
+    pub(crate) parent_topics: bool,
+}
+
+/// Serves `listeners`, all of kinds that are HTTP, and the connections that come through `visitors`.
 pub(crate) fn start(
+    options: Options,
     listeners: Vec<BoundListener>,
-    tls: Option<Arc<rustls::ServerConfig>>,
-    connections_max: u32,
+    visitors: Receiver<Visitor>,
     state: State,
     admin: Admin,
 ) -> Result<Server, Error> {
-    if listeners.is_empty() {
-        return Ok(Server { stop: None, thread: None });
-    }
     let failed = |e: std::io::Error| Error::io("cannot start HTTP", &e);
     let runtime = runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let (stop, stopped) = oneshot::channel();
+    let services = Arc::new(public::Services::new(
+        admin.access.registry.clone(),
+        admin.access.tokens.clone(),
+        options.parent_topics,
+    ));
     let pages = pages::router(Arc::new(state));
     let with_admin = pages.clone().nest("/admin/v1", admin::router(Arc::new(admin.access)));
-    let tls = tls.map(TlsAcceptor::from);
-    let permits = Arc::new(Semaphore::new(connections_max as usize));
+    let routers = Routers { public: public::router(services), operators: pages, with_admin };
+    let accept = Accept::new(options.tls, options.connections_max);
     {
         let _context = runtime.enter();
         for listener in listeners {
             listener.socket.set_nonblocking(true).map_err(failed)?;
+            let may_admin = admin.remote || is_loopback(listener.local_addr);
+            let service = accept.service(listener.kind, routers.of(&listener, options.open_http, may_admin));
             let socket = TcpListener::from_std(listener.socket).map_err(failed)?;
-            let router = if admin.remote || is_loopback(listener.local_addr) { &with_admin } else { &pages };
-            let service = Service { router: router.clone(), tls: tls.clone(), permits: permits.clone() };
-            runtime.spawn(service.accept(listener.kind, socket));
+            runtime.spawn(service.accept(socket));
         }
+        runtime.spawn(accept.visits(routers.public.clone(), visitors));
     }
     let run = move || {
         // Either way, `stop` was called or the server was dropped.
@@ -118,82 +126,33 @@ impl Server {
     }
 }
 
-#[derive(Clone)]
-struct Service {
-    router: axum::Router,
-    tls: Option<TlsAcceptor>,
-    permits: Arc<Semaphore>,
-}
-
-impl Service {
-    async fn accept(self, kind: ListenerKind, socket: TcpListener) {
-        loop {
-            let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else {
-                return;
-            };
-            match socket.accept().await {
-                Ok((stream, peer)) => {
-                    let service = self.clone();
-                    tokio::spawn(async move {
-                        let served = timeout(CONNECTION_TIMEOUT, service.connection(kind, stream)).await;
-                        if let Err(error) = served.unwrap_or_else(|_| Err("took too long".into())) {
-                            debug!(%kind, %peer, %error, "connection closed");
-                        }
-                        drop(permit);
-                    });
-                }
-                Err(error) => {
-                    warn!(%kind, %error, "cannot accept a connection");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    async fn connection(
-        self,
-        kind: ListenerKind,
-        stream: TcpStream,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-        match self.tls.clone().filter(|_| kind.is_tls()) {
-            Some(tls) => {
-                let stream = timeout(HEAD_TIMEOUT, tls.accept(stream)).await??;
-                self.requests(stream).await?;
-            }
-            None => self.requests(stream).await?,
-        }
-        Ok(())
-    }
-
-    async fn requests(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> hyper::Result<()> {
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(BUFFER_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router))
-            .await
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::{
         io::{Read, Write},
         net::{SocketAddr, TcpStream},
         sync::atomic::Ordering,
+        time::Duration,
     };
 
-    use super::*;
-    use crate::{listen, registry::Registry};
+    use super::{server::BUFFER_BYTES_MAX, *};
+    use crate::{
+        listen::{self, ListenerKind},
+        registry::Registry,
+        tokens::Tokens,
+    };
 
     fn serve(connections_max: u32) -> (Server, SocketAddr, Arc<AtomicBool>) {
+        let (_, visitors) = tokio::sync::mpsc::channel(1);
+        let options = Options { tls: None, connections_max, open_http: false, parent_topics: true };
         let address = "127.0.0.1:0".parse().unwrap();
         let listener = listen::bind(ListenerKind::Http, &address).unwrap();
         let (addr, draining) = (listener.local_addr, Arc::new(AtomicBool::new(false)));
         let state = State { draining: Arc::clone(&draining), report: Box::new(Report::default) };
         let registry = Arc::new(Registry::open(&[], true, None).unwrap());
-        let admin = Admin { access: admin::Access { token: None, registry }, remote: false };
-        (start(vec![listener], None, connections_max, state, admin).unwrap(), addr, draining)
+        let tokens = Arc::new(Tokens::open(None, 0).unwrap());
+        let admin = Admin { access: admin::Access { token: None, registry, tokens }, remote: false };
+        (start(options, vec![listener], visitors, state, admin).unwrap(), addr, draining)
     }
 
     fn get(addr: SocketAddr, path: &str) -> String {

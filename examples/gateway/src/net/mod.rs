@@ -15,6 +15,7 @@ mod worker;
 use std::{
     collections::BTreeMap,
     io,
+    net::TcpStream,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -30,7 +31,14 @@ use self::{
     worker::{Setup, Worker},
 };
 pub(crate) use crate::listen::{BoundListener, ListenerKind};
-use crate::{authenticate::Authenticator, config::Config, error::Error, registry::Registry, settings};
+use crate::{
+    authenticate::Authenticator,
+    config::Config,
+    error::Error,
+    registry::{Order, Registry},
+    settings,
+    tokens::Tokens,
+};
 
 /// The running threads. Shared with the HTTP thread, which reads `stats`.
 pub(crate) struct Running {
@@ -51,6 +59,8 @@ pub(crate) struct Report {
     pub(crate) accepted: u64,
     /// Connections closed at once because there were too many without CONNECT.
     pub(crate) turned_away: u64,
+    /// Connections of WebSocket ports that spoke plain HTTP.
+    pub(crate) given_to_http: u64,
     /// Connections closed, by [`CloseReason::name`](lmq_broker::CloseReason::name).
     pub(crate) closed: BTreeMap<&'static str, u64>,
     /// Times an instance was said to exceed its quota, by its id and the resource.
@@ -64,6 +74,7 @@ impl Report {
         self.broker.add(&other.broker);
         self.accepted += other.accepted;
         self.turned_away += other.turned_away;
+        self.given_to_http += other.given_to_http;
         for (reason, count) in &other.closed {
             *self.closed.entry(reason).or_default() += count;
         }
@@ -76,12 +87,27 @@ impl Report {
     }
 }
 
-/// Starts `config.threads` threads that serve `listeners` (never of the kinds `Http` and `Https`). `tls` is there if a listener needs it.
+/// A connection of a WebSocket port whose peer speaks plain HTTP.
+pub(crate) struct Visitor {
+    /// In non-blocking mode.
+    pub(crate) socket: TcpStream,
+    /// After its handshake; it may hold bytes that were decrypted and not read.
+    pub(crate) tls: Option<rustls::ServerConnection>,
+    /// What was received of HTTP so far.
+    pub(crate) received: Vec<u8>,
+}
+
+/// Where [`Visitor`]s are left.
+pub(crate) type Visitors = tokio::sync::mpsc::Sender<Visitor>;
+
+/// Starts `config.threads` threads that serve `listeners` (never of a kind that is HTTP). `tls` is there if a listener needs it.
 pub(crate) fn start(
     config: &Config,
     registry: &Arc<Registry>,
+    tokens: &Tokens,
     tls: Option<Arc<rustls::ServerConfig>>,
     listeners: Vec<BoundListener>,
+    visitors: &Visitors,
 ) -> Result<Running, Error> {
     let settings = Arc::new(settings::of(config, registry.snapshot().for_broker()));
     settings.check().map_err(Error::new)?;
@@ -96,6 +122,8 @@ pub(crate) fn start(
             tls: tls.clone(),
             started,
             drain_until: drain_until.clone(),
+            visitors: visitors.clone(),
+            open_http: config.open_http,
         };
         Worker::new(setup, &listeners)
     });
@@ -116,6 +144,8 @@ pub(crate) fn start(
     let threads = threads.collect::<Result<Vec<_>, _>>().map_err(|e| Error::io("cannot start a thread", &e))?;
     let boxes = mailboxes.clone();
     registry.listen(move |given| orders::give(&boxes, given));
+    let boxes = mailboxes.clone();
+    tokens.listen(move |id| orders::give(&boxes, vec![Order::RevokeToken(id)]));
     Ok(Running { mailboxes, threads: Mutex::new(threads), reports, drain_until, started })
 }
 

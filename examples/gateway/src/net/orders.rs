@@ -31,6 +31,7 @@ fn post(mailboxes: &[Arc<Mailbox>], letters: impl Fn() -> Vec<Mail>) {
 fn command(order: Order) -> Command {
     match order {
         Order::Instance { index, instance } => Command::SetInstance { index, instance },
+        Order::RevokeToken(id) => Command::RevokeToken(id),
         Order::Close(whom) => Command::Close { whom: selector(whom), reason: CloseReason::NotAuthorized },
     }
 }

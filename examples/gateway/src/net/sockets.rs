@@ -9,7 +9,7 @@ use lmq_broker::{CloseReason, ConnId, Flow, Front, Handoff, Now, Peer, Shard, Tl
 use mio::{Interest, Token, event::Event, net::TcpStream};
 
 use super::{
-    ListenerKind,
+    Visitor,
     link::{Closing, Link, Owner},
     stack::{Received, Sink, Stack},
     worker::Worker,
@@ -46,15 +46,15 @@ impl Worker {
         let listener = &self.listeners[at];
         self.counted.accepted += 1;
         let transport = match listener.kind {
-            ListenerKind::Ws | ListenerKind::Wss => Transport::WebSocket,
+            kind if kind.is_websocket() => Transport::WebSocket,
             _ => Transport::Tcp,
         };
         let peer = Peer { addr, transport, local: listener.local, tls: None };
-        let stack =
-            match Stack::new(listener.kind, self.setup.tls.as_ref(), self.setup.settings.limits.connect_bytes_max) {
-                Ok(stack) => stack,
-                Err(error) => return tracing::warn!(%error, "cannot begin TLS"),
-            };
+        let connect_bytes_max = self.setup.settings.limits.connect_bytes_max;
+        let stack = match Stack::new(listener.kind, self.setup.tls.as_ref(), connect_bytes_max, listener.http) {
+            Ok(stack) => stack,
+            Err(error) => return tracing::warn!(%error, "cannot begin TLS"),
+        };
         let Ok(conn) = self.front.accept(self.now, peer) else {
             self.counted.turned_away += 1;
             return;
@@ -134,7 +134,25 @@ impl Worker {
             Received::More => self.read_soon(link),
             Received::Paused => self.links[link].paused = true,
             Received::Ended => self.end(link),
+            Received::Http => self.give_to_http(link),
         }
+    }
+
+    /// Lets the HTTP thread serve a connection from now on; it is answered here if that has too much to do.
+    fn give_to_http(&mut self, link: usize) {
+        let visitors = self.setup.visitors.clone();
+        let Ok(place) = visitors.try_reserve() else {
+            if let Some(state) = self.links.get_mut(link) {
+                state.stack.refuse_http();
+            }
+            return self.end(link);
+        };
+        let Some(state) = self.unlink(link) else {
+            return;
+        };
+        self.counted.given_to_http += 1;
+        let (tls, received) = state.stack.into_http();
+        place.send(Visitor { socket: state.socket.into(), tls, received });
     }
 
     pub(super) fn read_soon(&mut self, link: usize) {
@@ -221,16 +239,20 @@ impl Worker {
         self.finish(link);
     }
 
-    /// Forgets a connection.
+    /// Forgets a connection, which closes it.
     pub(super) fn finish(&mut self, link: usize) {
-        let Some(mut state) = self.links.try_remove(link) else {
-            return;
-        };
+        drop(self.unlink(link));
+    }
+
+    /// Forgets a connection.
+    fn unlink(&mut self, link: usize) -> Option<Link> {
+        let mut state = self.links.try_remove(link)?;
         let _ = self.poll.registry().deregister(&mut state.socket);
         match state.owner {
             Owner::Front(conn) => self.front.handle_closed(conn),
             Owner::Shard(conn) => self.shard.handle_closed(self.now, conn),
         }
+        Some(state)
     }
 }
 

@@ -15,7 +15,7 @@ use mio::{Events, Interest, Poll, Token, Waker, event::Event, net::TcpListener};
 use slab::Slab;
 
 use super::{
-    BoundListener, ListenerKind, Report,
+    BoundListener, ListenerKind, Report, Visitors,
     link::Link,
     mail::{Mail, Mailbox},
 };
@@ -39,6 +39,10 @@ pub(super) struct Setup {
     pub(super) tls: Option<Arc<rustls::ServerConfig>>,
     pub(super) started: Instant,
     pub(super) drain_until: Arc<AtomicU64>,
+    /// Where connections go that speak plain HTTP.
+    pub(super) visitors: Visitors,
+    /// [`Config::open_http`](crate::config::Config::open_http).
+    pub(super) open_http: bool,
 }
 
 pub(super) struct Worker {
@@ -75,6 +79,8 @@ pub(super) struct Worker {
 pub(super) struct Listener {
     pub(super) kind: ListenerKind,
     pub(super) local: bool,
+    /// A WebSocket port that receives plain HTTP as well.
+    pub(super) http: bool,
     /// Closed, and gone, once the thread drains.
     pub(super) socket: Option<TcpListener>,
     /// Try again at this moment, without an event.
@@ -87,7 +93,9 @@ impl Worker {
     pub(super) fn new(setup: Setup, listeners: &[BoundListener]) -> io::Result<Self> {
         let poll = Poll::new()?;
         let mailbox = Arc::new(Mailbox::new(Waker::new(poll.registry(), WAKER)?));
-        let listeners = listeners.iter().enumerate().map(|(at, listener)| Listener::new(&poll, at, listener));
+        let open_http = setup.open_http;
+        let listeners =
+            listeners.iter().enumerate().map(|(at, listener)| Listener::new(&poll, at, listener, open_http));
         Ok(Self {
             listeners: listeners.collect::<io::Result<_>>()?,
             links: Slab::new(),
@@ -258,6 +266,7 @@ impl Worker {
         report.broker = self.counted.broker;
         report.accepted = self.counted.accepted;
         report.turned_away = self.counted.turned_away;
+        report.given_to_http = self.counted.given_to_http;
         if report.closed != self.counted.closed {
             report.closed.clone_from(&self.counted.closed);
         }
@@ -305,7 +314,7 @@ impl Worker {
 }
 
 impl Listener {
-    fn new(poll: &Poll, at: usize, bound: &BoundListener) -> io::Result<Self> {
+    fn new(poll: &Poll, at: usize, bound: &BoundListener, open_http: bool) -> io::Result<Self> {
         let socket = bound.socket.try_clone()?;
         socket.set_nonblocking(true)?;
         let mut socket = TcpListener::from_std(socket);
@@ -313,6 +322,7 @@ impl Listener {
         Ok(Self {
             kind: bound.kind,
             local: bound.local_addr.ip().is_loopback(),
+            http: bound.serves_public(open_http),
             socket: Some(socket),
             again: None,
             complained: false,

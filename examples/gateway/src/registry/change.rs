@@ -1,9 +1,6 @@
 //! Changes: one at a time, checked, stored, made visible, told, answered.
 
-use std::{
-    sync::{Arc, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::sync::{Arc, PoisonError};
 
 use lmq_id::InstanceId;
 use serde::Serialize;
@@ -15,6 +12,7 @@ use super::{
     store::Batch,
     table::{Entry, Origin},
 };
+use crate::clock::now_ms;
 
 const INSTANCE: &str = "instance";
 
@@ -238,10 +236,4 @@ fn stored<T: Serialize>(entry: &Entry<T>) -> Result<Vec<u8>, Fault> {
     let Entry { value, created_ms, updated_ms, .. } = entry;
     let stored = Stored { created_ms: *created_ms, updated_ms: *updated_ms, value };
     serde_json::to_vec(&stored).map_err(|e| Fault::Store(e.to_string()))
-}
-
-/// The wall clock; 0 before 1970.
-pub(super) fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }

@@ -9,12 +9,11 @@ use tracing::warn;
 use super::{
     Account, Banned, Device, EventTopic, Fault, Group, Identity, Instance, Key, Kind, Object, Permission, Principals,
     Registry, Rule, Snapshot, Spec, Topic, Writer,
-    change::now_ms,
     secret::Secret,
     store::{Row, Store},
     table::{Entry, Origin},
 };
-use crate::{config, error::Error};
+use crate::{clock::now_ms, config, error::Error};
 
 impl Registry {
     /// The instances of the configuration file in their order, the first of them the default one, then those of `store`. Without

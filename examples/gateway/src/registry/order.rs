@@ -1,5 +1,6 @@
 use std::{num::NonZeroU64, sync::Arc};
 
+use lmq_auth::TokenId;
 use lmq_broker::InstanceIndex;
 
 /// What the message path has to do after a change. Every thread gets every order, in the order of the changes.
@@ -9,6 +10,8 @@ pub(crate) enum Order {
     Instance { index: InstanceIndex, instance: lmq_broker::Instance },
     /// Close these connections; their clients have no right to be here any more.
     Close(Whom),
+    /// A token is worth nothing any more; close who holds it.
+    RevokeToken(TokenId),
 }
 
 /// Whose connections.

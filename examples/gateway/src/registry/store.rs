@@ -1,6 +1,6 @@
 //! The file `registry.redb`: what was made at run time. Every batch is one transaction, synced before it returns.
 
-use std::{io, path::Path};
+use std::{io, path::Path, sync::Arc};
 
 use redb::{Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition};
 use zeroize::Zeroizing;
@@ -22,7 +22,7 @@ const SCHEMA: u64 = 1;
 const CACHE_BYTES: usize = 8 * 1024 * 1024;
 
 /// The open file. No other process can open it meanwhile.
-pub(crate) struct Store(Database);
+pub(crate) struct Store(Arc<Database>);
 
 /// Operations that belong together.
 #[derive(Default)]
@@ -73,13 +73,18 @@ impl Store {
             }
             e => Error::new(format_args!("cannot open {}: {e}", path.display())),
         })?;
-        let store = Self(database);
+        let store = Self(Arc::new(database));
         let schema = store.prepare().map_err(|e| Error::new(format_args!("cannot open {}: {e}", path.display())))?;
         if schema != SCHEMA {
             let text = format_args!("{} has form {schema}; this gateway knows {SCHEMA}", path.display());
             return Err(Error::new(text));
         }
         Ok(store)
+    }
+
+    /// The file itself, for what else is kept in it.
+    pub(crate) fn database(&self) -> Arc<Database> {
+        self.0.clone()
     }
 
     /// Makes the tables; the form of what is there.

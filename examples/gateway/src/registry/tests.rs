@@ -381,7 +381,7 @@ fn changes_at_the_same_time_come_one_after_the_other() {
     assert_eq!(registry.snapshot().instance("a").unwrap().topics.len(), 200);
     let topics = |order: &Order| match order {
         Order::Instance { instance, .. } => instance.parent_topics.len(),
-        Order::Close(_) => 0,
+        Order::Close(_) | Order::RevokeToken(_) => 0,
     };
     // Whoever listens sees every step, and none out of turn.
     assert_eq!(taken(&orders).iter().map(topics).collect::<Vec<_>>(), (1..=200).collect::<Vec<_>>());

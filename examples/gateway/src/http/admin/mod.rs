@@ -8,6 +8,7 @@ mod objects;
 mod request;
 mod resource;
 mod routes;
+mod token_keys;
 
 use std::sync::Arc;
 
@@ -24,6 +25,7 @@ use self::{failure::Failure, routes::Routes};
 use crate::{
     admin::Token,
     registry::{Fault, Registry},
+    tokens::Tokens,
 };
 
 /// Who may use the API, and what it changes.
@@ -31,6 +33,7 @@ pub(crate) struct Access {
     /// `None`: nobody.
     pub(crate) token: Option<Token>,
     pub(crate) registry: Arc<Registry>,
+    pub(crate) tokens: Arc<Tokens>,
 }
 
 impl Access {

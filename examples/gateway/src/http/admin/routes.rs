@@ -14,6 +14,7 @@ use super::{
     Access, instances,
     objects::{self, refresh},
     resource::Resource,
+    token_keys,
 };
 use crate::registry::{Account, Banned, Device, EventTopic, Group, Identity, Key, Permission, Rule, Topic};
 
@@ -35,6 +36,8 @@ pub(super) fn all() -> Routes {
     routes.add(Method::GET, "/instances/{instance}", instances::show);
     routes.add(Method::PATCH, "/instances/{instance}", instances::change);
     routes.add(Method::DELETE, "/instances/{instance}", instances::delete);
+    routes.add(Method::GET, "/token-keys", token_keys::list);
+    routes.add(Method::POST, "/token-keys", token_keys::rotate);
     routes.resource::<Account>();
     routes.resource::<Key>();
     routes.resource::<Group>();

@@ -63,20 +63,24 @@ pub(super) enum Received {
     Paused,
     /// The peer has closed, or broken the protocol of a layer.
     Ended,
+    /// The peer of a WebSocket port speaks plain HTTP: [`Stack::into_http`] has what it said.
+    Http,
 }
 
 impl Stack {
     /// `message_bytes_max`: the largest WebSocket message. Clients put one packet into one message, so it is at least that of a CONNECT.
+    /// `http`: a WebSocket port may receive plain HTTP as well.
     pub(super) fn new(
         kind: ListenerKind,
         tls: Option<&Arc<rustls::ServerConfig>>,
         message_bytes_max: u32,
+        http: bool,
     ) -> Result<Self, rustls::Error> {
         let tls = match tls {
             Some(config) if kind.is_tls() => Some(Tls::new(config.clone())?),
             _ => None,
         };
-        let websocket = matches!(kind, ListenerKind::Ws | ListenerKind::Wss).then(|| WebSocket::new(message_bytes_max));
+        let websocket = kind.is_websocket().then(|| WebSocket::new(message_bytes_max, http));
         if tls.is_none() && websocket.is_none() {
             return Ok(Self::Plain);
         }
@@ -120,6 +124,26 @@ impl Stack {
         match self {
             Self::Plain => false,
             Self::Layered(layers) => std::mem::take(&mut layers.read_put_off),
+        }
+    }
+
+    /// The TLS session, if there is one, and what was received of HTTP, after [`Received::Http`].
+    pub(super) fn into_http(self) -> (Option<rustls::ServerConnection>, Vec<u8>) {
+        match self {
+            Self::Plain => (None, Vec::new()),
+            Self::Layered(layers) => {
+                let received = layers.websocket.map(WebSocket::into_http).unwrap_or_default();
+                (layers.tls.map(Tls::into_session), received)
+            }
+        }
+    }
+
+    /// Puts a refusal of the HTTP request into what is to be sent.
+    pub(super) fn refuse_http(&mut self) {
+        if let Self::Layered(layers) = self
+            && let Some(websocket) = &mut layers.websocket
+        {
+            websocket.refuse_http();
         }
     }
 
@@ -185,7 +209,11 @@ impl Layers {
                 self.read_put_off = true;
                 return Received::Blocked;
             }
-            match self.read_layers(buffer, sink) {
+            let flow = self.read_layers(buffer, sink);
+            if self.is_http() {
+                return Received::Http;
+            }
+            match flow {
                 Ok(Flow::Pause) => return Received::Paused,
                 Ok(Flow::Continue | Flow::Closed) => {}
                 Err(_) => return Received::Ended,
@@ -223,11 +251,20 @@ impl Layers {
                 Err(error) => return Err(error),
             };
             match &mut self.websocket {
-                Some(websocket) => websocket.push(&buffer[..count])?,
+                Some(websocket) => {
+                    websocket.push(&buffer[..count])?;
+                    if websocket.is_http() {
+                        return Ok(Flow::Continue);
+                    }
+                }
                 None if sink.feed(&buffer[..count]) == Flow::Pause => return Ok(Flow::Pause),
                 None => {}
             }
         }
+    }
+
+    fn is_http(&self) -> bool {
+        self.websocket.as_ref().is_some_and(WebSocket::is_http)
     }
 
     fn read_socket(&mut self, socket: &mut TcpStream, buffer: &mut [u8]) -> io::Result<usize> {

@@ -17,6 +17,10 @@ impl Tls {
         Ok(Self { session: rustls::ServerConnection::new(config)?, told: false })
     }
 
+    pub(super) fn into_session(self) -> rustls::ServerConnection {
+        self.session
+    }
+
     /// Plain bytes that were decrypted already.
     pub(super) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.session.reader().read(buffer)

@@ -7,7 +7,10 @@ use tungstenite::{
         machine::TryParse,
         server::{Request, create_response, write_response},
     },
-    http::{HeaderValue, StatusCode, header::SEC_WEBSOCKET_PROTOCOL},
+    http::{
+        HeaderValue, StatusCode,
+        header::{SEC_WEBSOCKET_PROTOCOL, UPGRADE},
+    },
     protocol::{Role, WebSocketConfig},
 };
 
@@ -23,15 +26,37 @@ const READ_BUFFER_BYTES: usize = 4 * 1024;
 
 /// The server side of WebSocket on one connection.
 pub(super) enum WebSocket {
-    /// The upgrade request, as far as it has come.
-    Upgrading { request: Vec<u8>, answer: Vec<u8>, message_bytes_max: u32 },
+    /// The upgrade request, as far as it has come. `http`: another request is not refused here, but for others to answer.
+    Upgrading { request: Vec<u8>, answer: Vec<u8>, message_bytes_max: u32, http: bool },
+    /// It was another request; what has come of it, and of what follows.
+    Http(Vec<u8>),
     /// Messages flow.
     Open(Box<tungstenite::WebSocket<Pipe>>),
 }
 
 impl WebSocket {
-    pub(super) const fn new(message_bytes_max: u32) -> Self {
-        Self::Upgrading { request: Vec::new(), answer: Vec::new(), message_bytes_max }
+    pub(super) const fn new(message_bytes_max: u32, http: bool) -> Self {
+        Self::Upgrading { request: Vec::new(), answer: Vec::new(), message_bytes_max, http }
+    }
+
+    /// Whether the peer speaks HTTP and not WebSocket.
+    pub(super) const fn is_http(&self) -> bool {
+        matches!(self, Self::Http(_))
+    }
+
+    /// The HTTP that was received.
+    pub(super) fn into_http(self) -> Vec<u8> {
+        match self {
+            Self::Http(received) => received,
+            Self::Upgrading { .. } | Self::Open(_) => Vec::new(),
+        }
+    }
+
+    /// Answers the HTTP request here: there is nobody to give it to.
+    pub(super) fn refuse_http(&mut self) {
+        let mut answer = Vec::new();
+        let _ = refuse(&mut answer, StatusCode::SERVICE_UNAVAILABLE, "too many requests are waiting; try again later");
+        *self = Self::Upgrading { request: Vec::new(), answer, message_bytes_max: 0, http: false };
     }
 
     /// Lets messages be larger from now on.
@@ -39,6 +64,7 @@ impl WebSocket {
         match self {
             Self::Upgrading { message_bytes_max, .. } => *message_bytes_max = bytes_max,
             Self::Open(socket) => socket.set_config(|config| *config = self::config(bytes_max)),
+            Self::Http(_) => {}
         }
     }
 
@@ -46,6 +72,7 @@ impl WebSocket {
     pub(super) fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self {
             Self::Open(socket) => socket.get_mut().input.extend_from_slice(bytes),
+            Self::Http(received) => received.extend_from_slice(bytes),
             Self::Upgrading { request, .. } => {
                 request.extend_from_slice(bytes);
                 self.upgrade()?;
@@ -87,6 +114,7 @@ impl WebSocket {
     pub(super) fn take_output(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Upgrading { answer, .. } => out.append(answer),
+            Self::Http(_) => {}
             Self::Open(socket) => {
                 // Into memory: it cannot fail for want of room, and a closed socket has nothing to flush.
                 let _ = socket.flush();
@@ -102,10 +130,15 @@ impl WebSocket {
     }
 
     fn upgrade(&mut self) -> io::Result<()> {
-        let Self::Upgrading { request, answer, message_bytes_max } = self else {
+        let Self::Upgrading { request, answer, message_bytes_max, http } = self else {
             return Ok(());
         };
-        match Request::try_parse(request) {
+        let parsed = Request::try_parse(request);
+        if *http && is_for_others(request, &parsed) {
+            *self = Self::Http(std::mem::take(request));
+            return Ok(());
+        }
+        match parsed {
             Ok(None) if request.len() > REQUEST_BYTES_MAX => {
                 return Err(refuse(answer, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ""));
             }
@@ -137,6 +170,16 @@ fn config(message_bytes_max: u32) -> WebSocketConfig {
         .write_buffer_size(0)
         .max_message_size(max)
         .max_frame_size(max)
+}
+
+/// Whether this begins a request that has nothing to do with MQTT: another path without an upgrade, or what only a whole HTTP
+/// server understands (another method, HTTP/1.0, a longer head). What does not even begin with a method is not HTTP.
+fn is_for_others(received: &[u8], parsed: &tungstenite::Result<Option<(usize, Request)>>) -> bool {
+    match parsed {
+        Ok(None) => received.len() > REQUEST_BYTES_MAX,
+        Ok(Some((_, request))) => request.uri().path() != PATH && !request.headers().contains_key(UPGRADE),
+        Err(_) => received.first().is_some_and(u8::is_ascii_uppercase),
+    }
 }
 
 /// The response to an upgrade request, or what is wrong with it.

@@ -94,10 +94,15 @@ impl IdentityType {
 impl Identity {
     /// `user|<user name>`, or `client|<client id>|<user name>`.
     pub(crate) fn name(&self) -> String {
-        let word = self.identity_type.word();
-        match &self.client_id {
-            Some(client_id) => format!("{word}|{client_id}|{}", self.username),
-            None => format!("{word}|{}", self.username),
+        Self::name_of(self.identity_type, &self.username, self.client_id.as_deref())
+    }
+
+    /// The name of an identity of which only this is known.
+    pub(crate) fn name_of(identity_type: IdentityType, username: &str, client_id: Option<&str>) -> String {
+        let word = identity_type.word();
+        match client_id {
+            Some(client_id) => format!("{word}|{client_id}|{username}"),
+            None => format!("{word}|{username}"),
         }
     }
 }
@@ -105,7 +110,12 @@ impl Identity {
 impl Permission {
     /// `user|<user name>|<filter>`, or `client|<client id>|<filter>`.
     pub(crate) fn name(&self) -> String {
-        format!("{}|{}|{}", self.identity_type.word(), self.identity, self.topic)
+        Self::name_of(self.identity_type, &self.identity, &self.topic)
+    }
+
+    /// The name of a permission of which only this is known.
+    pub(crate) fn name_of(identity_type: IdentityType, identity: &str, topic: &str) -> String {
+        format!("{}|{identity}|{topic}", identity_type.word())
     }
 }
 

@@ -2,10 +2,11 @@ use std::sync::Arc;
 
 use lmq_id::ClientIdRef;
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
 
 use super::{Changed, Kind, Object};
 use crate::{
-    config,
+    config, random,
     registry::{Fault, Instance, Order, Secret, Table, Whom},
 };
 
@@ -17,6 +18,33 @@ pub(crate) struct Device {
     pub(crate) access_key: Arc<str>,
     /// What the device signs with.
     pub(crate) secret_key: Secret,
+}
+
+/// Characters of an access key behind its prefix, and of a secret.
+const ACCESS_KEY_CHARS: usize = 20;
+const SECRET_CHARS: usize = 30;
+const PREFIX: &str = "DC.";
+
+impl Device {
+    /// A credential that nobody has yet.
+    pub(crate) fn random() -> Result<Self, Fault> {
+        let access_key = random(ACCESS_KEY_CHARS)?.as_str().into();
+        Ok(Self { access_key, secret_key: secret()? })
+    }
+
+    /// The same with another secret.
+    pub(crate) fn renewed(&self) -> Result<Self, Fault> {
+        Ok(Self { access_key: self.access_key.clone(), secret_key: secret()? })
+    }
+}
+
+fn secret() -> Result<Secret, Fault> {
+    random(SECRET_CHARS)?.parse().map(Secret::new).map_err(|error| Fault::invalid("secret_key", error))
+}
+
+fn random(chars: usize) -> Result<Zeroizing<String>, Fault> {
+    let text = random::text(chars).map_err(|error| Fault::Store(error.to_string()))?;
+    Ok(Zeroizing::new([PREFIX, &text].concat()))
 }
 
 impl Object for Device {

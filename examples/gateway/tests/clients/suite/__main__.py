@@ -17,6 +17,7 @@ from . import (
     feature_cases,
     mosquitto_broker,
     product_cases,
+    service_cases,
     wire5_cases,
     wire_cases,
 )
@@ -97,6 +98,7 @@ class Run:
         bad_input.run(self.report, site)
         if site.profile == "lmq":
             product_cases.run(self.report, site)
+            service_cases.run(self.report, self.kit, site)
             document_cases.run(self.report, document_cases.Programs(self.kit, site))
         self.report.finish_begun()
         drain_cases.open_all(self.report, site, self.kinds)

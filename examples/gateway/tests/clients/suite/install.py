@@ -44,6 +44,7 @@ class Kit:
         self.cache.mkdir(parents=True, exist_ok=True)
         install_debian_packages()
         steps = [self.node, self.java, self.java5, self.rust, self.go, self.c]
+        steps += [self.sdk]
         steps += [lambda version=version: self.python(version) for version in PAHO_PYTHON]
         with ThreadPoolExecutor() as pool:
             for step in [pool.submit(step) for step in steps]:
@@ -98,6 +99,16 @@ class Kit:
                 run(sys.executable, "-m", "venv", folder)
                 pip = [self.interpreter(version), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
                 run(*pip, "--require-hashes", "--requirement", requirements)
+
+    def sdk(self):
+        """The product's Python SDKs."""
+        self.python("sdk")
+
+    def sdks(self):
+        """Programs that call the management API; they take address, access key, secret key and instance."""
+        python = [self.interpreter("sdk"), "-B", AGENTS / "python" / "sdk.py"]
+        node = ["node", self.cache / "node" / "popcore.mjs"]
+        return {"python-core": [*python, "core"], "python-tea": [*python, "tea"], "node-pop-core": node}
 
     def node(self):
         folder = self.cache / "node"
