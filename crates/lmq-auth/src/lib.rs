@@ -6,6 +6,7 @@ extern crate alloc;
 
 mod credentials;
 mod custom;
+pub mod keeper;
 mod mac;
 mod permission;
 pub mod request;
@@ -26,5 +27,6 @@ pub use signature::{BadSignature, Edition, Signature};
 pub use token::{
     MintError, Revocations, RevocationsFull, RevokeError, SnapshotError, Token, TokenAuthority, TokenClaims, TokenCode,
     TokenId, TokenKey, TokenKeyError, TokenPassword, TokenPasswordError, TokenRequest, TokenRights, TokenTerm,
+    TokenTextError,
 };
 pub use username::{Scheme, Username, UsernameError};

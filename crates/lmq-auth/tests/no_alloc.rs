@@ -3,7 +3,7 @@
 use std::alloc::System;
 use std::hint::black_box;
 
-use lmq_auth::{Permissions, Scheme, SecretKey, Signature, TokenPassword, Username};
+use lmq_auth::{Credentials, Holder, Permissions, Scheme, SecretKey, Signature, TokenPassword, Username};
 use lmq_id::{Access, ClientId, Filter, P2pTopic, Topic};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
 
@@ -16,6 +16,10 @@ fn main() {
     for resource in ["roomSend/#", "room/#", "TopicA/+/x"] {
         permissions.grant(Access::ReadWrite, resource).unwrap();
     }
+    for number in 0..250 {
+        permissions.grant(Access::ReadWrite, &format!("hall/{number}/+")).unwrap();
+    }
+    permissions.deny(Access::Write, "hall/1/admin").unwrap();
     let password = Signature::sign(&key, ClientId::check("GID_Test@@@0001").unwrap()).to_base64();
 
     let region = Region::new(ALLOCATOR);
@@ -25,6 +29,8 @@ fn main() {
         assert_eq!(username.scheme(), Scheme::Signature);
         assert!(username.verify(&key, client, password.as_bytes()).is_ok());
         assert!(Scheme::Legacy.verify(&key, client, b"wrong").is_err());
+        let credentials = Credentials::parse(Some(black_box("LTAI4")), Some(password.as_bytes())).unwrap();
+        assert!(matches!(credentials, Credentials::Bare(bare) if bare.verify(Holder::Account(&key), client).is_ok()));
         assert!(ClientId::check(black_box("GID_Test@@@0001/")).is_err());
         assert!(TokenPassword::parse(black_box(b"R|123|W|abcd")).is_ok());
         assert!(P2pTopic::split(black_box("room/p2p/GID_Test@@@0001")).is_ok());
@@ -32,6 +38,8 @@ fn main() {
         assert!(Filter::parse(black_box("room/+/#")).is_ok());
         assert!(permissions.allows_publish(black_box("TopicA/b/x")));
         assert!(!permissions.allows_subscribe(black_box("TopicA/#")));
+        assert!(permissions.allows_publish(black_box("hall/249/x")));
+        assert!(!permissions.allows_publish(black_box("hall/1/admin")));
     }
     let change = region.change();
     assert_eq!((change.allocations, change.reallocations), (0, 0));

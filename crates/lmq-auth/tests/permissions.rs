@@ -318,3 +318,47 @@ fn a_denial_wins() {
     permissions.set_token(Access::Read, Permissions::nothing()).unwrap();
     assert_eq!(permissions.publish("hall"), Ok(()));
 }
+
+/// A resource or filter that meets the index's own rules: many shapes, more levels than it takes, long levels, `$`.
+fn odd_filter() -> impl Strategy<Value = String> {
+    let level = prop::sample::select(vec!["a", "a", "+", "+", "", "12345678", "123456789", "GID_student@@@0000001"]);
+    (
+        prop::sample::select(vec!["a", "+", "", "$SYS", "12345678"]),
+        prop_oneof![prop::collection::vec(level.clone(), 0..4), prop::collection::vec(level, 13..19)],
+        any::<bool>(),
+    )
+        .prop_map(|(first, more, below)| {
+            let mut levels = vec![first];
+            levels.extend(more);
+            if below {
+                levels.push("#");
+            }
+            levels.join("/")
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn the_index_finds_what_comparing_all_resources_finds(
+        resources in prop::collection::vec(odd_filter().prop_filter("a resource", |text| (1..=256).contains(&text.len())), 0..40),
+        filters in prop::collection::vec(odd_filter(), 1..40),
+    ) {
+        let mut permissions = Permissions::nothing();
+        for resource in &resources {
+            permissions.grant(Access::Read, resource)?;
+        }
+        // What is granted is allowed, and so is what it covers.
+        for filter in filters.iter().chain(&resources).map(String::as_str).chain(["#", "+/#", "+", "$SYS/#"]) {
+            let covered = resources.iter().any(|resource| Permissions::covers(resource, filter));
+            prop_assert_eq!(permissions.allows_subscribe(filter), covered, "{}", filter);
+        }
+        let mut token = Permissions::nothing();
+        token.set_token(Access::Read, permissions)?;
+        for filter in &filters {
+            let covered = resources.iter().any(|resource| Permissions::covers(resource, filter));
+            prop_assert_eq!(token.allows_subscribe(filter), covered, "{}", filter);
+        }
+    }
+}

@@ -10,18 +10,37 @@ pub(super) fn covers(resource: &str, filter: &str) -> bool {
     if resource == "+/#" && filter == "#" {
         return true;
     }
-    let mut ours = Levels(Some(resource));
-    let mut theirs = Levels(Some(filter));
+    let (mut ours, mut theirs) = (resource.as_bytes(), filter.as_bytes());
     loop {
-        match (ours.next(), theirs.next()) {
-            (Some("#"), _) => return true, // [MQTT-4.7.1-2]: the parent level included
-            (None, None) => return true,
-            (Some(_), None) | (None, Some(_)) | (Some(_), Some("#")) => return false,
-            (Some("+"), Some(_)) => {}
-            (Some(our), Some(their)) if our == their => {}
-            (Some(_), Some(_)) => return false,
+        if ours == b"#" {
+            return true; // [MQTT-4.7.1-2]: the parent level included
+        }
+        let Some(rest) = after_level(ours, theirs) else {
+            return false;
+        };
+        match rest {
+            ([], []) => return true,
+            (ours, []) => return ours == b"/#",
+            ([], _) => return false,
+            ([_, our_rest @ ..], [_, their_rest @ ..]) => (ours, theirs) = (our_rest, their_rest),
         }
     }
+}
+
+/// What follows the first levels, if that of `ours` covers that of `theirs`: nothing, or `/` and more.
+fn after_level<'a>(ours: &'a [u8], theirs: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let len = level_len(theirs);
+    let (level, their_rest) = theirs.split_at(len);
+    if let [b'+', our_rest @ ..] = ours {
+        return (level != b"#").then_some((our_rest, their_rest));
+    }
+    let our_rest = ours.strip_prefix(level)?;
+    (our_rest.is_empty() || our_rest.starts_with(b"/")).then_some((our_rest, their_rest))
+}
+
+/// A plain scan: levels are too short for a character search to pay.
+fn level_len(bytes: &[u8]) -> usize {
+    bytes.iter().position(|byte| *byte == b'/').unwrap_or(bytes.len())
 }
 
 /// Whether there is a topic that both filters match.

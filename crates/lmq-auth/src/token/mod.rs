@@ -20,4 +20,4 @@ pub use key::{TokenKey, TokenKeyError};
 pub use password::{TokenPassword, TokenPasswordError};
 pub use revocations::{Revocations, SnapshotError};
 pub use term::{TokenId, TokenTerm};
-pub use text::Token;
+pub use text::{Token, TokenTextError};
