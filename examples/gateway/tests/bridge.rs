@@ -7,7 +7,7 @@ use std::{
     net::{SocketAddr, TcpStream},
     sync::Arc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use common::{Gateway, Place, http_get};
@@ -146,4 +146,33 @@ fn without_tls_only_where_nobody_listens_in_or_when_asked() {
     let open = start(&place, &["--ws", "0.0.0.0:0", "--open-http"]);
     let addr = SocketAddr::from(([127, 0, 0, 1], open.addr("ws").port()));
     assert!(http_get(addr, "/livez").starts_with("HTTP/1.1 200 OK\r\n"));
+}
+
+/// What comes back for `sent` when nothing follows, and after how long.
+fn left_waiting(addr: SocketAddr, sent: &str) -> (String, Duration) {
+    let mut stream = TcpStream::connect(addr).unwrap();
+    stream.write_all(sent.as_bytes()).unwrap();
+    let start = Instant::now();
+    stream.set_read_timeout(Some(Duration::from_secs(40))).unwrap();
+    (until_end(&mut stream), start.elapsed())
+}
+
+#[test]
+fn nobody_is_waited_for_long() {
+    let place = Place::new();
+    let gateway = start(&place, &["--ws", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
+    let (ws, http) = (gateway.addr("ws"), gateway.addr("http"));
+    let body = "POST /token/apply HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 10\r\n\r\nabc";
+    let slow = [(ws, "GET /livez HTT"), (http, "GET /livez HTT"), (ws, body), (http, body), (ws, LIVE)];
+    let waiting = slow.map(|(addr, sent)| thread::spawn(move || left_waiting(addr, sent)));
+    // Meanwhile others are served.
+    assert!(http_get(ws, "/livez").starts_with("HTTP/1.1 200 OK\r\n"));
+    let [head, other_head, body, other_body, idle] = waiting.map(|thread| thread.join().unwrap());
+    for (answer, time) in [&head, &other_head, &body, &other_body, &idle] {
+        assert!((8..20).contains(&time.as_secs()), "{time:?}: {answer}");
+    }
+    for (answer, _) in [&body, &other_body] {
+        assert!(answer.contains("\"code\":400"), "{answer}");
+    }
+    assert_eq!(count(&idle.0, "HTTP/1.1 200 OK\r\n"), 1);
 }

@@ -1,6 +1,6 @@
 //! Connections: accepted, or taken over from a WebSocket port, bounded in number, size and time.
 
-use std::{io::Cursor, pin::pin, sync::Arc, time::Duration};
+use std::{error::Error, io::Cursor, pin::pin, sync::Arc, time::Duration};
 
 use axum::Router;
 use hyper::server::conn::http1;
@@ -33,8 +33,6 @@ const LAST_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 pub(super) const BUFFER_BYTES_MAX: usize = 16 * 1024;
 /// After a failed accept: the process is out of file descriptors, most likely.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(500);
-
-type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 /// Which pages stand on which listener.
 pub(super) struct Routers {
@@ -118,7 +116,7 @@ impl Service {
 fn spawn(
     kind: ListenerKind,
     permit: OwnedSemaphorePermit,
-    connection: impl Future<Output = Result<(), Failure>> + Send + 'static,
+    connection: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send + 'static,
 ) {
     tokio::spawn(async move {
         if let Err(error) = connection.await {
@@ -128,7 +126,11 @@ fn spawn(
     });
 }
 
-async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) -> Result<(), Failure> {
+async fn connection(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     match tls {
         Some(tls) => requests(timeout(HEAD_TIMEOUT, tls.accept(stream)).await??, router).await,
         None => requests(stream, router).await,
@@ -136,7 +138,7 @@ async fn connection(stream: TcpStream, tls: Option<TlsAcceptor>, router: Router)
 }
 
 /// What was received already comes first.
-async fn visit(visitor: Visitor, tls: Option<TlsAcceptor>, router: Router) -> Result<(), Failure> {
+async fn visit(visitor: Visitor, tls: Option<TlsAcceptor>, router: Router) -> Result<(), Box<dyn Error + Send + Sync>> {
     let stream = TcpStream::from_std(visitor.socket)?;
     let received = Cursor::new(visitor.received);
     match (visitor.tls, tls) {
@@ -153,7 +155,10 @@ async fn visit(visitor: Visitor, tls: Option<TlsAcceptor>, router: Router) -> Re
     }
 }
 
-async fn requests(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, router: Router) -> Result<(), Failure> {
+async fn requests(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)

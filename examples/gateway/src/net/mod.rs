@@ -25,6 +25,7 @@ use std::{
 };
 
 use lmq_broker::{ShardId, Stats};
+use tokio::sync::mpsc::Sender;
 
 use self::{
     mail::{Mail, Mailbox},
@@ -97,9 +98,6 @@ pub(crate) struct Visitor {
     pub(crate) received: Vec<u8>,
 }
 
-/// Where [`Visitor`]s are left.
-pub(crate) type Visitors = tokio::sync::mpsc::Sender<Visitor>;
-
 /// Starts `config.threads` threads that serve `listeners` (never of a kind that is HTTP). `tls` is there if a listener needs it.
 pub(crate) fn start(
     config: &Config,
@@ -107,7 +105,7 @@ pub(crate) fn start(
     tokens: &Tokens,
     tls: Option<Arc<rustls::ServerConfig>>,
     listeners: Vec<BoundListener>,
-    visitors: &Visitors,
+    visitors: &Sender<Visitor>,
 ) -> Result<Running, Error> {
     let settings = Arc::new(settings::of(config, registry.snapshot().for_broker()));
     settings.check().map_err(Error::new)?;

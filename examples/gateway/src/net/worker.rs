@@ -15,7 +15,7 @@ use mio::{Events, Interest, Poll, Token, Waker, event::Event, net::TcpListener};
 use slab::Slab;
 
 use super::{
-    BoundListener, ListenerKind, Report, Visitors,
+    BoundListener, ListenerKind, Report, Visitor,
     link::Link,
     mail::{Mail, Mailbox},
 };
@@ -40,7 +40,7 @@ pub(super) struct Setup {
     pub(super) started: Instant,
     pub(super) drain_until: Arc<AtomicU64>,
     /// Where connections go that speak plain HTTP.
-    pub(super) visitors: Visitors,
+    pub(super) visitors: tokio::sync::mpsc::Sender<Visitor>,
     /// [`Config::open_http`](crate::config::Config::open_http).
     pub(super) open_http: bool,
 }

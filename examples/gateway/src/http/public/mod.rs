@@ -8,8 +8,8 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `services` | [`Services`]: what all handlers share |
-//! | `caller` | [`Caller`]: whose key signed a request, and where it is good |
-//! | `rate` | [`Rates`]: how often an account may call |
+//! | `caller` | `Caller`: whose key signed a request, and where it is good |
+//! | `rate` | `Rates`: how often an account may call |
 //! | `request` | a request, read as a whole within limits |
 //! | `parameters` | the parameters of a request, wherever they stand |
 //!

@@ -52,8 +52,6 @@ struct Failure {
     text: String,
 }
 
-type Outcome = Result<Option<String>, Failure>;
-
 pub(super) async fn apply(State(services): State<Arc<Services>>, request: Request) -> Response {
     let outcome = async {
         let pairs = parameters(request).await?;
@@ -136,7 +134,7 @@ pub(super) fn token_id() -> Option<TokenId> {
     Some(TokenId::new(bytes))
 }
 
-fn answer(what: &str, outcome: Outcome) -> Response {
+fn answer(what: &str, outcome: Result<Option<String>, Failure>) -> Response {
     let answer = match outcome {
         Ok(token_data) => {
             Answer { success: true, message: "success".to_owned(), code: TokenCode::Success.value(), token_data }
