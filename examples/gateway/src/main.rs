@@ -18,6 +18,7 @@ mod net;
 mod serve;
 mod settings;
 mod sign;
+mod store;
 mod tls;
 
 use std::{

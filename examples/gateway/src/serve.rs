@@ -25,7 +25,9 @@ use crate::{
     config::{self, Config, Storage, environment},
     demo,
     error::Error,
-    http, listen, log, net, tls,
+    http, listen, log, net,
+    store::Health,
+    tls,
 };
 
 /// How often it is noticed that a thread of the message path has failed.
@@ -51,7 +53,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
     let (for_http, for_net) = listeners.into_iter().partition(|listener| listener.kind.is_http());
     let running = Arc::new(net::start(&config, tls.clone(), for_net)?);
     let draining = Arc::new(AtomicBool::new(false));
-    let state = http::State { draining: Arc::clone(&draining), report: report_of(&running) };
+    let state =
+        http::State { draining: Arc::clone(&draining), report: report_of(&running), store: health_of(&running) };
     let http = http::start(for_http, tls, config.limits.http_connections_max(), state)?;
     log_start(&config);
     let banner = Banner { config: &config, listeners: &addresses, demo: demo.as_ref() };
@@ -79,6 +82,11 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
 fn report_of(running: &Arc<net::Running>) -> Box<dyn Fn() -> net::Report + Send + Sync> {
     let running = Arc::clone(running);
     Box::new(move || running.report())
+}
+
+fn health_of(running: &Arc<net::Running>) -> Box<dyn Fn() -> Option<Health> + Send + Sync> {
+    let running = Arc::clone(running);
+    Box::new(move || running.store_health())
 }
 
 fn log_start(config: &Config) {

@@ -85,14 +85,29 @@ fn in_memory_they_are_new_at_every_start() {
 }
 
 #[test]
-fn gateways_that_start_together_agree() {
+fn of_gateways_that_start_together_one_has_the_folder() {
     let place = Place::new();
-    let starts = (0..8).map(|_| place.command(PORT)).map(|command| thread::spawn(|| Demo::of(Gateway::start(command))));
-    let demos: Vec<_> = starts.collect::<Vec<_>>().into_iter().map(|start| start.join().unwrap()).collect();
-    for demo in &demos {
-        assert_eq!(demo.secret_key, demos[0].secret_key);
+    let mut gateways: Vec<_> =
+        (0..8).map(|_| place.command(PORT).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).collect();
+    let mut refused = Vec::new();
+    while refused.len() < 7 {
+        thread::sleep(Duration::from_millis(10));
+        let ended = gateways.iter_mut().position(|gateway| gateway.try_wait().unwrap().is_some());
+        refused.extend(ended.map(|ended| gateways.remove(ended).wait_with_output().unwrap()));
     }
-    assert_eq!(fs::read_dir(place.path().join("lmq-data")).unwrap().count(), 1, "no other file is left behind");
+    for output in refused {
+        assert_refused(&output, "cannot open ./lmq-data/store.redb: it is in use by another process");
+    }
+    let mut last = gateways.pop().unwrap();
+    assert!(last.try_wait().unwrap().is_none(), "the eighth serves");
+    last.kill().unwrap();
+    last.wait().unwrap();
+    let again = Demo::of(place.start(PORT));
+    let names = fs::read_dir(place.path().join("lmq-data")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    assert_eq!(names, ["demo.toml", "store.redb"], "no other file is left behind");
+    assert_eq!(again.secret_key, Demo::of(place.start(PORT)).secret_key);
 }
 
 #[test]
@@ -172,7 +187,7 @@ fn a_configured_instance_or_anonymous_clients_have_no_demo() {
     assert_eq!(configured.stop().1, "");
     let anonymous = place.start(["--mqtt", "0.0.0.0:0", "--profile", "mqtt", "--allow-anonymous"]);
     assert!(!anonymous.stop().1.contains("Demo"));
-    assert!(!place.path().join("lmq-data").exists());
+    assert!(!place.path().join("lmq-data/demo.toml").exists());
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `/` | what is here |
 //! | `/livez` | 200 while the process runs |
-//! | `/readyz` | 200 while clients may come, 503 while draining |
+//! | `/readyz` | 200 while clients may come, 503 while draining and while the store fails |
 //! | `/metrics` | counters in the text format of Prometheus |
 
 mod counters;
@@ -38,6 +38,7 @@ use crate::{
     error::Error,
     listen::{BoundListener, ListenerKind},
     net::Report,
+    store::Health,
 };
 
 /// For the TLS handshake, and for the head of each request.
@@ -55,6 +56,8 @@ pub(crate) struct State {
     pub(crate) draining: Arc<AtomicBool>,
     /// What the message path has counted.
     pub(crate) report: Box<dyn Fn() -> Report + Send + Sync>,
+    /// How the store does; `None` if there is none.
+    pub(crate) store: Box<dyn Fn() -> Option<Health> + Send + Sync>,
 }
 
 /// The running HTTP thread.
@@ -179,7 +182,8 @@ mod tests {
         let address = "127.0.0.1:0".parse().unwrap();
         let listener = listen::bind(ListenerKind::Http, &address).unwrap();
         let (addr, draining) = (listener.local_addr, Arc::new(AtomicBool::new(false)));
-        let state = State { draining: Arc::clone(&draining), report: Box::new(Report::default) };
+        let state =
+            State { draining: Arc::clone(&draining), report: Box::new(Report::default), store: Box::new(|| None) };
         (start(vec![listener], None, connections_max, state).unwrap(), addr, draining)
     }
 

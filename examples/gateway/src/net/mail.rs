@@ -6,6 +6,7 @@ use lmq_broker::{Handoff, RouteMessage, ShardId};
 use mio::{Waker, net::TcpStream};
 
 use super::stack::Stack;
+use crate::store::Letter;
 
 /// A letter from one thread to another.
 pub(super) enum Mail {
@@ -13,6 +14,8 @@ pub(super) enum Mail {
     Route { from: ShardId, message: RouteMessage },
     /// A connection whose client belongs to the receiver.
     Connection { handoff: Box<Handoff>, socket: TcpStream, stack: Stack },
+    /// From the store.
+    Stored(Letter),
     /// Close everything; end when that is done.
     Drain,
 }

@@ -18,8 +18,9 @@ use super::{
     BoundListener, ListenerKind, Report,
     link::Link,
     mail::{Mail, Mailbox},
+    storage::{Durable, Storage},
 };
-use crate::authenticate::Authenticator;
+use crate::{authenticate::Authenticator, store::Desk};
 
 /// The buffer that every socket of the thread is read into.
 const READ_BUFFER_BYTES: usize = 256 * 1024;
@@ -39,6 +40,8 @@ pub(super) struct Setup {
     pub(super) tls: Option<Arc<rustls::ServerConfig>>,
     pub(super) started: Instant,
     pub(super) drain_until: Arc<AtomicU64>,
+    /// The way to the store; `None`: everything stays in memory.
+    pub(super) desk: Option<Arc<Desk>>,
 }
 
 pub(super) struct Worker {
@@ -48,7 +51,7 @@ pub(super) struct Worker {
     pub(super) links: Slab<Link>,
     pub(super) front: Front,
     pub(super) shard: Shard,
-    pub(super) store: MemoryStore,
+    pub(super) storage: Storage,
     /// The link of every connection, by the slot of its id.
     pub(super) front_links: Vec<usize>,
     pub(super) shard_links: Vec<usize>,
@@ -93,7 +96,10 @@ impl Worker {
             links: Slab::new(),
             front: Front::new(setup.settings.clone(), seed()?),
             shard: Shard::new(setup.id, setup.settings.clone(), seed()?),
-            store: MemoryStore::new(Quota::default()),
+            storage: match setup.desk.clone() {
+                Some(desk) => Storage::Durable(Durable::new(desk)),
+                None => Storage::Memory(MemoryStore::new(Quota::default())),
+            },
             front_links: Vec::new(),
             shard_links: Vec::new(),
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
@@ -190,6 +196,7 @@ impl Worker {
             match letter {
                 Mail::Route { from, message } => self.shard.handle_route(self.now, from, message),
                 Mail::Connection { handoff, socket, stack } => self.take_over(*handoff, socket, stack),
+                Mail::Stored(letter) => self.on_letter(letter),
                 Mail::Drain => self.drain(),
             }
         }
@@ -233,6 +240,7 @@ impl Worker {
     }
 
     fn post_mail(&mut self) {
+        self.submit();
         for (letters, sibling) in self.letters.iter_mut().zip(&self.siblings) {
             if letters.is_empty() {
                 continue;

@@ -1,6 +1,8 @@
 //! Driving the built binary.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod mqtt;
+
 use std::{
     ffi::OsStr,
     fs,
