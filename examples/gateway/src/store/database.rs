@@ -68,6 +68,7 @@ pub(crate) struct Store {
     trouble: Option<String>,
     quiet_until: Option<Instant>,
     quiet: Duration,
+    resolve_pause: Duration,
     /// A damaged record stands in the way of the purge.
     purge_stopped: bool,
 }
@@ -101,6 +102,7 @@ impl Store {
             trouble: None,
             quiet_until: None,
             quiet: QUIET,
+            resolve_pause: RESOLVE_PAUSE,
             purge_stopped: false,
         };
         store.prepare()?;
@@ -181,10 +183,10 @@ impl Store {
         self.trouble.as_deref()
     }
 
-    /// Gives the shards' fences of an earlier life up: tests begin anew with the same store.
+    /// A disk in trouble is asked again at once.
     #[cfg(test)]
-    pub(crate) fn never_quiet(&mut self) {
-        self.quiet = Duration::ZERO;
+    pub(super) fn never_rest(&mut self) {
+        (self.quiet, self.resolve_pause) = (Duration::ZERO, Duration::ZERO);
     }
 
     fn is_fenced<T>(&self, request: &Request<T>) -> Option<Failed> {
@@ -320,7 +322,7 @@ impl Store {
     fn resolve(&mut self, number: u64) -> Option<bool> {
         for attempt in 0..RESOLVE_ATTEMPTS {
             if attempt > 0 {
-                std::thread::sleep(RESOLVE_PAUSE);
+                std::thread::sleep(self.resolve_pause);
             }
             let found = self.reopened().and_then(|()| self.commits());
             match found.and_then(|commits| self.mark().map(|()| commits)) {

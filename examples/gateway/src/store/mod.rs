@@ -15,7 +15,10 @@ mod queue;
 mod record;
 mod retained;
 mod session;
+mod stats;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod thread;
 mod work;
 
