@@ -33,5 +33,5 @@ fn nothing_answered_is_lost_whatever_the_disk_does() {
         all.failed += told.failed;
         all.restarts += told.restarts;
     }
-    assert!(all.done > 50_000 && all.failed > 1_000 && all.restarts > 500, "{all:?}");
+    assert!(all.done > 50_000 && all.failed > 1_000 && all.restarts > 800, "{all:?}");
 }
