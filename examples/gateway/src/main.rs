@@ -46,6 +46,7 @@ fn main() -> ExitCode {
         Some(Command::Serve(args)) => serve::run(&args).map_err(|e| vec![e]),
         Some(Command::Sign(args)) => sign::run(&args).map_err(|e| vec![e]).and_then(print),
         Some(Command::Check(args)) => check::run(&args).and_then(print),
+        Some(Command::Store(command)) => store::command::run(&command).and_then(print),
         Some(Command::Cert(args)) => cert::run(&args).map_err(|e| vec![e]).and_then(print),
     };
     match result {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGINT, SIGTERM, SIGXFSZ},
     iterator::Signals,
     low_level::signal_name,
 };
@@ -107,6 +107,8 @@ fn log_start(config: &Config) {
 /// The first signal is sent to the receiver, the second ends the process at once.
 fn signals() -> Result<Receiver<i32>, Error> {
     let failed = |e: io::Error| Error::io("cannot watch for signals", &e);
+    // A file that may not grow any more is an error for the store, not the end of the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(failed)?;
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
     let (sender, receiver) = mpsc::channel();
     let watch = move || {

@@ -420,7 +420,7 @@ fn number_instances(tables: &mut Tables<'_>, settings: &Settings) -> Result<Name
 }
 
 /// A transaction that survives the power and is found at once after a crash.
-fn begin(database: &Database) -> Result<WriteTransaction, Fault> {
+pub(super) fn begin(database: &Database) -> Result<WriteTransaction, Fault> {
     let mut transaction = database.begin_write()?;
     transaction.set_two_phase_commit(true);
     transaction.set_quick_repair(true);

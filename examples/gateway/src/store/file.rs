@@ -10,7 +10,7 @@ use super::database::Medium;
 use crate::{error::Error, files};
 
 /// The name of the file in the data folder.
-pub(crate) const FILE: &str = "store.redb";
+const FILE: &str = "store.redb";
 /// Pages of the file that stay in memory, in bytes.
 const CACHE_BYTES: usize = 64 * 1024 * 1024;
 

@@ -7,6 +7,7 @@
 //! It obeys the contract of `lmq_broker`'s module `store`. A transaction is committed in two phases, each with its own sync, before anything
 //! in it is answered. What the shards hand out while a transaction is being synced makes the next one.
 
+pub(crate) mod command;
 mod database;
 mod fault;
 mod file;
@@ -25,7 +26,7 @@ mod work;
 use std::time::Duration;
 
 pub(crate) use database::{Answer, Request, Store};
-pub(crate) use file::{FILE, FileMedium};
+pub(crate) use file::FileMedium;
 pub(crate) use thread::{Desk, Health, Letter, StoreThread};
 
 /// How much is kept, and for how long. What exceeds it is given up, oldest first, and reported.

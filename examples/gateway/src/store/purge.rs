@@ -45,6 +45,13 @@ impl Work<'_> {
         Ok(())
     }
 
+    /// Clears away some of what ended sessions left, and says whether there is more.
+    pub(super) fn clear_left_over(&mut self) -> Result<bool, Fault> {
+        let mut left = 8 * SLICE;
+        self.clear_ended(&mut left)?;
+        Ok(left == 0)
+    }
+
     fn clear_ended(&mut self, left: &mut usize) -> Result<(), Fault> {
         while *left > 0 {
             let Some(number) = self.tables.ended.first()?.map(|(number, _)| number.value()) else { return Ok(()) };

@@ -3,7 +3,6 @@
 use redb::{Database, ReadableDatabase, ReadableTable, ReadableTableMetadata, TableError};
 
 use super::{
-    database::Medium,
     fault::Fault,
     tables::{AGES, ENDED, EXCHANGES, FILTERS, INSTANCES, MESSAGES, META, QUEUE, RECEIVED, RETAINED, SESSIONS, meta},
 };
@@ -30,11 +29,7 @@ pub(crate) struct Stats {
     pub(crate) bytes_used: u64,
 }
 
-/// Reads them. Nothing may have the file open.
-pub(crate) fn read(medium: &dyn Medium) -> Result<Stats, Fault> {
-    of(&medium.open()?)
-}
-
+/// Reads them.
 pub(super) fn of(database: &Database) -> Result<Stats, Fault> {
     let mut stats = Stats::default();
     let transaction = database.begin_read()?;

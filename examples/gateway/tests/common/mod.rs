@@ -145,6 +145,10 @@ impl Gateway {
         self.ended()
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn signal(&self, kind: rustix::process::Signal) {
         signal(self.child.id(), kind);
     }

@@ -11,7 +11,7 @@ use lmq_codec::QoS;
 use lmq_sim::store_tests::Setup;
 
 use super::disk::{Disk, Faults};
-use crate::store::{Keep, Request, Store};
+use crate::store::{Keep, Request, Store, database::Medium};
 
 pub(super) fn setup(shards: u16) -> Setup {
     let mut settings = Settings::new(Profile::mqtt(), shards);
@@ -224,7 +224,8 @@ fn a_large_queue_that_ended_is_cleared_away_in_slices() {
     place.done(StoreOp::DropSession { client: client("c") });
     let slices = (0..).take_while(|_| place.store.purge(place.now).0).count();
     assert!((2..=4).contains(&slices), "{slices}: the first went with the drop");
-    let stats = crate::store::stats::read(&place.disk).unwrap();
+    drop(place.store);
+    let stats = crate::store::stats::of(&place.disk.open().unwrap()).unwrap();
     assert_eq!((stats.messages, stats.places, stats.ended), (0, 0, 0));
 }
 
@@ -234,7 +235,7 @@ fn a_file_of_another_version_is_refused() {
     let disk = place.disk.clone();
     drop(place);
     {
-        use crate::store::{database::Medium, tables::META};
+        use crate::store::tables::META;
         let database = disk.open().unwrap();
         let transaction = database.begin_write().unwrap();
         transaction.open_table(META).unwrap().insert("schema", 99).unwrap();
