@@ -11,7 +11,7 @@
 //! ```
 //!
 //! A case panics where the store does not do what the contract says; the message says in which case and what it expected.
-//! [`Ledger`] is the judge of longer stories: random operations, faults and crashes, compared with a reference in memory. [`stories`] writes such
+//! [`Ledger`] is the judge of longer stories: random operations, faults and crashes, compared with a reference in memory. [`tell`] writes such
 //! stories from a seed.
 //!
 //! | file | what it is about |
