@@ -2,6 +2,7 @@
 
 mod disk;
 mod faults;
+mod measure;
 mod subject;
 
 use lmq_sim::store_tests::{CASES, Story, Told, tell};
