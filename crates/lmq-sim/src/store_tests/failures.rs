@@ -1,6 +1,9 @@
-use lmq_broker::{Done, Failed, StoreOp};
+use lmq_broker::{Done, Failed, ShardId, StoreOp};
 
-use super::bench::{Bench, client, message, slot};
+use super::{
+    Setup,
+    bench::{Bench, client, message, settings, slot},
+};
 
 pub(super) fn a_failed_operation_fails_the_later_ones_and_leaves_nothing(bench: &mut Bench<'_>) {
     let client = client("c");
@@ -21,6 +24,40 @@ pub(super) fn a_failed_operation_fails_the_later_ones_and_leaves_nothing(bench: 
     if results[0] != Err(Failed::TimedOut) {
         assert_eq!(bench.queue(&client), [(0, "before".to_owned())]);
     }
+}
+
+pub(super) fn what_is_handed_in_before_the_shard_is_told_fails_as_well(bench: &mut Bench<'_>) {
+    bench.renew(Setup { settings: settings(2), ..bench.setup.clone() });
+    let owned = |shard| {
+        let owns = |client: &lmq_broker::ClientKey| {
+            bench.setup.settings.shard_of(client.instance, &client.client_id) == ShardId(shard)
+        };
+        (0..).map(|n| client(&format!("c{n}"))).find(owns).expect("each shard owns some")
+    };
+    let (told_late, other) = (owned(0), owned(1));
+    let append = |client: &lmq_broker::ClientKey, seq: u64| StoreOp::Append {
+        message: message(u128::from(seq), "x"),
+        queues: vec![slot(client, seq)],
+        dedup: None,
+    };
+    bench.open(&told_late, false);
+    bench.open(&other, false);
+    if !bench.store.fail_next() {
+        return;
+    }
+    bench.submit(ShardId(0), append(&told_late, 1));
+    if !bench.store.work() {
+        return;
+    }
+    let late = bench.submit(ShardId(0), append(&told_late, 2));
+    let others = bench.submit(ShardId(1), append(&other, 3));
+    let answers = bench.pump();
+    let result = |ticket| answers.iter().find(|answer| answer.ticket == ticket).map(|answer| answer.result.clone());
+    assert_eq!(result(late), Some(Err(Failed::Fenced)), "its shard believed that the first would succeed");
+    assert_eq!(result(others), Some(Ok(Done::Stored)), "another shard has nothing to do with it");
+    assert_eq!(bench.queue(&told_late), []);
+    bench.stored(append(&told_late, 4));
+    assert_eq!(bench.queue(&told_late).len(), 1);
 }
 
 pub(super) fn other_operations_go_on_after_a_failure(bench: &mut Bench<'_>) {

@@ -60,6 +60,12 @@ pub trait TestStore {
     /// Carries out what was handed in, all of it, and returns the answers: those of each shard in the order of its operations.
     fn pump(&mut self) -> Vec<Answer>;
 
+    /// Carries out what was handed in and keeps the answers for the next [`pump`](Self::pump): the shards are told nothing yet, and may hand in
+    /// more. False: that cannot be had, and nothing was done. Then the cases that need it are over.
+    fn work(&mut self) -> bool {
+        false
+    }
+
     /// Ends the store, and begins again with what it kept, for a broker with these settings.
     ///
     /// False: it keeps nothing beyond its end, and has not been touched. Then the cases that restart are over.
@@ -162,6 +168,7 @@ cases! {
         the_oldest_messages_give_way_by_bytes,;
     failures:
         a_failed_operation_fails_the_later_ones_and_leaves_nothing,
+        what_is_handed_in_before_the_shard_is_told_fails_as_well,
         other_operations_go_on_after_a_failure,;
     restarts:
         everything_answered_survives_a_clean_stop,

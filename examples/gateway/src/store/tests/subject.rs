@@ -13,6 +13,8 @@ pub(super) struct Subject {
     disk: Disk,
     store: Option<Store>,
     waiting: Vec<Request<u64>>,
+    /// Answers that no shard was told.
+    held: Vec<crate::store::Answer<u64>>,
     eras: Vec<u64>,
     /// Faults of every kind, not only those that are sure to fail the next operation.
     wild: bool,
@@ -24,7 +26,7 @@ impl Subject {
         let disk = Disk::new(chance);
         let store = open(&disk, setup);
         let eras = vec![0; usize::from(setup.settings.shards)];
-        Self { disk, store: Some(store), waiting: Vec::new(), eras, wild, chance }
+        Self { disk, store: Some(store), waiting: Vec::new(), held: Vec::new(), eras, wild, chance }
     }
 
     fn draw(&mut self, bound: u64) -> u64 {
@@ -50,13 +52,19 @@ impl TestStore for Subject {
         self.waiting.push(Request { shard, era, ticket, op });
     }
 
-    fn pump(&mut self) -> Vec<Answer> {
+    fn work(&mut self) -> bool {
         let waiting = std::mem::take(&mut self.waiting);
         let (answers, aged) = self.store.as_mut().unwrap().execute(waiting, NOW);
         assert!(aged.is_empty(), "nothing is old");
         // What goes wrong goes wrong once.
         self.disk.set_faults(Faults::default());
-        let answers = answers.into_iter().map(|answer| {
+        self.held.extend(answers);
+        true
+    }
+
+    fn pump(&mut self) -> Vec<Answer> {
+        self.work();
+        let answers = std::mem::take(&mut self.held).into_iter().map(|answer| {
             let era = &mut self.eras[usize::from(answer.shard.0)];
             if answer.result.is_err() && *era == answer.era {
                 *era += 1;
