@@ -213,7 +213,7 @@ impl Teller<'_> {
             }
         }
         let id = packet_id(self.rng.range(1, 4) as u16);
-        let dedup = self.rng.per_mille(300).then(|| (client, id));
+        let dedup = self.rng.per_mille(300).then_some((client, id));
         StoreOp::Append { message, queues, dedup }
     }
 

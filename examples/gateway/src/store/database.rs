@@ -73,15 +73,31 @@ pub(crate) struct Store {
     purge_stopped: bool,
 }
 
+/// What a transaction did.
+struct Filled {
+    /// By operation; `None` where it was not tried.
+    results: Vec<Option<(Done, Vec<Evicted>)>>,
+    /// Given up for age, or for an instance.
+    aged: Vec<Evicted>,
+    /// The number of the transaction, if something was written.
+    written: Option<u64>,
+}
+
 /// How a transaction ended.
 enum Attempt {
-    Done(Vec<Option<(Done, Vec<Evicted>)>>, Vec<Evicted>),
+    Done(Filled),
     /// This operation found a damaged record; nothing was carried out.
     Rejected(usize, Fault),
     /// The purge did; nothing was carried out.
     PurgeRejected(Fault),
     /// Nothing was carried out, but where it says [`Failed::TimedOut`]: then nobody knows.
     Failed(Failed, Fault),
+}
+
+impl Filled {
+    fn nothing(operations: usize) -> Self {
+        Self { results: (0..operations).map(|_| None).collect(), aged: Vec::new(), written: None }
+    }
 }
 
 impl Store {
@@ -113,9 +129,9 @@ impl Store {
     /// for other reasons than one of them.
     pub(crate) fn execute<T>(&mut self, requests: Vec<Request<T>>, now: UnixMillis) -> (Vec<Answer<T>>, Vec<Evicted>) {
         let mut verdicts: Vec<Option<Failed>> = requests.iter().map(|request| self.is_fenced(request)).collect();
-        let (mut results, aged) = loop {
+        let Filled { mut results, aged, .. } = loop {
             match self.attempt(&requests, &verdicts, now) {
-                Attempt::Done(results, aged) => break (results, aged),
+                Attempt::Done(filled) => break filled,
                 Attempt::Rejected(at, fault) => {
                     tracing::error!(%fault, "the store cannot carry out an operation");
                     self.fail_from(at, fault.failed(), &requests, &mut verdicts);
@@ -127,7 +143,7 @@ impl Store {
                 Attempt::Failed(failed, fault) => {
                     self.note_trouble(&fault);
                     self.fail_all(failed, &requests, &mut verdicts);
-                    break (requests.iter().map(|_| None).collect(), Vec::new());
+                    break Filled::nothing(requests.len());
                 }
             }
         };
@@ -227,7 +243,7 @@ impl Store {
     fn attempt<T>(&mut self, requests: &[Request<T>], verdicts: &[Option<Failed>], now: UnixMillis) -> Attempt {
         let open = || requests.iter().zip(verdicts).filter(|(_, verdict)| verdict.is_none());
         if !requests.is_empty() && open().next().is_none() {
-            return Attempt::Done(requests.iter().map(|_| None).collect(), Vec::new());
+            return Attempt::Done(Filled::nothing(requests.len()));
         }
         let writes = open().any(|(request, _)| !reads_only(&request.op));
         if self.quiet_until.is_some_and(|until| writes && Instant::now() < until) {
@@ -240,7 +256,7 @@ impl Store {
         let Some(database) = &self.database else {
             return Attempt::Failed(Failed::Unavailable, Fault::Disk("not open".to_owned()));
         };
-        let (transaction, written, results, aged) = match self.write(database, requests, verdicts, now) {
+        let (transaction, filled) = match self.write(database, requests, verdicts, now) {
             Ok(written) => written,
             Err(Attempt::Failed(failed, fault)) => {
                 self.database = None;
@@ -248,19 +264,19 @@ impl Store {
             }
             Err(attempt) => return attempt,
         };
-        let Some(number) = written else {
+        let Some(number) = filled.written else {
             drop(transaction.abort());
-            return Attempt::Done(results, aged);
+            return Attempt::Done(filled);
         };
         match transaction.commit().map_err(Fault::from) {
             Ok(()) => {
                 self.quiet_until = None;
-                Attempt::Done(results, aged)
+                Attempt::Done(filled)
             }
             Err(fault) => {
                 self.database = None;
                 match self.resolve(number) {
-                    Some(true) => Attempt::Done(results, aged),
+                    Some(true) => Attempt::Done(filled),
                     Some(false) => Attempt::Failed(fault.failed(), fault),
                     None => Attempt::Failed(Failed::TimedOut, fault),
                 }
@@ -268,29 +284,26 @@ impl Store {
         }
     }
 
-    /// Everything but the commit. The number of the transaction is there if something was written.
-    #[expect(clippy::type_complexity, reason = "the parts of one answer")]
+    /// Everything but the commit.
     fn write<T>(
         &self,
         database: &Database,
         requests: &[Request<T>],
         verdicts: &[Option<Failed>],
         now: UnixMillis,
-    ) -> Result<(WriteTransaction, Option<u64>, Vec<Option<(Done, Vec<Evicted>)>>, Vec<Evicted>), Attempt> {
-        let failed = |fault: Fault| Attempt::Failed(fault.failed(), fault);
-        let transaction = begin(database).map_err(failed)?;
-        let (written, results, aged) = self.fill(&transaction, requests, verdicts, now)?;
-        Ok((transaction, written, results, aged))
+    ) -> Result<(WriteTransaction, Filled), Attempt> {
+        let transaction = begin(database).map_err(|fault| Attempt::Failed(fault.failed(), fault))?;
+        let filled = self.fill(&transaction, requests, verdicts, now)?;
+        Ok((transaction, filled))
     }
 
-    #[expect(clippy::type_complexity, reason = "the parts of one answer")]
     fn fill<T>(
         &self,
         transaction: &WriteTransaction,
         requests: &[Request<T>],
         verdicts: &[Option<Failed>],
         now: UnixMillis,
-    ) -> Result<(Option<u64>, Vec<Option<(Done, Vec<Evicted>)>>, Vec<Evicted>), Attempt> {
+    ) -> Result<Filled, Attempt> {
         let failed = |fault: Fault| Attempt::Failed(fault.failed(), fault);
         let mut results = Vec::with_capacity(requests.len());
         let mut work = Work::begin(transaction, &self.settings, &self.names, &self.keep, now).map_err(failed)?;
@@ -313,7 +326,7 @@ impl Store {
         }
         let aged = std::mem::take(&mut work.aged);
         let written = if work.wrote { Some(work.finish().map_err(failed)?) } else { None };
-        Ok((written, results, aged))
+        Ok(Filled { results, aged, written })
     }
 
     /// Whether a transaction took place whose commit failed; `None` if that cannot be found out.

@@ -175,9 +175,9 @@ impl Work<'_> {
     }
 
     fn exchanges(&self, number: u64) -> Result<Vec<(PacketId, StoredInflight)>, Fault> {
-        let rows = self.tables.exchanges.range((number, 0)..=(number, u16::MAX))?;
-        let exchange = |row: Result<_, redb::StorageError>| {
-            let (key, value): (redb::AccessGuard<'_, (u64, u16)>, redb::AccessGuard<'_, (u64, u8, u64)>) = row?;
+        let mut exchanges = Vec::new();
+        for row in self.tables.exchanges.range((number, 0)..=(number, u16::MAX))? {
+            let (key, value) = row?;
             let (begun, state, seq) = value.value();
             let id = PacketId::new(key.value().1).ok_or(Fault::Damaged("packet id"))?;
             let state = match state {
@@ -185,9 +185,8 @@ impl Work<'_> {
                 RELEASED => StoredInflight::Released(seq),
                 _ => return Err(Fault::Damaged("exchange")),
             };
-            Ok((begun, id, state))
-        };
-        let mut exchanges = rows.map(exchange).collect::<Result<Vec<_>, Fault>>()?;
+            exchanges.push((begun, id, state));
+        }
         exchanges.sort_unstable_by_key(|(begun, ..)| *begun);
         Ok(exchanges.into_iter().map(|(_, id, state)| (id, state)).collect())
     }

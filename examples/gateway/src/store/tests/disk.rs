@@ -90,13 +90,6 @@ impl Disk {
         self.image().visible.len()
     }
 
-    /// Turns bits of the file over, at this offset.
-    pub(super) fn damage(&self, offset: usize) {
-        let mut image = self.image();
-        image.visible[offset] ^= 0xff;
-        image.durable[offset] ^= 0xff;
-    }
-
     fn image(&self) -> MutexGuard<'_, Image> {
         self.0.lock().unwrap()
     }

@@ -230,6 +230,34 @@ fn a_large_queue_that_ended_is_cleared_away_in_slices() {
 }
 
 #[test]
+fn a_damaged_record_fails_what_needs_it_and_nothing_else() {
+    let place = Place::new(Keep::default());
+    let mut place = place;
+    place.done(StoreOp::OpenSession { client: client("d"), clean: false, expiry_secs: 9, will: None });
+    assert!(place.append_to(&["c"], 10).0.is_ok() && place.append_to(&["d"], 10).0.is_ok());
+    let (disk, era, next, now) = (place.disk.clone(), place.era, place.next, place.now);
+    drop(place);
+    {
+        use crate::store::tables::MESSAGES;
+        let database = disk.open().unwrap();
+        let transaction = database.begin_write().unwrap();
+        transaction.open_table(MESSAGES).unwrap().insert(1, &b"?"[..]).unwrap();
+        transaction.commit().unwrap();
+    }
+    let mut place = Place { store: Place::open(&disk, Keep::default()), disk, era, next, now };
+    let fetch = |id| StoreOp::Fetch { client: client(id), from: 0, count_max: 9, bytes_max: 99 };
+    let request = |shard, op| Request { shard: ShardId(shard), era: 0, ticket: (), op };
+    let (answers, _) = place.store.execute(vec![request(0, fetch("c")), request(0, fetch("d"))], now);
+    let results: Vec<_> = answers.into_iter().map(|answer| answer.result).collect();
+    assert_eq!(results, [Err(Failed::Unavailable), Err(Failed::Fenced)]);
+    assert_eq!(place.store.trouble(), None, "the disk works");
+    place.era = 1;
+    assert_eq!(place.queue("d"), [2]);
+    place.done(StoreOp::Remove { client: client("c"), seqs: vec![1] });
+    assert_eq!(place.queue("c"), [0_u64; 0], "and so it goes away");
+}
+
+#[test]
 fn a_file_of_another_version_is_refused() {
     let place = Place::new(Keep::default());
     let disk = place.disk.clone();

@@ -109,7 +109,7 @@ fn measure_the_start_after_a_kill() {
     start(&own.path().join("store.redb"), "without messages");
     // Half of them for one client, the rest for all.
     for first in (0..WAITING).step_by(10_000) {
-        let owner = |seq: u64| if seq % 2 == 0 { 0 } else { seq / 2 % SESSIONS };
+        let owner = |seq: u64| if seq.is_multiple_of(2) { 0 } else { seq / 2 % SESSIONS };
         run(&mut store, (first..first + 10_000).map(|seq| append(owner(seq), seq)));
     }
     println!("{} bytes of file", file_bytes(own.path()));
