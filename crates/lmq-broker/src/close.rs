@@ -100,7 +100,8 @@ impl CloseReason {
             Self::NotAuthorized | Self::TokenInvalid { .. } | Self::TokenTimeout => ReasonCode::NotAuthorized,
             Self::InvalidTopic(_) => ReasonCode::TopicNameInvalid,
             Self::Protocol(code, _) => *code,
-            Self::EffectFailed => ReasonCode::UnspecifiedError,
+            // It may come back and try again.
+            Self::EffectFailed => ReasonCode::ServerBusy,
             Self::PausedTooLong | Self::Stalled => ReasonCode::ServerBusy,
             Self::Kicked => ReasonCode::AdministrativeAction,
             Self::Draining => ReasonCode::ServerShuttingDown,

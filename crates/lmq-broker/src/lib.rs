@@ -57,6 +57,7 @@ pub use route::{MemberState, RouteMessage, RouteTicket};
 pub use settings::{ClientKey, Instance, InstanceIndex, Settings, ShardId, SourceId};
 pub use shard::{SessionView, Shard};
 pub use stats::Stats;
+pub use store::contract as store_contract;
 pub use store::{
     Done, Evicted, Failed, MemoryStore, QueueSlot, Quota, StoreOp, StoredInflight, StoredMessage, StoredRetained,
     StoredSession,

@@ -10,6 +10,7 @@ mod rng;
 mod run;
 mod status;
 mod store;
+pub mod store_tests;
 mod swarm;
 mod trace;
 mod violation;

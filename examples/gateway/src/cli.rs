@@ -32,6 +32,9 @@ pub(crate) enum Command {
     Check(CheckArgs),
     /// Write a development CA and a server certificate for localhost
     Cert(CertArgs),
+    /// Look after the store of a gateway that does not run
+    #[command(subcommand)]
+    Store(StoreCommand),
 }
 
 /// Every flag has a key in the configuration file and a variable LMQ_...; flags win over variables over the file.
@@ -205,4 +208,51 @@ pub(crate) struct CertArgs {
     /// One more name or IP address for the server's certificate; may be repeated [env: LMQ_NAME]
     #[arg(long = "name", value_name = "NAME")]
     pub(crate) names: Vec<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum StoreCommand {
+    /// Read the whole file and say what is wrong with it
+    Check(StoreArgs),
+    /// Say how much is in it
+    Stats(StoreArgs),
+    /// Give room that is not needed back to the disk
+    Compact(StoreArgs),
+    /// Print sessions, waiting messages and retained messages, one JSON object a line
+    Export(StoreArgs),
+    /// Remove the sessions of a client or a group, or the messages of a topic filter
+    Purge(PurgeArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StoreArgs {
+    /// The gateway's data folder [env: LMQ_DATA] [default: ./lmq-data]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PurgeArgs {
+    #[command(flatten)]
+    pub(crate) store: StoreArgs,
+    /// Only what belongs to this instance [env: LMQ_INSTANCE] [default: all]
+    #[arg(long, value_name = "ID")]
+    pub(crate) instance: Option<String>,
+    #[command(flatten)]
+    pub(crate) what: PurgeWhat,
+}
+
+/// Exactly one of them.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct PurgeWhat {
+    /// The session of this client with everything that waits for it
+    #[arg(long, value_name = "ID")]
+    pub(crate) client: Option<String>,
+    /// The sessions of all clients of this group
+    #[arg(long, value_name = "GID")]
+    pub(crate) group: Option<String>,
+    /// Waiting and retained messages whose topic matches; sessions stay
+    #[arg(long, value_name = "FILTER")]
+    pub(crate) topic: Option<String>,
 }

@@ -22,6 +22,7 @@ mod registry;
 mod serve;
 mod settings;
 mod sign;
+mod store;
 mod tls;
 mod token;
 mod tokens;
@@ -53,6 +54,7 @@ fn main() -> ExitCode {
         Some(Command::Sign(args)) => sign::run(&args).map_err(|e| vec![e]).and_then(print),
         Some(Command::Admin(args)) => admin::run(&args).map_err(|e| vec![e]).and_then(print),
         Some(Command::Check(args)) => check::run(&args).and_then(print),
+        Some(Command::Store(command)) => store::command::run(&command).and_then(print),
         Some(Command::Cert(args)) => cert::run(&args).map_err(|e| vec![e]).and_then(print),
     };
     match result {

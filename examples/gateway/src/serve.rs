@@ -13,7 +13,7 @@ use std::{
 };
 
 use signal_hook::{
-    consts::{SIGINT, SIGTERM},
+    consts::{SIGINT, SIGTERM, SIGXFSZ},
     iterator::Signals,
     low_level::signal_name,
 };
@@ -28,7 +28,8 @@ use crate::{
     demo,
     error::Error,
     http, listen, log, net,
-    registry::{Registry, Store},
+    registry::{self, Registry},
+    store::Health,
     tls,
     tokens::{TokenStore, Tokens},
 };
@@ -52,7 +53,7 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
     }
     let store = match &config.storage {
         Storage::Memory => None,
-        Storage::Data(folder) => Some(Store::open(folder)?),
+        Storage::Data(folder) => Some(registry::Store::open(folder)?),
     };
     let demo = if config.wants_demo() { Some(demo::load(&config.storage)?) } else { None };
     config.instances.extend(demo.clone());
@@ -68,7 +69,8 @@ pub(crate) fn run(args: &ServeArgs) -> Result<ExitCode, Error> {
     let (visitors, visits) = tokio::sync::mpsc::channel(http::VISITORS_MAX);
     let running = Arc::new(net::start(&config, &registry, &tokens, tls.clone(), for_net, &visitors)?);
     let draining = Arc::new(AtomicBool::new(false));
-    let state = http::State { draining: Arc::clone(&draining), report: report_of(&running) };
+    let state =
+        http::State { draining: Arc::clone(&draining), report: report_of(&running), store: health_of(&running) };
     let token = admin::token(&config, &addresses)?;
     let has_token = token.is_some();
     let admin = http::Admin { access: http::admin::Access { token, registry, tokens }, remote: config.admin.remote };
@@ -107,6 +109,11 @@ fn report_of(running: &Arc<net::Running>) -> Box<dyn Fn() -> net::Report + Send 
     Box::new(move || running.report())
 }
 
+fn health_of(running: &Arc<net::Running>) -> Box<dyn Fn() -> Option<Health> + Send + Sync> {
+    let running = Arc::clone(running);
+    Box::new(move || running.store_health())
+}
+
 fn log_start(config: &Config) {
     let storage = match &config.storage {
         Storage::Memory => "memory".to_owned(),
@@ -125,6 +132,8 @@ fn log_start(config: &Config) {
 /// The first signal is sent to the receiver, the second ends the process at once.
 fn signals() -> Result<Receiver<i32>, Error> {
     let failed = |e: io::Error| Error::io("cannot watch for signals", &e);
+    // A file that may not grow any more is an error for the store, not the end of the process.
+    signal_hook::flag::register(SIGXFSZ, Arc::default()).map_err(failed)?;
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(failed)?;
     let (sender, receiver) = mpsc::channel();
     let watch = move || {

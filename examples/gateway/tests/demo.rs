@@ -85,12 +85,29 @@ fn in_memory_they_are_new_at_every_start() {
 }
 
 #[test]
-fn one_gateway_at_a_time_has_the_folder() {
+fn of_gateways_that_start_together_one_has_the_folder() {
     let place = Place::new();
-    let first = place.start(PORT);
-    place.refused(PORT, "./lmq-data is in use by another gateway; give each its own --data");
-    let demo = Demo::of(first);
-    assert_eq!(Demo::of(place.start(PORT)).secret_key, demo.secret_key);
+    let mut gateways: Vec<_> =
+        (0..8).map(|_| place.command(PORT).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).collect();
+    let mut refused = Vec::new();
+    while refused.len() < 7 {
+        thread::sleep(Duration::from_millis(10));
+        let ended = gateways.iter_mut().position(|gateway| gateway.try_wait().unwrap().is_some());
+        refused.extend(ended.map(|ended| gateways.remove(ended).wait_with_output().unwrap()));
+    }
+    for output in refused {
+        assert_refused(&output, "./lmq-data is in use by another gateway; give each its own --data");
+    }
+    let mut last = gateways.pop().unwrap();
+    assert!(last.try_wait().unwrap().is_none(), "the eighth serves");
+    last.kill().unwrap();
+    last.wait().unwrap();
+    let again = Demo::of(place.start(PORT));
+    let names = fs::read_dir(place.path().join("lmq-data")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    assert_eq!(names, ["demo.toml", "store.redb"], "no other file is left behind");
+    assert_eq!(again.secret_key, Demo::of(place.start(PORT)).secret_key);
 }
 
 #[test]

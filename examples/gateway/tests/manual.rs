@@ -18,8 +18,10 @@ fn words(text: &str) -> Vec<&str> {
 fn every_flag_and_variable() {
     let place = Place::new();
     let readme = file("README.md");
-    for command in ["serve", "sign", "check", "cert", "admin"] {
-        let output = place.run([command, "--help"]);
+    let commands =
+        ["serve", "sign", "check", "cert", "admin", "store check", "store stats", "store compact", "store export"];
+    for command in commands.into_iter().chain(["store purge"]) {
+        let output = place.run(command.split(' ').chain(["--help"]));
         let help = text(&output.stdout);
         let flags = help.split_whitespace().filter(|word| word.starts_with("--") && *word != "--help");
         for flag in flags.map(|flag| flag.split(['=', '[', '.']).next().unwrap()) {
@@ -58,7 +60,7 @@ fn every_key() {
 #[test]
 fn every_metric() {
     let place = Place::new();
-    let gateway = place.start(["--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0", "--memory"]);
+    let gateway = place.start(["--mqtt", "127.0.0.1:0", "--http", "127.0.0.1:0"]);
     let answer = http_get(gateway.addr("http"), "/metrics");
     let readme = file("README.md");
     let names: Vec<_> = answer.lines().filter_map(|line| line.strip_prefix("# TYPE ")).collect();

@@ -10,7 +10,7 @@ use crate::{ClientKey, DeliveryOptions, InstanceIndex, Message, Subscription, Wi
 /// A store that keeps everything in memory: for tests, for brokers that may forget, and to show what each operation means.
 ///
 /// One store serves one shard. It never fails; what exceeds its [`Quota`] is given up, oldest first, and reported.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct MemoryStore {
     sessions: BTreeMap<ClientKey, Record>,
     retained: BTreeMap<(InstanceIndex, Arc<str>), (u64, Arc<Message>)>,
@@ -29,7 +29,7 @@ pub struct Quota {
 /// A page of [`StoreOp::Restore`] has so many sessions, and one of [`StoreOp::RestoreRetained`] so many messages.
 const PAGE: usize = 256;
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Record {
     subscriptions: BTreeMap<Box<str>, Subscription>,
     queue: BTreeMap<u64, (DeliveryOptions, Arc<Message>)>,

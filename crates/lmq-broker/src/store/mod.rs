@@ -1,5 +1,7 @@
 //! The contract between a shard and its store, and a store in memory.
 
+#[doc = include_str!("contract.md")]
+pub mod contract {}
 mod memory;
 mod op;
 

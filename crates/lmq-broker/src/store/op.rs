@@ -7,7 +7,8 @@ use crate::{ClientKey, DeliveryOptions, InstanceIndex, Message, Subscription, Wi
 
 /// What a shard asks of its store. The executor applies the operations of one shard in order; each is atomic.
 ///
-/// Once one operation failed, every later one that was handed out before the shard was told fails with [`Failed::Fenced`].
+/// Once one operation failed, every later one that was handed out before the shard was told fails with [`Failed::Fenced`]. The whole
+/// contract is the module [`store_contract`](crate::store_contract).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum StoreOp {
@@ -222,16 +223,16 @@ pub enum Done {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failed {
-    /// The store cannot be reached, or cannot write.
+    /// The store cannot be reached, or cannot write: the effect did not take place and will not.
     #[error("the store is unavailable")]
     Unavailable,
-    /// The store is full.
+    /// The store is full: the effect did not take place and will not.
     #[error("the store is full")]
     Full,
     /// An earlier operation failed, or another owner took the session over.
     #[error("an earlier operation failed or the session has a new owner")]
     Fenced,
-    /// No answer came within [`Limits::effect_timeout`](crate::Limits::effect_timeout).
+    /// No answer came within [`Limits::effect_timeout`](crate::Limits::effect_timeout), or the store does not know: the effect may have taken place.
     #[error("the effect was not answered in time")]
     TimedOut,
 }

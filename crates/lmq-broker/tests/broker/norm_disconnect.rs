@@ -169,6 +169,6 @@ fn a_failure_of_ours_closes_the_connection_that_waits_for_it() {
         world.break_store();
         // [MQTT-4.13.1-1]; in 3.1.1 [MQTT-4.8.0-2].
         world.send("a", level.subscribe(1, &[("t", 1)]));
-        world.expect_all(&level.closed("a", 0x80, "effect_failed"));
+        world.expect_all(&level.closed("a", 0x89, "effect_failed"));
     }
 }

@@ -1,7 +1,7 @@
 //! The counters of the message path, under the names operators see.
 
 use super::Page;
-use crate::net::Report;
+use crate::{net::Report, store::Health};
 
 pub(super) fn write(page: &mut Page, report: &Report) {
     connections(page, report);
@@ -19,6 +19,15 @@ pub(super) fn write(page: &mut Page, report: &Report) {
         "Effects that failed or were not answered in time.",
         &[(&[], report.broker.effects_failed)],
     );
+}
+
+/// How the store does.
+pub(super) fn store(page: &mut Page, health: &Health) {
+    let trouble = u64::from(health.trouble.is_some());
+    page.gauge("lmq_store_failing", "1 while the store fails; /readyz says why.", &[(&[], trouble)]);
+    page.counter("lmq_store_batches_total", "Transactions of the store.", &[(&[], health.batches)]);
+    page.counter("lmq_store_operations_total", "Operations given to the store.", &[(&[], health.operations)]);
+    page.counter("lmq_store_failed_total", "Operations that the store did not carry out.", &[(&[], health.failed)]);
 }
 
 fn connections(page: &mut Page, report: &Report) {

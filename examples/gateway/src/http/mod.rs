@@ -6,7 +6,7 @@
 //! |---|---|
 //! | `/` | what is here |
 //! | `/livez` | 200 while the process runs |
-//! | `/readyz` | 200 while clients may come, 503 while draining |
+//! | `/readyz` | 200 while clients may come, 503 while draining and while the store fails |
 //! | `/metrics` | counters in the text format of Prometheus |
 //! | `/admin/v1/...` | the [admin API](admin), where it may be |
 //!
@@ -39,6 +39,7 @@ use crate::{
     error::Error,
     listen::{BoundListener, is_loopback},
     net::{Report, Visitor},
+    store::Health,
 };
 
 /// Connections that speak HTTP on WebSocket ports and wait for this thread; one more is answered 503.
@@ -50,6 +51,8 @@ pub(crate) struct State {
     pub(crate) draining: Arc<AtomicBool>,
     /// What the message path has counted.
     pub(crate) report: Box<dyn Fn() -> Report + Send + Sync>,
+    /// How the store does; `None` if there is none.
+    pub(crate) store: Box<dyn Fn() -> Option<Health> + Send + Sync>,
 }
 
 /// The admin API, and where it is.
@@ -148,7 +151,8 @@ mod tests {
         let address = "127.0.0.1:0".parse().unwrap();
         let listener = listen::bind(ListenerKind::Http, &address).unwrap();
         let (addr, draining) = (listener.local_addr, Arc::new(AtomicBool::new(false)));
-        let state = State { draining: Arc::clone(&draining), report: Box::new(Report::default) };
+        let state =
+            State { draining: Arc::clone(&draining), report: Box::new(Report::default), store: Box::new(|| None) };
         let registry = Arc::new(Registry::open(&[], true, None).unwrap());
         let tokens = Arc::new(Tokens::open(None, 0).unwrap());
         let admin = Admin { access: admin::Access { token: None, registry, tokens }, remote: false };

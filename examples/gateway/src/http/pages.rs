@@ -14,7 +14,7 @@ const FRONT: &str = "\
 lmq gateway: MQTT over TCP, TLS and WebSocket.
 
   /livez    200 while the process runs
-  /readyz   200 while clients may come, 503 while draining
+  /readyz   200 while clients may come, 503 while draining and while the store fails
   /metrics  counters in the text format of Prometheus
   /admin/v1 changes at run time, for who has the token; on loopback unless allowed elsewhere
 
@@ -33,9 +33,11 @@ pub(super) fn router(state: Arc<State>) -> Router {
 
 async fn readyz(FromState(state): FromState<Arc<State>>) -> impl IntoResponse {
     if state.draining.load(Ordering::Relaxed) {
-        (StatusCode::SERVICE_UNAVAILABLE, "draining\n")
-    } else {
-        (StatusCode::OK, "ready\n")
+        return (StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
+    }
+    match (state.store)().and_then(|health| health.trouble) {
+        Some(trouble) => (StatusCode::SERVICE_UNAVAILABLE, format!("the store fails: {trouble}\n")),
+        None => (StatusCode::OK, "ready\n".to_owned()),
     }
 }
 
@@ -49,5 +51,8 @@ async fn metrics(FromState(state): FromState<Arc<State>>) -> impl IntoResponse {
     let draining = u64::from(state.draining.load(Ordering::Relaxed));
     page.gauge("lmq_draining", "1 while clients are being sent away.", &[(&[], draining)]);
     counters::write(&mut page, &(state.report)());
+    if let Some(health) = (state.store)() {
+        counters::store(&mut page, &health);
+    }
     ([(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], page.into_text())
 }

@@ -6,6 +6,7 @@ use lmq_broker::{Command, Handoff, RouteMessage, ShardId};
 use mio::{Waker, net::TcpStream};
 
 use super::stack::Stack;
+use crate::store::Letter;
 
 /// A letter from one thread to another.
 pub(super) enum Mail {
@@ -17,6 +18,8 @@ pub(super) enum Mail {
     Command(Command),
     /// What an operator wants of the front.
     FrontCommand(Command),
+    /// From the store.
+    Stored(Letter),
     /// Close everything; end when that is done.
     Drain,
 }

@@ -10,12 +10,14 @@ mod orders;
 mod outputs;
 mod sockets;
 mod stack;
+mod storage;
 mod worker;
 
 use std::{
     collections::BTreeMap,
     io,
     net::TcpStream,
+    path::Path,
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -24,7 +26,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lmq_broker::{ShardId, Stats};
+use lmq_broker::{Settings, ShardId, Stats};
 use tokio::sync::mpsc::Sender;
 
 use self::{
@@ -34,12 +36,16 @@ use self::{
 pub(crate) use crate::listen::{BoundListener, ListenerKind};
 use crate::{
     authenticate::Authenticator,
-    config::Config,
+    config::{self, Config},
     error::Error,
     registry::{Order, Registry},
     settings,
+    store::{Desk, FileMedium, Health, Keep, Store, StoreThread},
     tokens::Tokens,
 };
+
+/// Between two looks whether all shards have got back what an earlier start left.
+const RESTORE_PAUSE: Duration = Duration::from_micros(200);
 
 /// The running threads. Shared with the HTTP thread, which reads `stats`.
 pub(crate) struct Running {
@@ -49,6 +55,8 @@ pub(crate) struct Running {
     /// Milliseconds since `started` at which a drain gives up.
     drain_until: Arc<AtomicU64>,
     started: Instant,
+    /// `None`: everything is in memory.
+    store: Option<StoreThread>,
 }
 
 /// What one thread last said of itself.
@@ -112,6 +120,11 @@ pub(crate) fn start(
     let authenticator = Arc::new(Authenticator::new(registry.clone(), config.profile, config.allow_anonymous));
     let started = Instant::now();
     let drain_until = Arc::new(AtomicU64::new(u64::MAX));
+    let store = match &config.storage {
+        config::Storage::Memory => None,
+        config::Storage::Data(folder) => Some(open_store(folder, &settings)?),
+    };
+    let desk = store.is_some().then(Arc::<Desk>::default);
     let workers = (0..config.threads).map(|id| {
         let setup = Setup {
             id: ShardId(id),
@@ -122,6 +135,7 @@ pub(crate) fn start(
             drain_until: drain_until.clone(),
             visitors: visitors.clone(),
             open_http: config.open_http,
+            desk: desk.clone(),
         };
         Worker::new(setup, &listeners)
     });
@@ -131,9 +145,19 @@ pub(crate) fn start(
     for worker in &mut workers {
         worker.introduce(&mailboxes);
     }
-    // The store is in memory and answers at once: this is a few rounds. Nobody is accepted before every shard serves.
+    let store = match (store, desk) {
+        (Some(store), Some(desk)) => Some(start_store(store, desk, &settings, &mailboxes)?),
+        _ => None,
+    };
+    // Nobody is accepted before every shard serves.
     while !workers.iter().all(Worker::is_ready) {
         workers.iter_mut().for_each(Worker::settle);
+        if let Some(store) = &store {
+            if let Some(trouble) = store.desk().health().trouble {
+                return Err(Error::new(format_args!("cannot read what an earlier start left: {trouble}")));
+            }
+            std::thread::sleep(RESTORE_PAUSE);
+        }
     }
     let threads = workers
         .into_iter()
@@ -144,7 +168,32 @@ pub(crate) fn start(
     registry.listen(move |given| orders::give(&boxes, given));
     let boxes = mailboxes.clone();
     tokens.listen(move |id| orders::give(&boxes, vec![Order::RevokeToken(id)]));
-    Ok(Running { mailboxes, threads: Mutex::new(threads), reports, drain_until, started })
+    Ok(Running { mailboxes, threads: Mutex::new(threads), reports, drain_until, started, store })
+}
+
+fn open_store(folder: &Path, settings: &Arc<Settings>) -> Result<Store, Error> {
+    let medium = FileMedium::create(folder)?;
+    let path = medium.path().display().to_string();
+    Store::open(Box::new(medium), settings.clone(), Keep::default())
+        .map_err(|why| Error::new(format_args!("cannot open {path}: {why}")))
+}
+
+/// Starts the store thread, which answers into the letter boxes of the shards.
+fn start_store(
+    store: Store,
+    desk: Arc<Desk>,
+    settings: &Arc<Settings>,
+    mailboxes: &[Arc<Mailbox>],
+) -> Result<StoreThread, Error> {
+    let mailboxes = mailboxes.to_vec();
+    let deliver = move |shard: ShardId, letter| {
+        let Some(mailbox) = mailboxes.get(usize::from(shard.0)) else { return };
+        if let Err(error) = mailbox.post(&mut vec![Mail::Stored(letter)]) {
+            tracing::error!(%error, "a thread cannot be woken");
+        }
+    };
+    StoreThread::start(store, desk, settings.clone(), Box::new(deliver))
+        .map_err(|e| Error::io("cannot start the store", &e))
 }
 
 impl Running {
@@ -167,9 +216,15 @@ impl Running {
         sum
     }
 
+    /// How the store does; `None` if everything is in memory.
+    pub(crate) fn store_health(&self) -> Option<Health> {
+        self.store.as_ref().map(|store| store.desk().health())
+    }
+
     /// Whether a thread has ended: after `drain`, or because it failed.
     pub(crate) fn is_finished(&self) -> bool {
-        self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().any(JoinHandle::is_finished)
+        self.store.as_ref().is_some_and(StoreThread::is_finished)
+            || self.threads.lock().unwrap_or_else(PoisonError::into_inner).iter().any(JoinHandle::is_finished)
     }
 
     /// Waits for the threads to end. An error says which one failed.
@@ -180,6 +235,10 @@ impl Running {
             let ended = thread.join().map_err(|_| Error::new(format_args!("thread {name} failed")))?;
             ended.map_err(|error| Error::io(format_args!("thread {name} failed"), &error))?;
         }
-        Ok(())
+        // Only now has everything been handed in.
+        match &self.store {
+            Some(store) if !store.stop() => Err(Error::new("thread store failed")),
+            _ => Ok(()),
+        }
     }
 }

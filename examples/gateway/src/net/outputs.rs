@@ -72,13 +72,7 @@ impl Worker {
                 let verdict = self.setup.authenticator.decide(&request);
                 self.shard.handle_verdict(self.now, ticket, verdict);
             }
-            Output::Store { ticket, op } => {
-                let (result, evicted) = self.store.execute(op);
-                for evicted in &evicted {
-                    self.shard.handle_evicted(self.now, evicted);
-                }
-                self.shard.handle_done(self.now, ticket, result);
-            }
+            Output::Store { ticket, op } => self.on_store(ticket, op),
             Output::Status { ticket, instance, event } => {
                 self.on_event_of_client(instance, &event);
                 self.shard.handle_done(self.now, ticket, Ok(Done::Stored));

@@ -18,8 +18,9 @@ use super::{
     BoundListener, ListenerKind, Report, Visitor,
     link::Link,
     mail::{Mail, Mailbox},
+    storage::{Durable, Storage},
 };
-use crate::authenticate::Authenticator;
+use crate::{authenticate::Authenticator, store::Desk};
 
 /// The buffer that every socket of the thread is read into.
 const READ_BUFFER_BYTES: usize = 256 * 1024;
@@ -43,6 +44,8 @@ pub(super) struct Setup {
     pub(super) visitors: tokio::sync::mpsc::Sender<Visitor>,
     /// [`Config::open_http`](crate::config::Config::open_http).
     pub(super) open_http: bool,
+    /// The way to the store; `None`: everything stays in memory.
+    pub(super) desk: Option<Arc<Desk>>,
 }
 
 pub(super) struct Worker {
@@ -52,7 +55,7 @@ pub(super) struct Worker {
     pub(super) links: Slab<Link>,
     pub(super) front: Front,
     pub(super) shard: Shard,
-    pub(super) store: MemoryStore,
+    pub(super) storage: Storage,
     /// The link of every connection, by the slot of its id.
     pub(super) front_links: Vec<usize>,
     pub(super) shard_links: Vec<usize>,
@@ -101,7 +104,10 @@ impl Worker {
             links: Slab::new(),
             front: Front::new(setup.settings.clone(), seed()?),
             shard: Shard::new(setup.id, setup.settings.clone(), seed()?),
-            store: MemoryStore::new(Quota::default()),
+            storage: match setup.desk.clone() {
+                Some(desk) => Storage::Durable(Durable::new(desk)),
+                None => Storage::Memory(MemoryStore::new(Quota::default())),
+            },
             front_links: Vec::new(),
             shard_links: Vec::new(),
             buffer: vec![0; READ_BUFFER_BYTES].into_boxed_slice(),
@@ -200,6 +206,7 @@ impl Worker {
                 Mail::Connection { handoff, socket, stack } => self.take_over(*handoff, socket, stack),
                 Mail::Command(command) => self.shard.handle_command(self.now, command),
                 Mail::FrontCommand(command) => self.front.handle_command(command),
+                Mail::Stored(letter) => self.on_letter(letter),
                 Mail::Drain => self.drain(),
             }
         }
@@ -243,6 +250,7 @@ impl Worker {
     }
 
     fn post_mail(&mut self) {
+        self.submit();
         for (letters, sibling) in self.letters.iter_mut().zip(&self.siblings) {
             if letters.is_empty() {
                 continue;

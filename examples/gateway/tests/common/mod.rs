@@ -1,6 +1,8 @@
 //! Driving the built binary.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod mqtt;
+
 use std::{
     ffi::OsStr,
     fs,
@@ -144,6 +146,10 @@ impl Gateway {
     pub(crate) fn stop_with(self, kind: rustix::process::Signal) -> (ExitStatus, String, String) {
         self.signal(kind);
         self.ended()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn signal(&self, kind: rustix::process::Signal) {
