@@ -80,6 +80,16 @@ impl Broker {
         }
     }
 
+    /// Whether the broker wants to go on at once.
+    pub fn wants_a_call(&self) -> bool {
+        self.shard.poll_timeout().is_some_and(|at| at <= self.now.monotonic)
+    }
+
+    /// Lets it go on, without carrying anything out.
+    pub fn call(&mut self) {
+        self.shard.handle_timeout(self.now);
+    }
+
     /// The client is gone.
     pub fn close(&mut self, conn: ConnId) {
         self.shard.handle_closed(self.now, conn);

@@ -39,6 +39,8 @@ pub enum CloseReason {
         /// The type of the token.
         access: Access,
     },
+    /// No valid token was uploaded in time by a client without credentials.
+    TokenTimeout,
     /// A topic breaks a rule of the profile.
     InvalidTopic(&'static str),
     /// A rule of MQTT 5.0 was broken that more than one packet shows: the code of DISCONNECT, and what was wrong.
@@ -71,6 +73,7 @@ impl CloseReason {
             Self::TakenOver => "taken_over",
             Self::NotAuthorized => "not_authorized",
             Self::TokenInvalid { .. } => "token_invalid",
+            Self::TokenTimeout => "token_timeout",
             Self::InvalidTopic(_) => "invalid_topic",
             Self::Protocol(..) => "protocol_error",
             Self::EffectFailed => "effect_failed",
@@ -94,7 +97,7 @@ impl CloseReason {
             Self::NotConnect | Self::Unexpected(_) => ReasonCode::ProtocolError,
             Self::KeepAlive => ReasonCode::KeepAliveTimeout,
             Self::TakenOver => ReasonCode::SessionTakenOver,
-            Self::NotAuthorized | Self::TokenInvalid { .. } => ReasonCode::NotAuthorized,
+            Self::NotAuthorized | Self::TokenInvalid { .. } | Self::TokenTimeout => ReasonCode::NotAuthorized,
             Self::InvalidTopic(_) => ReasonCode::TopicNameInvalid,
             Self::Protocol(code, _) => *code,
             Self::EffectFailed => ReasonCode::UnspecifiedError,

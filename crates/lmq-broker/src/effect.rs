@@ -4,6 +4,7 @@ use core::{fmt, num::NonZeroU64};
 use bytes::Bytes;
 use lmq_auth::{Denial, Permissions, TokenTerm};
 use lmq_codec::ReasonCode;
+use lmq_id::Access;
 use lmq_model::status::StatusEvent;
 
 use crate::{
@@ -141,6 +142,8 @@ pub struct AuthRequest {
     pub method: Option<Box<str>>,
     /// What the method says; not shown by `Debug`.
     pub data: Option<Bytes>,
+    /// The token that is uploaded, and the type it is given as; [`AuthStage::Token`] only.
+    pub token: Option<(Access, TokenText)>,
     /// Where in the exchange this is.
     pub stage: AuthStage,
     /// Where it comes from.
@@ -155,6 +158,7 @@ impl fmt::Debug for AuthRequest {
             .field("password", &self.password)
             .field("method", &self.method)
             .field("data", &self.data.as_ref().map(|_| ".."))
+            .field("token", &self.token)
             .field("stage", &self.stage)
             .field("peer", &self.peer)
             .finish()
@@ -171,6 +175,31 @@ pub enum AuthStage {
     Continue,
     /// An AUTH begins a new exchange on a connection that is in.
     Again,
+    /// `$SYS/uploadToken` came. To be answered with [`Verdict::Allow`], the rights of this token and its term in the [`Grant`], or with
+    /// [`Verdict::Invalid`]. [`Refusal::Unavailable`] closes without blaming the token; anything else counts as `Invalid` with
+    /// [`Denial::Account`].
+    Token,
+}
+
+/// The text of a token as uploaded. Not shown by `Debug`; its bytes are overwritten when it is dropped.
+pub struct TokenText(zeroize::Zeroizing<Box<str>>);
+
+impl TokenText {
+    /// Takes a copy of `text`.
+    pub fn new(text: &str) -> Self {
+        Self(zeroize::Zeroizing::new(text.into()))
+    }
+
+    /// The text as uploaded; never empty where a shard asks.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokenText(..)")
+    }
 }
 
 /// A password as received. Not shown by `Debug`; its bytes are overwritten when it is dropped.
@@ -205,6 +234,9 @@ pub enum Verdict {
     /// A token of the client is not valid. At CONNECT: return code 4 where the token itself is at fault, 5 where it is good for something
     /// else. Later: `$SYS/tokenInvalidNotice` with the code of the denial, then the connection is closed.
     Invalid(Denial),
+    /// The client has no credentials and is to upload a token first, where [`Instance::awaits_tokens`](crate::Instance::awaits_tokens) is on
+    /// and the CONNECT has neither user name, password nor method; else it is refused with return code 4.
+    AwaitToken,
     /// The client is sent this and asked for more, if it named a method; else it is denied. MQTT 5.0.
     Continue(Bytes),
 }

@@ -53,6 +53,8 @@ pub(crate) struct ConnectRequest {
     pub(crate) data: Option<Bytes>,
     pub(crate) username: Option<Box<str>>,
     pub(crate) password: Option<Password>,
+    /// It came with user name, password or method.
+    pub(crate) has_credentials: bool,
     /// What the verdict says that the client holds.
     pub(crate) tokens: Vec<TokenTerm>,
 }

@@ -7,6 +7,7 @@ extern crate alloc;
 extern crate std;
 
 mod aliases;
+mod check;
 mod close;
 mod command;
 mod conn;
@@ -36,9 +37,10 @@ mod time;
 mod timers;
 mod will;
 
+pub use check::SettingsError;
 pub use close::CloseReason;
 pub use command::{Command, Selector};
-pub use effect::{AuthRequest, AuthStage, DropReason, Grant, Output, Password, Refusal, Ticket, Verdict};
+pub use effect::{AuthRequest, AuthStage, DropReason, Grant, Output, Password, Refusal, Ticket, TokenText, Verdict};
 pub use front::{Flow, Front, FrontOutput, Full};
 pub(crate) use handoff::ConnectRequest;
 pub use handoff::Handoff;

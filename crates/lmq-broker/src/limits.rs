@@ -5,13 +5,16 @@ use core::{
 
 /// Bounds on everything a peer can make the broker hold or do. All are per shard unless they say otherwise.
 ///
+/// Memory of idle clients is what `tests/allocations.rs` counts for client ids and filters of 23 bytes; it is up to twice as much where a
+/// table has just grown.
+///
 /// | field | default | worst memory | the attack it stops |
 /// |---|---|---|---|
 /// | `handshakes_max` | 4,096 | `handshakes_max` x `connect_bytes_max` | connections that never send CONNECT |
 /// | `connect_timeout` | 10 s | - | the same, over time |
 /// | `connect_bytes_max` | 16 KiB | see above | a huge CONNECT before anyone is known |
-/// | `connections_max` | 1,000,000 | about 1 KiB each while idle | connection floods |
-/// | `sessions_max` | 1,000,000 | about 1 KiB each | sessions left behind |
+/// | `connections_max` | 1,000,000 | 400 bytes each while idle, without its session | connection floods |
+/// | `sessions_max` | 1,000,000 | 500 bytes each with one subscription | sessions left behind |
 /// | `packet_bytes_max` | 16 MiB | one per connection, grown with what was received | giant packets |
 /// | `subscriptions_max` | 100,000 | filter text and about 100 bytes each, per session | subscription floods |
 /// | `filter_levels_max` | 128 | 100 bytes a level, per subscription | filters of 65,535 levels |
@@ -35,11 +38,13 @@ use core::{
 /// | `pause_max` | 30 s | - | effects that never finish |
 /// | `effect_timeout` | 30 s | - | a store that never answers |
 /// | `token_notice` | 5 min | about 200 bytes per token | - |
+/// | `awaiting_max` | 10,000 | with `token_wait`: as a connection, and one CONNECT and read each | connections that never upload a token |
+/// | `token_wait` | 10 s | - | the same, over time |
 /// | `work_per_call_max` | 1,024 | - | calls that take long |
 /// | `linger` | 5 s | - | peers that never take the last bytes |
 /// | `shared_payload_bytes_min` | 4 KiB | - | large messages copied to each of many subscribers |
 /// | `shared_asks_max` | 64 | - | shared subscriptions with many members that take nothing |
-/// | `deliveries_per_call_max` | 65,536 | - | floods of messages to many subscribers |
+/// | `deliveries_per_call_max` | 16,384 | - | floods of messages to many subscribers, or with filters that are slow to search |
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Connections of one front that have not sent a whole CONNECT yet.
@@ -64,11 +69,11 @@ pub struct Limits {
     pub inflight_max: u16,
     /// Messages that wait in memory for one session: QoS 0 drops the oldest, QoS 1 and 2 the newest, both counted.
     pub queue_messages_max: u32,
-    /// Bytes (topics and payloads) that wait in memory for one session. As many of shared subscriptions are kept while the client has them and has
-    /// not acknowledged them.
+    /// Bytes (topics and payloads) that wait in memory for one session. As many of shared subscriptions are kept while the client
+    /// has them and has not acknowledged them.
     pub queue_bytes_max: u32,
-    /// Bytes (topics and payloads) that wait in memory for all sessions together, a message counted once for each. What exceeds them is dropped from
-    /// the queue it was to join, as with `queue_bytes_max`.
+    /// Bytes (topics and payloads) that wait in memory for all sessions together, a message counted once for each. What exceeds
+    /// them is dropped from the queue it was to join, as with `queue_bytes_max`.
     pub queues_bytes_max: u64,
     /// Bytes that wait for one socket before further messages wait in the queue instead. At twice as many, answers included, no more
     /// of the peer's packets are served until it reads.
@@ -77,8 +82,8 @@ pub struct Limits {
     pub connects_per_sec_max: Option<NonZeroU32>,
     /// PUBLISH packets of one client a second, in bursts of as many; one more makes it wait, as a pause.
     pub publishes_per_sec_max: Option<NonZeroU32>,
-    /// QoS 1 and 2 messages that a client of MQTT 5.0 may send before they are acknowledged, announced as receive maximum; 1 to 65,535. One more
-    /// closes the connection. Older clients are paused at `replies_max`.
+    /// QoS 1 and 2 messages that a client of MQTT 5.0 may send before they are acknowledged, announced as receive maximum; 1 to
+    /// 65,535. One more closes the connection. Older clients are paused at `replies_max`.
     pub receive_max: NonZeroU16,
     /// The highest topic alias a client of MQTT 5.0 may use; 0: none.
     pub topic_alias_max: u16,
@@ -105,15 +110,21 @@ pub struct Limits {
     pub effect_timeout: Duration,
     /// So long before a token expires its client is told with `$SYS/tokenExpireNotice`, once per token and connection; at once if less is left.
     pub token_notice: Duration,
+    /// Connections without credentials that may wait to upload a token at a time; one more is refused with return code 3.
+    pub awaiting_max: u32,
+    /// The time they have from CONNACK until their token is accepted; then they are closed.
+    pub token_wait: Duration,
     /// How long the driver should wait for a peer to take the last bytes of a closed connection.
     pub linger: Duration,
     /// Connections resumed or closed, timers served, and retained messages looked at, in one call; the rest follows in the next, at once.
     pub work_per_call_max: u32,
-    /// Deliveries (message and subscriber) that one call makes before it leaves further packets for the next; a message that was begun is
-    /// sent to all its subscribers.
+    /// Deliveries (message and subscription) that one call makes before it leaves further packets for the next; at least 1. A message
+    /// with more is divided between calls, one with as many is not, so a call makes at most twice as many. Nodes and filters that were
+    /// looked at to find subscribers count as deliveries; one search looks at no more than three for each way to replace some of the
+    /// first 16 levels of its topic by `+` that filters make use of. The default is about 1 ms, 2 ms where sessions are many.
     pub deliveries_per_call_max: u32,
-    /// Members of a shared subscription that are looked at for one message. If none of them takes it, it is dropped; the next message begins
-    /// with those behind them.
+    /// Members of a shared subscription that are looked at for one message. If none of them takes it, it is dropped; the next
+    /// message begins with those behind them.
     pub shared_asks_max: u32,
     /// Payloads of at least so many bytes are shared between receivers instead of copied to each.
     pub shared_payload_bytes_min: u32,
@@ -150,9 +161,11 @@ impl Default for Limits {
             pause_max: Duration::from_secs(30),
             effect_timeout: Duration::from_secs(30),
             token_notice: Duration::from_secs(300),
+            awaiting_max: 10_000,
+            token_wait: Duration::from_secs(10),
             linger: Duration::from_secs(5),
             work_per_call_max: 1024,
-            deliveries_per_call_max: 65_536,
+            deliveries_per_call_max: 16_384,
             shared_asks_max: 64,
             shared_payload_bytes_min: 4096,
         }

@@ -112,6 +112,58 @@ bugs! {
     ExpiredSent,
     /// A message carries the time it was given.
     ExpiryNotCounted,
+    /// A message without payload does not remove what is kept.
+    ClearedStaysKept,
+    /// The siblings of a topic's owner do not hear of its retained message.
+    SiblingsNotTold,
+    /// What an earlier start kept is forgotten.
+    RetainedNotRestored,
+    /// PUBACK and PUBREC do not wait until a message is kept.
+    AnsweredBeforeKept,
+    /// Nor does SUBACK wait for those that are under way.
+    SubAckBeforeKept,
+    /// A new subscription brings nothing of what is kept.
+    ReplayForgotten,
+    /// It brings what the first step finds, and no more.
+    ReplayCutShort,
+    /// An old one brings it again, although it was to do that only if new.
+    BroughtAgain,
+    /// Every subscriber is shown RETAIN.
+    RetainAlwaysShown,
+    /// What a member of a shared subscription did not acknowledge is lost with it.
+    LostWithMember,
+    /// What a member does not take is dropped.
+    ReturnedDropped,
+    /// PUBACK and PUBREC do not wait for a member elsewhere.
+    MemberNotAwaited,
+    /// What was sent to a member with QoS 2 goes to another one too.
+    ExactlyOncePassedOn,
+    /// Who is asked for more is let in.
+    ContinueLetsIn,
+    /// The words of AUTH do not reach the authenticator.
+    AuthWordsLost,
+    /// Who never answers the authenticator stays.
+    MuteExchangeKept,
+    /// So does who was denied when asked again.
+    ReproofDenialIgnored,
+    /// A client that is kicked stays.
+    KickIgnored,
+    /// A client of MQTT 5.0 is not told why its connection ends.
+    FarewellForgotten,
+    /// A drain leaves a connection out.
+    DrainSkipsOne,
+    /// A drain is over before its effects are.
+    DrainedTooEarly,
+    /// A downlink message that failed counts as consumed.
+    RejectedAsConsumed,
+    /// A downlink message counts as consumed before its effects are done.
+    ConsumedEarly,
+    /// Positions before one that is consumed count as consumed.
+    ConsumedOutOfTurn,
+    /// PUBACK and PUBREC do not wait for the MQ side.
+    UplinkNotAwaited,
+    /// What is read from the store comes from the last to the first.
+    FetchedBackwards,
 }
 
 /// 0: none.

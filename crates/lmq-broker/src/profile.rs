@@ -40,12 +40,12 @@ pub struct Profile {
     /// The third part of a user name such as `Signature|<AccessKeyId>|<InstanceId>` chooses the instance; an unknown one is
     /// refused with return code 5. Without it, and where this is off, the first instance serves.
     pub instance_in_username: bool,
-    /// Where the user name chooses no instance, the first label of the TLS server name does, as in `<InstanceId>.mqtt.example.com`, in upper
-    /// or lower case. A name without a second label, or whose first is no instance, chooses none: the first instance serves. Off in
-    /// [`mqtt`](Self::mqtt).
+    /// Where the user name chooses no instance, the first label of the TLS server name does, as in `<InstanceId>.mqtt.example.com`,
+    /// in upper or lower case. A name without a second label, or whose first is no instance, chooses none: the first instance
+    /// serves. Off in [`mqtt`](Self::mqtt).
     pub instance_in_server_name: bool,
-    /// The longest time a session outlives its connection, where a client asks for more, or, before MQTT 5.0, for a session that stays; `None`: for
-    /// ever, if that is asked for.
+    /// The longest time a session outlives its connection, where a client asks for more, or, before MQTT 5.0, for a session that
+    /// stays; `None`: for ever, if that is asked for.
     pub session_expiry_max: Option<Duration>,
     /// A shorter time than this, but not zero, counts as this: MQTT 5.0.
     pub session_expiry_min: Duration,
@@ -102,9 +102,9 @@ impl Profile {
         TopicName::new(self.routed(topic.as_str())).unwrap_or(topic)
     }
 
-    /// The product's rules: group and device in the client id, 64-character topics under known parents, 30
-    /// subscriptions, 64 KiB payloads, P2P, control topics, no stored QoS 2, keep-alive of at most 8 minutes. In MQTT 5.0 also: keep-alive of
-    /// at least 1 minute, packets of at most 128 KiB, user properties of at most 8 KiB, sessions of none or at least 10 minutes.
+    /// The product's rules: group and device in the client id, 64-character topics under known parents, 30 subscriptions, 64 KiB
+    /// payloads, P2P, control topics, no stored QoS 2, keep-alive of at most 8 minutes. In MQTT 5.0 also: keep-alive of at least
+    /// 1 minute, packets of at most 128 KiB, user properties of at most 8 KiB, sessions of none or at least 10 minutes.
     pub fn lmq() -> Self {
         Self {
             client_ids: ClientIds::GroupAndDevice,

@@ -48,12 +48,8 @@ pub enum Resource {
 }
 
 impl Allowance {
-    /// Enforced at `max`; 0 is no limit that makes sense and counts as 1.
-    pub const fn enforce(max: u32) -> Self {
-        let max = match NonZeroU32::new(max) {
-            Some(max) => max,
-            None => NonZeroU32::MIN,
-        };
+    /// Enforced at `max`.
+    pub const fn enforce(max: NonZeroU32) -> Self {
         Self { max: Some(max), mode: QuotaMode::Enforce }
     }
 }

@@ -27,6 +27,10 @@ pub struct Instance {
     /// Every message that a client publishes here also goes to the MQ side, as [`Output::Uplink`](crate::Output::Uplink), and is
     /// acknowledged only when that is answered. Off by default.
     pub uplink: bool,
+    /// Clients of the first edition of the product, which connect without credentials, are let upload a token: a CONNECT that the authenticator
+    /// answers with [`Verdict::AwaitToken`](crate::Verdict::AwaitToken) gets CONNACK 0 and is nobody until `$SYS/uploadToken` gave a valid
+    /// token. Needs [`Profile::control_topics`]. Off by default.
+    pub awaits_tokens: bool,
     /// What it may use; without limits by default.
     pub quota: InstanceQuota,
 }
@@ -95,8 +99,8 @@ impl Settings {
         self.owner(instance, 0xff, share.bytes().chain([b'/']).chain(filter.bytes()))
     }
 
-    /// The shard that owns the retained message of `topic`: the function of [`shard_of`](Self::shard_of) over the topic, with the byte 0xfe in
-    /// the middle. Where [`Profile::trailing_slash_ignored`] is on, a trailing `/` is not part of the topic.
+    /// The shard that owns the retained message of `topic`: the function of [`shard_of`](Self::shard_of) over the topic, with the
+    /// byte 0xfe in the middle. Where [`Profile::trailing_slash_ignored`] is on, a trailing `/` is not part of the topic.
     pub fn owner_of_topic(&self, instance: InstanceIndex, topic: &str) -> ShardId {
         self.owner(instance, 0xfe, self.profile.routed(topic).bytes())
     }

@@ -9,81 +9,78 @@ pub(crate) struct Key {
     pub(crate) generation: u32,
 }
 
+/// The generations lie apart: looking for many keys reads few cache lines besides those of the values, which keep their own alignment.
 #[derive(Debug)]
 pub(crate) struct Slab<T> {
-    entries: Vec<Entry<T>>,
+    values: Vec<Option<T>>,
+    generations: Vec<u32>,
     free: Vec<u32>,
-}
-
-#[derive(Debug)]
-struct Entry<T> {
-    generation: u32,
-    value: Option<T>,
 }
 
 impl<T> Slab<T> {
     pub(crate) const fn new() -> Self {
-        Self { entries: Vec::new(), free: Vec::new() }
+        Self { values: Vec::new(), generations: Vec::new(), free: Vec::new() }
     }
 
     pub(crate) fn insert(&mut self, value: T) -> Key {
-        if let Some(slot) = self.free.pop() {
-            if let Some(entry) = self.entries.get_mut(slot as usize) {
-                entry.value = Some(value);
-                return Key { slot, generation: entry.generation };
+        if let Some(key) = self.free.pop().and_then(|slot| self.key_of(slot)) {
+            if let Some(place) = self.values.get_mut(key.slot as usize) {
+                *place = Some(value);
+                return key;
             }
         }
-        let slot = self.entries.len() as u32;
-        self.entries.push(Entry { generation: 0, value: Some(value) });
+        let slot = self.values.len() as u32;
+        self.values.push(Some(value));
+        self.generations.push(0);
         Key { slot, generation: 0 }
     }
 
     pub(crate) fn remove(&mut self, key: Key) -> Option<T> {
-        let entry = self.entries.get_mut(key.slot as usize)?;
-        if entry.generation != key.generation {
-            return None;
-        }
-        let value = entry.value.take()?;
-        entry.generation = entry.generation.wrapping_add(1);
+        let generation = self.generations.get_mut(key.slot as usize).filter(|known| **known == key.generation)?;
+        let value = self.values.get_mut(key.slot as usize)?.take()?;
+        *generation = generation.wrapping_add(1);
         self.free.push(key.slot);
         Some(value)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, key: Key) -> Option<&mut T> {
-        let entry = self.entries.get_mut(key.slot as usize)?;
-        if entry.generation == key.generation { entry.value.as_mut() } else { None }
+        let known = self.generations.get(key.slot as usize) == Some(&key.generation);
+        if known { self.at_mut(key.slot) } else { None }
     }
 
     #[inline]
     pub(crate) fn at_mut(&mut self, slot: u32) -> Option<&mut T> {
-        self.entries.get_mut(slot as usize)?.value.as_mut()
+        self.values.get_mut(slot as usize)?.as_mut()
     }
 
     #[inline]
     pub(crate) fn get(&self, key: Key) -> Option<&T> {
-        let entry = self.entries.get(key.slot as usize)?;
-        if entry.generation == key.generation { entry.value.as_ref() } else { None }
+        let known = self.generations.get(key.slot as usize) == Some(&key.generation);
+        if known { self.at(key.slot) } else { None }
     }
 
     #[inline]
     pub(crate) fn at(&self, slot: u32) -> Option<&T> {
-        self.entries.get(slot as usize)?.value.as_ref()
+        self.values.get(slot as usize)?.as_ref()
     }
 
     /// The key of the entry that holds `slot` now.
     pub(crate) fn key(&self, slot: u32) -> Option<Key> {
-        let entry = self.entries.get(slot as usize)?;
-        entry.value.as_ref().map(|_| Key { slot, generation: entry.generation })
+        self.at(slot).and_then(|_| self.key_of(slot))
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.entries.len() - self.free.len()
+        self.values.len() - self.free.len()
     }
 
     /// Slots ever used; every live slot is below.
     pub(crate) fn slots(&self) -> u32 {
-        self.entries.len() as u32
+        self.values.len() as u32
+    }
+
+    fn key_of(&self, slot: u32) -> Option<Key> {
+        self.generations.get(slot as usize).map(|generation| Key { slot, generation: *generation })
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Stats {
     pub takeovers: u64,
     /// Connections closed because a packet was malformed or out of place.
     pub protocol_errors: u64,
-    /// Connections closed by keep-alive, pause or stall limits.
+    /// Connections closed by keep-alive, pause or stall limits, or because no token was uploaded in time.
     pub timeouts: u64,
     /// PUBLISH packets received, by QoS.
     pub received: [u64; 3],

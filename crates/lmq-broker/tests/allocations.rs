@@ -20,6 +20,7 @@ fn main() {
     fan_out_to_a_thousand();
     pings_and_cut_packets();
     everything_is_given_back();
+    an_idle_client_takes_less_than_a_kibibyte();
 }
 
 struct Broker {
@@ -50,11 +51,15 @@ impl Broker {
     }
 
     fn connect(&mut self, client_id: &str) -> ConnId {
+        self.connect_as(client_id, true)
+    }
+
+    fn connect_as(&mut self, client_id: &str, clean: bool) -> ConnId {
         let addr = ([127, 0, 0, 1], 1).into();
         let peer = Peer { addr, transport: Transport::Tcp, local: true, tls: None };
         let conn = self.front.accept(self.now, peer).expect("room");
-        let mut connect =
-            vec![0x10, 12 + client_id.len() as u8, 0, 4, b'M', b'Q', b'T', b'T', 4, 2, 0, 0, 0, client_id.len() as u8];
+        let (length, flags) = (12 + client_id.len() as u8, u8::from(clean) << 1);
+        let mut connect = vec![0x10, length, 0, 4, b'M', b'Q', b'T', b'T', 4, flags, 0, 0, 0, client_id.len() as u8];
         connect.extend(client_id.bytes());
         assert_eq!(self.front.handle_bytes(self.now, conn, &connect), Flow::Pause);
         let Some(FrontOutput::Handoff(handoff)) = self.front.poll_output() else { panic!("a handoff") };
@@ -228,4 +233,37 @@ fn everything_is_given_back() {
     assert!(grown <= 0, "{grown} bytes more");
     let stats = broker.shard.stats();
     assert_eq!((stats.connections, stats.sessions, stats.subscriptions, stats.effects_pending), (0, 0, 0, 0));
+}
+
+/// How many bytes a shard holds for each of so many clients: those with a connection, or those whose session waits for them. Each
+/// has a client id of 23 bytes and subscribed to one filter of its own, of 23 bytes.
+fn bytes_per_client(count: u32, clean: bool) -> usize {
+    let held = |count| {
+        let mut broker = Broker::new();
+        for n in 0..count {
+            let conn = broker.connect_as(&format!("GID_Sensors@@@{n:09}"), clean);
+            let filter = format!("sensors/{n:09}/order");
+            let mut subscribe = vec![0x82, 5 + filter.len() as u8, 0, 1, 0, filter.len() as u8];
+            subscribe.extend(filter.bytes().chain([1]));
+            broker.send(conn, &subscribe);
+            if !clean {
+                broker.close(conn);
+            }
+        }
+        broker.pass(Duration::from_secs(60));
+        assert_eq!(broker.shard.stats().sessions, u64::from(count));
+        let region = Region::new(ALLOCATOR);
+        drop(broker.shard);
+        region.change().bytes_deallocated
+    };
+    (held(count) - held(0)) / count as usize
+}
+
+/// What [`lmq_broker::Limits`] says of memory. The worst is behind a power of two, when every table has just doubled.
+fn an_idle_client_takes_less_than_a_kibibyte() {
+    for (what, clean) in [("connection and its session", true), ("session of a client that is away", false)] {
+        let (full, doubled) = (bytes_per_client(16_384, clean), bytes_per_client(16_385, clean));
+        println!("an idle {what}: {full} bytes, {doubled} where tables have just doubled");
+        assert!(full <= 1024 && doubled <= 1536, "{what}: {full}, {doubled}");
+    }
 }

@@ -13,4 +13,4 @@ mod subscriptions;
 
 pub use groups::{Fit, Group, SharedGroups};
 pub use retained::{Cursor, Retained};
-pub use subscriptions::Subscriptions;
+pub use subscriptions::{Search, Subscriptions};

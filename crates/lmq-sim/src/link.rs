@@ -8,6 +8,9 @@
 use std::collections::VecDeque;
 
 use lmq_broker::ConnId;
+use lmq_codec::ReasonCode;
+
+use crate::world::Dossier;
 
 /// Names a link; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -79,6 +82,16 @@ pub(crate) struct Link {
     /// A CONNACK with return code 0 was written.
     pub(crate) accepted: bool,
     pub(crate) answered: bool,
+    /// What was written before that.
+    pub(crate) head: Vec<u8>,
+    /// What the authenticator knows of it.
+    pub(crate) dossier: Dossier,
+    /// What a client of MQTT 5.0 must be told at its end.
+    pub(crate) farewell: Option<ReasonCode>,
+    /// Everything the broker had to say was written.
+    pub(crate) whole: bool,
+    /// Positions of its client's queue from here on came while it was there.
+    pub(crate) live_from: u64,
     pub(crate) paused_since: Option<u64>,
     /// When the client last took something.
     pub(crate) progress_at: u64,
@@ -117,6 +130,11 @@ impl Link {
             away: None,
             accepted: false,
             answered: false,
+            head: Vec::new(),
+            dossier: Dossier::default(),
+            farewell: None,
+            whole: false,
+            live_from: 0,
             paused_since: None,
             progress_at: now,
             heard_at: now,

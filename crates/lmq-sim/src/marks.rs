@@ -118,6 +118,48 @@ marks! {
     Routed => "routed",
     /// A message to one client.
     PointToPoint => "point to point",
+    /// A message with RETAIN was published.
+    Retained => "retained",
+    /// One of them removed what was kept.
+    RetainedCleared => "retained cleared",
+    /// A subscription brought what was kept.
+    Replayed => "retained brought",
+    /// A client sent the SUBSCRIBE of a subscription that it has.
+    SubscribedAgain => "subscribed again",
+    /// A message reached a member of a shared subscription.
+    Shared => "shared subscription",
+    /// A member in another shard did not take a message.
+    GivenBack => "given back in a group",
+    /// A second member got a message, because the first was lost.
+    PassedOn => "passed on in a group",
+    /// The authenticator asked a client for more.
+    AskedForMore => "asked for more (AUTH)",
+    /// A client never answered it.
+    MuteInExchange => "mute in an exchange",
+    /// A client proved once more who it is.
+    ProvedAgain => "re-authentication",
+    /// It was believed.
+    ReproofTaken => "re-authentication taken",
+    /// It was not.
+    ReproofDenied => "re-authentication denied",
+    /// An operator closed a connection.
+    Kicked => "kicked",
+    /// A client of MQTT 5.0 was told why its connection ends.
+    Told => "told why",
+    /// The broker was stopped gently.
+    Drained => "drained",
+    /// A downlink message was consumed.
+    Consumed => "downlink consumed",
+    /// A downlink message was rejected.
+    Rejected => "downlink rejected",
+    /// A downlink message was offered again after a start.
+    OfferedAgain => "downlink offered again",
+    /// The MQ side refused a copy.
+    UplinkFailed => "uplink failed",
+    /// The MQ side never answered for a copy.
+    UplinkMissing => "uplink missing",
+    /// A stored message came in the order of its queue.
+    QueueDrained => "queue drained",
     /// A client said goodbye.
     Disconnected => "disconnected",
 }

@@ -7,7 +7,8 @@ use std::{
 
 use crate::{
     clock::SECOND,
-    marks::Marks,
+    ledger::Counts,
+    marks::{Mark, Marks},
     options::Options,
     rng::Rng,
     violation::{Checker, Violation},
@@ -65,6 +66,10 @@ fn carry_out(seed: u64, options: Options, manner: Manner, tape: &[u8]) -> Outcom
     let run = AssertUnwindSafe(|| {
         let mut world = World::new(seed, drawn, cuts, manner.printed, tape);
         play(&mut world);
+        let Counts { replayed, shared, passed_on } = world.ledger.counts();
+        for (mark, count) in [(Mark::Replayed, replayed), (Mark::Shared, shared), (Mark::PassedOn, passed_on)] {
+            world.marks.hits(mark, count);
+        }
         (world.trace.hash(), world.marks, world.violation)
     });
     let (hash, marks, violation) = catch_unwind(run).unwrap_or_else(|panic| {
@@ -83,6 +88,14 @@ fn play(world: &mut World) {
     if world.violation.is_none() {
         world.publish_last();
         world.settle();
+    }
+    if world.options.features.retain > 0 && world.violation.is_none() {
+        world.check_kept();
+        world.subscribe_last();
+        world.settle();
+    }
+    if world.violation.is_none() {
+        world.check_kept();
     }
     if world.options.restart_at_end && world.violation.is_none() {
         world.crash();

@@ -7,9 +7,15 @@
 //!
 //! Operations are applied in their order. Once one fails, every other one that was handed out before the shard is told fails too.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
-use lmq_broker::{ClientKey, Done, Evicted, Failed, MemoryStore, QueueSlot, Quota, StoreOp, StoredSession, Ticket};
+use lmq_broker::{
+    ClientKey, Done, Evicted, Failed, MemoryStore, Message, QueueSlot, Quota, StoreOp, StoredSession, Ticket,
+};
+use lmq_codec::QoS;
 
 use crate::{
     marks::{Mark, Marks},
@@ -46,8 +52,8 @@ pub(crate) struct FaultyStore {
     fenced: bool,
     /// When the last answers arrive: later ones are not before them.
     pub(crate) answers_at: u64,
-    /// Messages that were durable in the queue of a client once.
-    kept: BTreeSet<(String, u64)>,
+    /// Messages that were durable in the queue of a client once, with the positions they had.
+    kept: BTreeMap<(String, u64), Vec<(u64, QoS)>>,
     /// Messages that were given up, by client; drained by the world.
     pub(crate) given_up: Vec<(String, u64)>,
     positions: Vec<(ClientKey, u64, u64)>,
@@ -65,7 +71,7 @@ impl FaultyStore {
             syncing: false,
             fenced: false,
             answers_at: 0,
-            kept: BTreeSet::new(),
+            kept: BTreeMap::new(),
             given_up: Vec::new(),
             positions: Vec::new(),
             made: Vec::new(),
@@ -130,7 +136,31 @@ impl FaultyStore {
 
     /// Whether a message was durable in the queue of a client at some time.
     pub(crate) fn has_kept(&self, client: &str, number: u64) -> bool {
-        self.kept.contains(&(client.to_owned(), number))
+        self.kept.contains_key(&(client.to_owned(), number))
+    }
+
+    /// Where a message stands in the queue of a client, if it was put there once and no more, with this QoS.
+    pub(crate) fn position_of(&self, client: &str, number: u64, qos: QoS) -> Option<u64> {
+        match self.kept.get(&(client.to_owned(), number)).map(Vec::as_slice) {
+            Some([(seq, with)]) if *with == qos => Some(*seq),
+            _ => None,
+        }
+    }
+
+    /// The next position of a client's queue.
+    pub(crate) fn next_position(&self, client: &ClientKey) -> u64 {
+        let own = self.positions.iter().filter(|(owner, ..)| owner == client);
+        own.map(|(_, seq, _)| seq + 1).max().unwrap_or(0)
+    }
+
+    /// What is kept for a topic.
+    pub(crate) fn kept_of(&mut self, topic: &str) -> Option<Arc<Message>> {
+        let Ok(Done::RestoredRetained { messages, .. }) =
+            self.image.execute(StoreOp::RestoreRetained { after: None }).0
+        else {
+            return None;
+        };
+        messages.into_iter().find(|kept| *kept.topic == *topic).map(|kept| kept.message)
     }
 
     /// What is left of a session: the numbers of the messages in its queue, and the record itself.
@@ -159,7 +189,7 @@ impl FaultyStore {
     }
 
     fn keep(&mut self, slot: &QueueSlot, number: u64) {
-        self.kept.insert((slot.client.client_id.to_string(), number));
+        self.kept.entry((slot.client.client_id.to_string(), number)).or_default().push((slot.seq, slot.options.qos));
         self.positions.push((slot.client.clone(), slot.seq, number));
     }
 

@@ -40,6 +40,21 @@ pub enum Checker {
     Liveness,
     /// After everything came to an end, something is left.
     LeftOver,
+    /// What is kept for a topic is not what was published with RETAIN, differs between shards, or does not reach a new subscriber, or
+    /// reaches one that did not ask [MQTT-3.3.1-5] to [MQTT-3.3.1-13].
+    Retained,
+    /// Two members of a shared subscription got one message, and nobody was lost [MQTT-4.8.2-5].
+    SharedOnce,
+    /// A message was acknowledged and reached no member of a shared subscription.
+    SharedLost,
+    /// Stored messages came in another order than that of their queue [MQTT-4.6.0-6].
+    QueueOrder,
+    /// Somebody was let in without a verdict that allows it, or the words of an exchange did not arrive as they were said [MQTT-4.12.0-2].
+    Auth,
+    /// A client of MQTT 5.0 was not told why its connection ends, or an operator's word was not followed.
+    Operator,
+    /// The MQ side was told that a position is consumed, or a client that its message is, and it was not so.
+    MqSide,
     /// The broker panicked.
     Panic,
 }

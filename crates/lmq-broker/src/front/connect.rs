@@ -13,8 +13,12 @@ use crate::{
     random::Random,
 };
 
-/// The version to answer in, as far as the bytes tell it, and why the CONNECT is refused.
-pub(super) type Refused = (Version, CloseReason);
+/// A CONNECT that does not get in.
+pub(super) struct Refused {
+    /// The version to answer in, as far as the bytes tell it.
+    pub(super) version: Version,
+    pub(super) reason: CloseReason,
+}
 
 /// `server_name` is that of the TLS handshake.
 pub(super) fn read(
@@ -25,12 +29,13 @@ pub(super) fn read(
 ) -> Result<Request, Refused> {
     let connect = match Packet::decode(frame, Version::V3_1_1) {
         Ok(Packet::Connect(connect)) => connect,
-        Ok(_) => return Err((Version::V3_1_1, CloseReason::NotConnect)),
+        Ok(_) => return Err(Refused { version: Version::V3_1_1, reason: CloseReason::NotConnect }),
         Err(error) => {
-            return Err((error.version().unwrap_or(Version::V3_1_1), CloseReason::Malformed(error)));
+            let version = error.version().unwrap_or(Version::V3_1_1);
+            return Err(Refused { version, reason: CloseReason::Malformed(error) });
         }
     };
-    accept(&connect, server_name, settings, random).map_err(|reason| (connect.version, reason))
+    accept(&connect, server_name, settings, random).map_err(|reason| Refused { version: connect.version, reason })
 }
 
 fn accept(
@@ -71,6 +76,9 @@ fn accept(
         data: connect.properties.authentication_data().map(Bytes::copy_from_slice),
         username: connect.username.map(Into::into),
         password: connect.password.map(Password::new),
+        has_credentials: connect.username.is_some()
+            || connect.password.is_some()
+            || connect.properties.authentication_method().is_some(),
         tokens: alloc::vec::Vec::new(),
     })
 }

@@ -175,7 +175,7 @@ impl Front {
                 let server_name = tls.and_then(|tls| tls.server_name.as_deref());
                 match connect::read(frame, server_name, &self.settings, &mut self.random) {
                     Ok(request) => self.leave(conn, request, rest.to_vec()),
-                    Err((version, reason)) => self.close(conn, version, reason),
+                    Err(connect::Refused { version, reason }) => self.close(conn, version, reason),
                 }
             }
             Err(error) => self.close(conn, Version::V3_1_1, CloseReason::Malformed(error)),

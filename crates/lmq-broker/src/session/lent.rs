@@ -6,8 +6,12 @@ use lmq_codec::PacketId;
 
 use crate::Message;
 
-/// A message, and the shared subscription that it came by.
-pub(crate) type SharedMessage = (Arc<Message>, Arc<str>);
+/// A message that came by a shared subscription.
+#[derive(Debug)]
+pub(crate) struct SharedMessage {
+    pub(crate) message: Arc<Message>,
+    pub(crate) share: Arc<str>,
+}
 
 /// QoS 1 messages that live in memory only and were sent to the client, by packet id: if it is lost before PUBACK, they go to another
 /// member (section 4.8.2). A QoS 2 message that was sent never does [MQTT-4.8.2-5].
@@ -26,7 +30,7 @@ impl Lent {
     /// Remembers a message until its PUBACK, unless more bytes than the limit would be kept then.
     pub(crate) fn keep(&mut self, id: PacketId, message: SharedMessage, bytes_max: u32) {
         let kept = self.0.get_or_insert_default();
-        let weight = message.0.weight();
+        let weight = message.message.weight();
         if kept.bytes + weight <= bytes_max as usize {
             kept.bytes += weight;
             kept.messages.insert(id, message);
@@ -38,7 +42,7 @@ impl Lent {
     pub(crate) fn release(&mut self, id: PacketId) -> Option<SharedMessage> {
         let kept = self.0.as_mut()?;
         let message = kept.messages.remove(&id)?;
-        kept.bytes -= message.0.weight();
+        kept.bytes -= message.message.weight();
         if kept.messages.is_empty() {
             self.0 = None;
         }
@@ -52,7 +56,8 @@ mod tests {
     use crate::MessageId;
 
     fn shared(payload: &'static [u8]) -> SharedMessage {
-        (Arc::new(Message::new(MessageId(0), "t", payload)), "$share/g/t".into())
+        let message = Arc::new(Message::new(MessageId(0), "t", payload));
+        SharedMessage { message, share: "$share/g/t".into() }
     }
 
     #[test]

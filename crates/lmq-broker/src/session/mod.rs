@@ -1,5 +1,6 @@
 //! What the broker remembers of a client between, or during, its connections.
 
+mod filters;
 mod inbound;
 mod lent;
 mod queue;
@@ -8,8 +9,9 @@ mod stored;
 mod tokens;
 mod window;
 
-use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
+pub(crate) use filters::Filters;
 pub(crate) use inbound::{Inbound, InboundStage};
 pub(crate) use lent::{Lent, SharedMessage};
 use lmq_codec::QoS;
@@ -19,11 +21,11 @@ pub(crate) use stored::StoredQueue;
 pub(crate) use tokens::{Token, Tokens, Turn};
 pub(crate) use window::{Inflight, Stage, Window};
 
-use crate::{ClientKey, DropReason, Instant, MemberState, Subscription, Will, slab::Key};
+use crate::{ClientKey, DropReason, Instant, MemberState, Will, slab::Key};
 
-/// In memory in this order: what a message to the client looks at shares the first cache lines.
+/// In memory in this order: what a message of QoS 0 to the client looks at is in the first cache line, with QoS 1 and 2 in the first two.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct Session {
     /// The connection that serves it now.
     pub(crate) conn: Option<Key>,
@@ -35,25 +37,25 @@ pub(crate) struct Session {
     pub(crate) inbound_unknown: bool,
     /// A token of its client is worth nothing any more: nothing is stored for it until the client comes back.
     pub(crate) barred: bool,
+    /// The store was told of a will when the session was opened last.
+    pub(crate) had_will: bool,
     /// The store has a record of it.
     pub(crate) recorded: bool,
     /// Present in a session that outlives its connection.
     pub(crate) stored: Option<Box<StoredQueue>>,
     pub(crate) queue: MemoryQueue,
+    /// Retained messages that its subscriptions bring and that were not all sent.
+    pub(crate) replays: Option<Box<Replays>>,
     pub(crate) window: Window,
     pub(crate) client: ClientKey,
     pub(crate) inbound: Inbound,
     pub(crate) lent: Lent,
-    /// Retained messages that its subscriptions bring and that were not all sent.
-    pub(crate) replays: Option<Box<Replays>>,
     /// The filters as they stand in the index, with what was granted.
-    pub(crate) subscriptions: BTreeMap<Box<str>, Subscription>,
+    pub(crate) subscriptions: Filters,
     /// Messages given up since the last drain.
     pub(crate) dropped: Option<(DropReason, u32)>,
     /// Seconds it outlives its connection; 0: not at all, `u32::MAX`: for ever.
     pub(crate) expiry: u32,
-    /// The store was told of a will when the session was opened last.
-    pub(crate) had_will: bool,
     /// What the store was told of `expiry`.
     pub(crate) told_expiry: u32,
     /// The live entry of the timer heap.
@@ -83,7 +85,7 @@ impl Session {
             will: None,
             had_will: false,
             will_at: None,
-            subscriptions: BTreeMap::new(),
+            subscriptions: Filters::default(),
             window: Window::default(),
             queue: MemoryQueue::default(),
             lent: Lent::default(),
@@ -114,7 +116,8 @@ impl Session {
         let Self { window, lent, queue, .. } = self;
         let sent = window.iter().filter_map(|open| lent.release(open.id));
         let waiting = core::iter::from_fn(|| queue.pop_confirmed());
-        sent.chain(waiting.filter_map(|waiting| Some((waiting.message, waiting.share?)))).collect()
+        sent.chain(waiting.filter_map(|Waiting { message, share, .. }| Some(SharedMessage { message, share: share? })))
+            .collect()
     }
 
     /// The connection is gone; what only it needed is forgotten.

@@ -20,6 +20,7 @@ use crate::{
     AuthRequest, AuthStage, CloseReason, ConnectRequest, Grant, Now, Output, Refusal, Ticket, Verdict,
     conn::{Conn, Method, PauseCause, Phase, Welcome},
     connack,
+    planted::{Bug, planted},
     slab::Key,
 };
 
@@ -28,12 +29,19 @@ impl Shard {
     pub fn handle_verdict(&mut self, now: Now, ticket: Ticket, verdict: Verdict) {
         self.advance_clock(now);
         let key = question(ticket);
-        let Some(Question::Verdict { conn }) = self.questions.get(key) else {
-            return;
-        };
-        let conn = *conn;
-        self.questions.remove(key);
-        self.judged(conn, verdict);
+        match self.questions.get(key) {
+            Some(Question::Verdict { conn }) => {
+                let conn = *conn;
+                self.questions.remove(key);
+                self.judged(conn, verdict);
+            }
+            Some(Question::Token { conn }) => {
+                let conn = *conn;
+                self.questions.remove(key);
+                self.judged_upload(conn, verdict);
+            }
+            _ => {}
+        }
     }
 
     pub(super) fn ask_who(&mut self, conn: Key, request: AuthRequest) {
@@ -57,6 +65,10 @@ impl Shard {
                 self.let_in(conn, grant);
             }
             (Phase::Verdict, Verdict::Invalid(denial)) => self.refuse(conn, Refusal::of_token(denial)),
+            (Phase::Verdict, Verdict::AwaitToken) => self.await_token(conn),
+            (Phase::Verdict, Verdict::Continue(_)) if planted(Bug::ContinueLetsIn) => {
+                self.let_in(conn, Grant::new(lmq_auth::Permissions::everything()));
+            }
             (Phase::Verdict, Verdict::Continue(data)) => self.ask_for_more(conn, &data),
             (Phase::Live, verdict) if state.method_mut().is_some_and(|method| method.asked) => {
                 self.judged_again(conn, verdict);
@@ -81,6 +93,11 @@ impl Shard {
             let Grant { authentication_data, response_information, .. } = grant;
             v5.welcome = Some(Box::new(Welcome { authentication_data, response_information }));
         }
+        self.let_in_judged(conn);
+    }
+
+    /// The same once its rights are known.
+    pub(super) fn let_in_judged(&mut self, conn: Key) {
         self.obey(conn);
         if self.conns.get(conn).is_none_or(|state| state.phase != Phase::Verdict) {
             return;
@@ -133,14 +150,16 @@ impl Shard {
             Verdict::Continue(data) => {
                 self.write_auth(conn, ReasonCode::ContinueAuthentication, Some(&data));
             }
+            Verdict::Deny(_) if planted(Bug::ReproofDenialIgnored) => {}
             // Section 4.12.1.
             Verdict::Deny(refusal) => self.fail_again(conn, refusal),
+            Verdict::AwaitToken => self.fail_again(conn, Refusal::NotAuthorized),
             Verdict::Invalid(denial) => self.fail_again(conn, Refusal::of_token(denial)),
         }
     }
 
     fn fail_again(&mut self, conn: Key, refusal: Refusal) {
-        self.close(conn, CloseReason::Protocol(denied(refusal), "authentication failed"));
+        self.close(conn, CloseReason::Protocol(refusal_code(refusal), "authentication failed"));
     }
 
     /// What is wrong with tokens that a verdict lets in which was asked for after so many orders.
@@ -194,8 +213,10 @@ impl Shard {
             state.paused = Some((PauseCause::Handshake, self.now.monotonic));
         }
         let Some(client) = self.client_of(conn) else { return Ok(()) };
-        let data = auth.properties.authentication_data().map(Bytes::copy_from_slice);
-        let request = AuthRequest { client, stage, username: None, password: None, method: Some(name), data, peer };
+        let data = auth.properties.authentication_data().filter(|_| !planted(Bug::AuthWordsLost));
+        let data = data.map(Bytes::copy_from_slice);
+        let request =
+            AuthRequest { client, stage, username: None, password: None, method: Some(name), data, token: None, peer };
         self.ask_who(conn, request);
         Ok(())
     }
@@ -237,7 +258,7 @@ impl Shard {
 }
 
 /// What DISCONNECT says of a refusal; some codes are CONNACK's alone.
-const fn denied(refusal: Refusal) -> ReasonCode {
+pub(super) const fn refusal_code(refusal: Refusal) -> ReasonCode {
     match refusal {
         Refusal::AuthenticationMethod => ReasonCode::BadAuthenticationMethod,
         Refusal::QuotaExceeded => ReasonCode::QuotaExceeded,

@@ -11,7 +11,11 @@ use super::{
     fan::Fan,
     publish::Origin,
 };
-use crate::{InstanceIndex, Message, Now, Output, SourceId, slab::Key};
+use crate::{
+    InstanceIndex, Message, Now, Output, SourceId,
+    planted::{Bug, planted},
+    slab::Key,
+};
 
 /// Downlink messages of one source whose effects are not all done, in the order of their positions.
 #[derive(Debug)]
@@ -23,24 +27,32 @@ pub(super) struct Source {
 impl Shard {
     /// A message of the MQ side for the clients of every shard: hand it to one shard, in the order of its source.
     ///
-    /// It goes to the subscribers of its topic, and is kept if it has RETAIN, or to one client where it is a P2P topic and the profile knows them. Once it is
-    /// delivered or stored, and everything of the source before it is, [`Output::Consumed`] says so. Where its effects failed,
-    /// [`Output::Rejected`] does: offer the same position again, later. The topic must be a topic name; one that is not is counted as
-    /// consumed and dropped, because offering it again would not help, and so is one under a parent topic that is not there. The shard remembers every position that is offered and not
-    /// consumed, 16 bytes each: it is the driver that bounds how far it runs ahead.
+    /// It goes to the subscribers of its topic, and is kept if it has RETAIN, or to one client where it is a P2P topic and the
+    /// profile knows them. Once it is delivered or stored, and everything of the source before it is, [`Output::Consumed`] says
+    /// so. Where its effects failed, [`Output::Rejected`] does: offer the same position again, later. The topic must be a topic
+    /// name; one that is not is counted as consumed and dropped, because offering it again would not help, and so is one under a
+    /// parent topic that is not there. The shard remembers every position that is offered and not consumed, 16 bytes each: it is
+    /// the driver that bounds how far it runs ahead.
     pub fn handle_downlink(&mut self, now: Now, source: SourceId, position: u64, message: &Arc<Message>) {
         self.advance_clock(now);
         let open = &mut self.source(source).open;
         if open.back().is_none_or(|(last, _)| *last < position) {
             open.push_back((position, false));
         }
+        if self.line.is_busy() {
+            return self.line.add_downlink(source, position, message.clone());
+        }
+        self.take_downlink(source, position, message);
+    }
+
+    pub(super) fn take_downlink(&mut self, source: SourceId, position: u64, message: &Arc<Message>) {
         match self.deliver_downlink(message) {
-            Some(op) => {
+            Some(op) if !planted(Bug::ConsumedEarly) => {
                 if let Some(op) = self.ops.get_mut(op) {
                     op.waiter = Waiter::Source { source, position };
                 }
             }
-            None => self.consumed(source, position),
+            _ => self.consumed(source, position),
         }
     }
 
@@ -57,9 +69,10 @@ impl Shard {
             self.match_client(&origin, target.as_str(), message.qos);
             return self.fan_out(&origin, &mut fan, 0, None);
         }
-        let topic =
-            TopicName::new(&message.topic).ok().filter(|_| self.parent_exists(message.instance, &message.topic))?;
-        let shards = self.match_topic(message.instance, topic, message.qos, None);
+        let topic = TopicName::new(&message.topic).ok();
+        let topic = topic.filter(|_| self.parent_exists(message.instance, &message.topic))?;
+        let max = self.settings.limits.deliveries_per_call_max as usize;
+        let shards = self.match_topic(message.instance, topic, message.qos, None, max);
         let retain = self.retain(&origin, &mut fan);
         let op = self.fan_out(&origin, &mut fan, shards, None);
         self.wait_for_retained(retain, op, message.qos)
@@ -78,7 +91,8 @@ impl Shard {
         }
         let message = self.message(origin, fan);
         let op = op.unwrap_or_else(|| self.ops.insert(Op::waited_by(Waiter::Nobody)));
-        let ticket = self.ask(Question::Op(op));
+        let ticket = if planted(Bug::UplinkNotAwaited) { Question::Unattended } else { Question::Op(op) };
+        let ticket = self.ask(ticket);
         self.outputs.push_back(Output::Uplink { ticket, message });
         Some(op)
     }
@@ -90,7 +104,7 @@ impl Shard {
             open[at].1 = true;
         }
         let mut upto = None;
-        while open.front().is_some_and(|entry| entry.1) {
+        while open.front().is_some_and(|entry| entry.1 || planted(Bug::ConsumedOutOfTurn)) {
             upto = open.pop_front().map(|entry| entry.0);
         }
         if let Some(upto) = upto {

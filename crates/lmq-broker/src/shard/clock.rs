@@ -24,14 +24,13 @@ impl Shard {
         self.revoke_some();
         self.drop_again();
         self.deliveries = 0;
-        if self.phase != ShardPhase::Restoring {
+        // A will needs the filters of every shard, also where a drain began before they were known.
+        if self.restoring.is_done() {
             self.serve_absent();
         }
         self.expire_kept();
         self.replay_some();
-        for conn in core::mem::take(&mut self.paused_by_work) {
-            self.unpause(conn, PauseCause::Work);
-        }
+        self.go_on();
         for _ in 0..self.settings.limits.work_per_call_max {
             let Some((at, key)) = self.timers.pop_due(self.now.monotonic) else {
                 break;
@@ -49,11 +48,12 @@ impl Shard {
     /// When to call [`handle_timeout`](Self::handle_timeout) next; a moment in the past means at once.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let draining = self.phase == ShardPhase::Draining && self.drained_to < self.conns.slots();
-        let cut_short = !self.paused_by_work.is_empty() || !self.replaying.is_empty() || self.orders.are_open();
+        let cut_short = !self.paused_by_work.is_empty() || !self.replaying.is_empty() || self.line.is_busy();
+        let cut_short = cut_short || self.orders.are_open();
         if draining || cut_short || !self.resumable.is_empty() {
             return Some(self.now.monotonic);
         }
-        let absent = self.session_timers.next().filter(|_| self.phase != ShardPhase::Restoring);
+        let absent = self.session_timers.next().filter(|_| self.restoring.is_done());
         let effects = [self.next_question_deadline(), self.restore_deadline(), self.drop_again_deadline()];
         let deadlines =
             [self.timers.next(), absent, self.next_rate_deadline(), self.kept_deadline(), self.token_deadline()];
@@ -95,7 +95,8 @@ impl Shard {
             if self.drained_to >= self.conns.slots() {
                 return;
             }
-            if let Some(key) = self.conns.key(self.drained_to) {
+            let skipped = planted(Bug::DrainSkipsOne) && self.drained_to == 1;
+            if let Some(key) = self.conns.key(self.drained_to).filter(|_| !skipped) {
                 self.close(key, CloseReason::Draining);
             }
             self.drained_to += 1;
@@ -111,21 +112,24 @@ fn overdue(conn: &Conn, now: Instant, limits: &crate::Limits) -> Option<CloseRea
 fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Instant, CloseReason)> {
     let live = conn.phase == Phase::Live;
     // [MQTT-3.1.2-24]; while we do not read, silence is no fault of the client.
-    let silent = live && conn.paused.is_none() && !conn.silence_max.is_zero();
-    let silent = silent && !planted(Bug::KeepAliveIgnored);
-    let silence = silent.then(|| (conn.seen_at.saturating_add(conn.silence_max), CloseReason::KeepAlive));
+    let silence_max = conn.silence_max().filter(|_| live && conn.paused.is_none());
+    let silence_max = silence_max.filter(|_| !planted(Bug::KeepAliveIgnored));
+    let silence = silence_max.map(|max| (conn.seen_at.saturating_add(max), CloseReason::KeepAlive));
     // Who is asked who it is has as long for the answer as for its CONNECT.
-    let exchange = conn.phase == Phase::Exchange;
+    let exchange = conn.phase == Phase::Exchange && !planted(Bug::MuteExchangeKept);
     let silence = silence.or_else(|| {
         exchange.then(|| (conn.seen_at.saturating_add(limits.connect_timeout), CloseReason::ConnectTimeout))
     });
+    let awaits = conn.phase == Phase::Awaiting;
+    let silence =
+        silence.or_else(|| awaits.then(|| (conn.seen_at.saturating_add(limits.token_wait), CloseReason::TokenTimeout)));
     // A peer that does not take its answers has until it stalls.
     let ours = |(cause, _): &(PauseCause, Instant)| live && *cause != PauseCause::Outbox;
     let pause = conn
         .paused
         .filter(ours)
         .map(|(_, since)| (since.saturating_add(conn.pause_max(limits.pause_max)), CloseReason::PausedTooLong));
-    let stalled = conn.stalled_since.filter(|_| live && !planted(Bug::StallIgnored));
-    let stall = stalled.map(|since| (since.saturating_add(limits.stall_max), CloseReason::Stalled));
+    let stalls = live && conn.stalled_since != Instant::FAR_FUTURE && !planted(Bug::StallIgnored);
+    let stall = stalls.then(|| (conn.stalled_since.saturating_add(limits.stall_max), CloseReason::Stalled));
     [silence, pause, stall].into_iter().flatten()
 }

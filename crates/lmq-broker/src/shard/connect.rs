@@ -28,13 +28,16 @@ impl Shard {
             password: request.password.take(),
             method: request.method.clone(),
             data: request.data.take(),
+            token: None,
             peer: (*peer).clone(),
         };
         let channel = ChannelId::new(u128::from_be_bytes(self.random.bytes16()));
         let limits = &self.settings.limits;
         let full = self.conns.len() >= limits.connections_max as usize;
+        let kept = self.settings.profile.control_topics.then(|| peer.clone());
         let mut state = Conn::new(request, *peer, leftover, channel, limits.topic_alias_out_max, self.now.monotonic);
         state.adopted = self.orders.given();
+        state.peer = kept;
         let conn = self.conns.insert(state);
         let rate = self.settings.limits.connects_per_sec_max;
         if full || self.phase != ShardPhase::Serving {
@@ -189,9 +192,10 @@ impl Shard {
         let Some(request) = self.conns.get_mut(conn).and_then(|state| state.request.take()) else {
             return;
         };
+        let greeted = self.conns.get(conn).is_some_and(|state| state.greeted);
         let connack = self.welcome(conn, &request, present && !planted(Bug::PresentForgotten));
         // [MQTT-3.1.2-24]
-        if connack.len() > request.packet_bytes_max as usize {
+        if !greeted && connack.len() > request.packet_bytes_max as usize {
             return self.refuse(conn, Refusal::PacketTooLarge);
         }
         let Some(state) = self.conns.get_mut(conn) else { return };
@@ -210,8 +214,12 @@ impl Shard {
             session.recorded = session.stored.is_some() || session.had_will;
             session.told_expiry = session.expiry;
         }
-        self.write(conn, &connack);
+        if !greeted {
+            self.write(conn, &connack);
+        }
+        self.stop_awaiting(conn);
         self.report(conn, EventType::Connect);
+        self.answer_first_upload(conn);
         self.announce_short_tokens(session);
         self.watch(conn);
         self.resumable.push_back(conn);
@@ -247,7 +255,7 @@ impl Shard {
             return;
         };
         let connack = connack::refusal(state.version, refusal);
-        let fits = connack.len() <= state.packet_bytes_max();
+        let fits = connack.len() <= state.packet_bytes_max() && !state.greeted;
         self.stats.connects_refused[usize::from(refusal.return_code()) - 1] += 1;
         if fits {
             self.write(conn, &connack);

@@ -3,14 +3,21 @@
 use alloc::sync::Arc;
 
 use lmq_codec::{Delivery, PacketId, QoS, SubscriptionId};
+use lmq_model::UnixMillis;
 
-use super::{Shard, fan::Fan, publish::Origin};
+use super::{
+    Shard,
+    fan::{Fan, Frames},
+    outputs::Outputs,
+    publish::{Origin, Scratch},
+};
 use crate::{
-    ConnId, DeliveryOptions, DropReason, Message, Output,
+    DeliveryOptions, DropReason, Limits, Message, Stats,
     conn::Conn,
+    outbox::BlockPool,
     planted::{Bug, planted},
-    session::{Stage, Waiting},
-    slab::Key,
+    session::{Session, SharedMessage, Stage, Waiting, Window},
+    slab::{Key, Slab},
 };
 
 /// How one session gets one message, borrowed.
@@ -39,13 +46,15 @@ impl DeliveryOptions {
 
 /// What became of a message that was to leave at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sent {
-    /// It is in the outbox, or the session is gone.
+pub(super) enum Sent {
+    /// It is in the outbox.
     Done,
     /// The same with QoS 1, for a member of a shared subscription.
     Lent(PacketId),
     /// There is no room, or something waits already.
     Later,
+    /// It goes through the store.
+    Stored,
     /// The client will never take it.
     Never(DropReason),
 }
@@ -58,101 +67,133 @@ pub(super) fn delivery(qos: QoS, id: PacketId, dup: bool) -> Delivery {
     }
 }
 
-impl Shard {
-    /// Sends to a session that is served from memory, or queues there.
-    #[inline]
-    pub(super) fn deliver(&mut self, slot: u32, terms: Terms<'_>, fan: &mut Fan<'_>, origin: &Origin) {
-        match self.send_now(slot, terms, fan) {
-            Sent::Done => {}
-            Sent::Lent(id) => {
-                let message = self.message(origin, fan);
-                self.lend(slot, id, message, terms.share);
-            }
-            Sent::Later => {
-                let message = self.message(origin, fan);
-                self.enqueue(slot, Waiting { message, options: terms.to_options(), share: terms.share.cloned() });
-            }
-            Sent::Never(reason) => self.never(slot, reason),
-        }
+/// Takes a place in the window for a message of this QoS that lives in memory only.
+#[inline]
+fn open(window: &mut Window, qos: QoS) -> Delivery {
+    match qos {
+        QoS::AtMostOnce => Delivery::AtMostOnce,
+        QoS::AtLeastOnce => delivery(qos, window.open(Stage::AwaitPubAck, None), false),
+        QoS::ExactlyOnce => delivery(qos, window.open(Stage::AwaitPubRec, None), false),
     }
+}
 
-    /// The same for a message that is already in its long-lived form.
-    pub(super) fn deliver_message(&mut self, session: Key, terms: Terms<'_>, message: &Arc<Message>) {
-        if self.sessions.get(session).is_none() {
-            return;
-        }
-        let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min) else {
-            return;
-        };
-        match self.send_now(session.slot, terms, &mut fan) {
-            Sent::Done => {}
-            Sent::Lent(id) => self.lend(session.slot, id, message.clone(), terms.share),
-            Sent::Later => {
-                let (message, share) = (message.clone(), terms.share.cloned());
-                self.enqueue(session.slot, Waiting { message, options: terms.to_options(), share });
-            }
-            Sent::Never(reason) => self.never(session.slot, reason),
-        }
-    }
+/// What the way of a message to its receivers needs of a shard, besides their sessions.
+struct Way<'s> {
+    conns: &'s mut Slab<Conn>,
+    frames: &'s mut Frames,
+    pool: &'s mut BlockPool,
+    outputs: &'s mut Outputs,
+    stats: &'s mut Stats,
+    limits: &'s Limits,
+    wall: UnixMillis,
+}
 
+impl Way<'_> {
     /// Writes to the outbox, unless something waits already or there is no room in outbox or window.
     #[inline]
-    fn send_now(&mut self, slot: u32, terms: Terms<'_>, fan: &mut Fan<'_>) -> Sent {
-        let Self { sessions, conns, scratch, pool, outputs, settings, stats, now, .. } = self;
-        let limits = &settings.limits;
-        let Some(session) = sessions.at_mut(slot) else {
-            return Sent::Done;
-        };
+    fn send(&mut self, session: &mut Session, terms: Terms<'_>, fan: &mut Fan<'_>) -> Sent {
         let Some(conn_key) = session.conn else {
             return Sent::Later;
         };
-        let Some(conn) = conns.get_mut(conn_key) else {
+        let Some(conn) = self.conns.get_mut(conn_key) else {
             return Sent::Later;
         };
-        let crowded = conn.outgoing_bytes() >= limits.outbox_bytes_max as usize && !planted(Bug::OutboxUnbounded);
-        if !conn.is_live() || crowded {
+        if !conn.has_room(self.limits) || waits(session, conn, terms.qos, self.limits) {
             return Sent::Later;
         }
-        let waits = match terms.qos {
-            QoS::AtMostOnce => session.queue.has_at_most_once(),
-            _ => {
-                let wide = session.window.len() < usize::from(limits.inflight_max) || planted(Bug::WindowUnbounded);
-                let full = !wide || !conn.has_quota();
-                (session.queue.has_confirmed() && !planted(Bug::QueueOvertaken)) || full
-            }
-        };
-        if waits {
-            return Sent::Later;
-        }
-        if let Some(reason) = fan.never(&mut scratch.frames, conn, terms, now.wall) {
+        if let Some(reason) = fan.never(self.frames, conn, terms, self.wall) {
             return Sent::Never(reason);
         }
-        let delivery = match terms.qos {
-            QoS::AtMostOnce => Delivery::AtMostOnce,
-            QoS::AtLeastOnce => delivery(terms.qos, session.window.open(Stage::AwaitPubAck, None), false),
-            QoS::ExactlyOnce => delivery(terms.qos, session.window.open(Stage::AwaitPubRec, None), false),
-        };
-        if fan.write(&mut scratch.frames, pool, conn, delivery, terms, now.wall) {
-            stats.sent[usize::from(u8::from(terms.qos))] += 1;
-            announce(conn_key, conn, outputs);
+        let delivery = open(&mut session.window, terms.qos);
+        if fan.write(self.frames, self.pool, conn, delivery, terms, self.wall) {
+            self.stats.sent[usize::from(u8::from(terms.qos))] += 1;
+            announce(conn_key, conn, self.outputs);
         }
         match delivery {
             Delivery::AtLeastOnce { id, .. } if terms.share.is_some() => Sent::Lent(id),
+            Delivery::ExactlyOnce { id, .. } if planted(Bug::ExactlyOncePassedOn) => Sent::Lent(id),
             _ => Sent::Done,
+        }
+    }
+}
+
+/// Whether a message has to wait behind others, or for an acknowledgement.
+#[inline]
+fn waits(session: &Session, conn: &Conn, qos: QoS, limits: &Limits) -> bool {
+    if qos == QoS::AtMostOnce {
+        return session.queue.has_at_most_once();
+    }
+    let wide = session.window.len() < usize::from(limits.inflight_max) || planted(Bug::WindowUnbounded);
+    let full = !wide || !conn.has_send_quota();
+    full || (session.queue.has_confirmed() && !planted(Bug::QueueOvertaken))
+}
+
+impl Shard {
+    /// Sends to the sessions in the scratch list from this one on, until one cannot have the message at once: says which one, and why.
+    #[inline]
+    pub(super) fn send_from(&mut self, from: usize, origin: &Origin, fan: &mut Fan<'_>) -> Option<(usize, Sent)> {
+        let Self { sessions, conns, scratch, pool, outputs, settings, stats, now, .. } = self;
+        let Scratch { targets, frames, .. } = scratch;
+        let (limits, wall) = (&settings.limits, now.wall);
+        let mut way = Way { conns, frames, pool, outputs, stats, limits, wall };
+        for at in from..targets.len() {
+            let Some((slot, terms)) = targets.at(at, fan.qos, fan.retain) else { break };
+            let Some(session) = sessions.at_mut(slot) else { continue };
+            if origin.may_store && session.stores(terms.qos, settings.profile.stored_qos_max) {
+                return Some((at, Sent::Stored));
+            }
+            match way.send(session, terms, fan) {
+                Sent::Done => {}
+                other => return Some((at, other)),
+            }
+        }
+        None
+    }
+
+    /// What becomes of a message that a session in the scratch list did not simply get.
+    pub(super) fn unsent(&mut self, at: usize, sent: Sent, origin: &Origin, fan: &mut Fan<'_>) {
+        let Some((slot, terms)) = self.scratch.targets.at(at, fan.qos, fan.retain) else { return };
+        let Some(key) = self.sessions.key(slot) else { return };
+        let (options, share) = (terms.to_options(), terms.share.cloned());
+        if let Sent::Never(reason) = sent {
+            return self.give_up_message(key, reason);
+        }
+        let message = self.message(origin, fan);
+        self.finish_sending(key, sent, options, share, &message);
+    }
+
+    /// Sends to a session that is served from memory, or queues there.
+    pub(super) fn deliver(&mut self, key: Key, terms: Terms<'_>, fan: &mut Fan<'_>, message: &Arc<Message>) {
+        let Self { sessions, conns, scratch, pool, outputs, settings, stats, now, .. } = self;
+        let Some(session) = sessions.get_mut(key) else { return };
+        let (frames, limits, wall) = (&mut scratch.frames, &settings.limits, now.wall);
+        let sent = Way { conns, frames, pool, outputs, stats, limits, wall }.send(session, terms, fan);
+        if sent != Sent::Done {
+            self.finish_sending(key, sent, terms.to_options(), terms.share.cloned(), message);
+        }
+    }
+
+    fn finish_sending(
+        &mut self,
+        key: Key,
+        sent: Sent,
+        options: DeliveryOptions,
+        share: Option<Arc<str>>,
+        message: &Arc<Message>,
+    ) {
+        match sent {
+            Sent::Done | Sent::Stored => {}
+            Sent::Lent(id) => self.lend(key, id, message.clone(), share.as_ref()),
+            Sent::Later => self.enqueue(key, Waiting { message: message.clone(), options, share }),
+            Sent::Never(reason) => self.give_up_message(key, reason),
         }
     }
 
     /// A message of a shared subscription is with the client, and with nobody else.
-    fn lend(&mut self, slot: u32, id: PacketId, message: Arc<Message>, share: Option<&Arc<str>>) {
+    fn lend(&mut self, key: Key, id: PacketId, message: Arc<Message>, share: Option<&Arc<str>>) {
         let bytes_max = self.settings.limits.queue_bytes_max;
-        if let (Some(session), Some(share)) = (self.sessions.at_mut(slot), share) {
-            session.lent.keep(id, (message, share.clone()), bytes_max);
-        }
-    }
-
-    fn never(&mut self, slot: u32, reason: DropReason) {
-        if let Some(key) = self.sessions.key(slot) {
-            self.give_up_message(key, reason);
+        if let (Some(session), Some(share)) = (self.sessions.get_mut(key), share) {
+            session.lent.keep(id, SharedMessage { message, share: share.clone() }, bytes_max);
         }
     }
 
@@ -166,9 +207,9 @@ impl Shard {
         self.note_dropped(key, reason, 1);
     }
 
-    fn enqueue(&mut self, slot: u32, waiting: Waiting) {
+    fn enqueue(&mut self, key: Key, waiting: Waiting) {
         let limits = &self.settings.limits;
-        let Some(session) = self.sessions.at_mut(slot) else {
+        let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
         let (reason, dropped) = if session.conn.is_none() {
@@ -183,9 +224,7 @@ impl Shard {
             (DropReason::QueueFull, dropped)
         };
         if dropped > 0 {
-            if let Some(key) = self.sessions.key(slot) {
-                self.note_dropped(key, reason, dropped);
-            }
+            self.note_dropped(key, reason, dropped);
         }
     }
 
@@ -215,13 +254,13 @@ impl Shard {
         let limits = &self.settings.limits;
         let session = self.sessions.get_mut(key)?;
         let conn = self.conns.get(session.conn?)?;
-        if !conn.is_live() || conn.outgoing_bytes() >= limits.outbox_bytes_max as usize {
+        if !conn.has_room(limits) {
             return None;
         }
         if let Some(waiting) = session.queue.pop_at_most_once() {
             return Some(waiting);
         }
-        if session.window.len() >= usize::from(limits.inflight_max) || !conn.has_quota() {
+        if session.window.len() >= usize::from(limits.inflight_max) || !conn.has_send_quota() {
             return None;
         }
         session.queue.pop_confirmed()
@@ -234,14 +273,10 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key) else {
             return;
         };
-        let delivery = match terms.qos {
-            QoS::AtMostOnce => Delivery::AtMostOnce,
-            QoS::AtLeastOnce => delivery(terms.qos, session.window.open(Stage::AwaitPubAck, None), false),
-            QoS::ExactlyOnce => delivery(terms.qos, session.window.open(Stage::AwaitPubRec, None), false),
-        };
+        let delivery = open(&mut session.window, terms.qos);
         self.write_to(key, fan, delivery, terms);
         if let Delivery::AtLeastOnce { id, .. } = delivery {
-            self.lend(key.slot, id, message.clone(), terms.share);
+            self.lend(key, id, message.clone(), terms.share);
         }
     }
 
@@ -257,13 +292,6 @@ impl Shard {
         let Self { sessions, conns, scratch, .. } = self;
         let conn = sessions.get(key).and_then(|session| conns.get(session.conn?));
         conn.is_some_and(|conn| fan.is_too_large(&mut scratch.frames, conn, terms))
-    }
-
-    pub(super) fn write_message(&mut self, key: Key, message: &Arc<Message>, delivery: Delivery, terms: Terms<'_>) {
-        let Some(mut fan) = Fan::of_message(message, self.settings.limits.shared_payload_bytes_min) else {
-            return;
-        };
-        self.write_to(key, &mut fan, delivery, terms);
     }
 
     pub(super) fn write_to(&mut self, key: Key, fan: &mut Fan<'_>, delivery: Delivery, terms: Terms<'_>) {
@@ -299,9 +327,9 @@ impl Shard {
 
 /// Says `Transmit` for an outbox that was empty.
 #[inline]
-pub(super) fn announce(key: Key, conn: &mut Conn, outputs: &mut alloc::collections::VecDeque<Output>) {
+pub(super) fn announce(key: Key, conn: &mut Conn, outputs: &mut Outputs) {
     if !conn.announced {
         conn.announced = true;
-        outputs.push_back(Output::Transmit(ConnId(key)));
+        outputs.push_transmit(key);
     }
 }

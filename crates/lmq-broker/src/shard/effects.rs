@@ -4,10 +4,10 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use lmq_codec::PacketId;
 
-use super::{Shard, deliver::Terms, question, restore::Page, siblings::Load, targets::RemoteMember, ticket};
+use super::{Shard, deliver::Terms, fan::Fan, question, restore::Page, siblings::Load, targets::RemoteMember, ticket};
 use crate::{
-    ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Message, Now, Output,
-    RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
+    ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Instant, Message, Now,
+    Output, RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
     planted::{Bug, planted},
     replies::ReplyId,
     session::{InboundStage, Session},
@@ -22,6 +22,8 @@ const DEADLINES_KEPT: usize = 1024;
 pub(super) enum Question {
     /// The credentials of a connection.
     Verdict { conn: Key },
+    /// A token that a connection uploaded.
+    Token { conn: Key },
     /// The session of a connection is being loaded or dropped.
     Open { conn: Key, session: Key },
     /// One of the effects of an operation.
@@ -99,7 +101,7 @@ pub(super) enum Waiter {
 
 /// A session that gets a forwarded message.
 #[derive(Clone, Debug)]
-pub(super) struct Receiver {
+pub(super) struct Addressee {
     pub(super) session: Key,
     pub(super) options: DeliveryOptions,
     /// The position in its queue in the store; `None` if it is served from memory.
@@ -114,7 +116,7 @@ pub(super) struct Forward {
     /// Counts what the store was given.
     pub(super) ordinal: u64,
     pub(super) message: Arc<Message>,
-    pub(super) receivers: Vec<Receiver>,
+    pub(super) receivers: Vec<Addressee>,
     /// Siblings with subscribers, one bit each.
     pub(super) shards: u64,
     /// Members of shared subscriptions in other shards.
@@ -183,6 +185,9 @@ impl Shard {
 
     /// Gives up on what was not answered in time.
     pub(super) fn expire_questions(&mut self) {
+        if core::mem::take(&mut self.restoring.unclocked) {
+            self.tell_time();
+        }
         while let Some((at, key)) = self.deadlines.front().copied() {
             let open = self.questions.get(key).is_some();
             if open && (at > self.now.monotonic || planted(Bug::TimeoutIgnored)) {
@@ -195,7 +200,17 @@ impl Shard {
         }
     }
 
-    pub(super) fn next_question_deadline(&self) -> Option<crate::Instant> {
+    /// What was asked for when the shard was made was asked for without knowing the time.
+    fn tell_time(&mut self) {
+        let timeout = self.settings.limits.effect_timeout;
+        let (made, at) = (Instant::default().saturating_add(timeout), self.now.monotonic.saturating_add(timeout));
+        while self.deadlines.front().is_some_and(|(deadline, _)| *deadline == made && made < at) {
+            let asked = self.deadlines.pop_front().map(|(_, key)| (at, key));
+            self.deadlines.extend(asked);
+        }
+    }
+
+    pub(super) fn next_question_deadline(&self) -> Option<Instant> {
         self.deadlines.front().map(|(at, _)| *at)
     }
 
@@ -205,6 +220,7 @@ impl Shard {
         }
         match asked {
             Question::Verdict { conn } => self.judged(conn, crate::Verdict::Deny(crate::Refusal::Unavailable)),
+            Question::Token { conn } => self.judged_upload(conn, crate::Verdict::Deny(crate::Refusal::Unavailable)),
             Question::Open { conn, session } => self.opened(conn, session, result),
             Question::Op(op) => self.settle(op, result.is_ok()),
             Question::Append(op) => {
@@ -301,17 +317,23 @@ impl Shard {
     fn forward(&mut self, op: Key, forward: Forward) {
         self.confirm_older(forward.ordinal);
         let Forward { message, receivers, shards, remote, .. } = forward;
-        for Receiver { session, options, seq, share } in receivers {
+        let shared_bytes_min = self.settings.limits.shared_payload_bytes_min;
+        let from_memory = receivers.iter().any(|receiver| receiver.seq.is_none());
+        let mut fan = if from_memory { Fan::of_message(&message, shared_bytes_min) } else { None };
+        for Addressee { session, options, seq, share } in receivers {
             if let Some(share) = share.as_ref().filter(|_| !self.takes_forwarded(session, seq)) {
                 self.pass_on(share, &message, Some(op));
                 continue;
             }
-            match seq {
-                Some(seq) => self.deliver_stored(session, StoredMessage { seq, options, message: message.clone() }),
-                None => {
-                    let terms = Terms { share: share.as_ref(), ..options.terms() };
-                    self.deliver_message(session, terms, &message);
+            match (seq, &mut fan) {
+                (Some(seq), _) => {
+                    self.deliver_stored(session, StoredMessage { seq, options, message: message.clone() })
                 }
+                (None, Some(fan)) => {
+                    let terms = Terms { share: share.as_ref(), ..options.terms() };
+                    self.deliver(session, terms, fan, &message);
+                }
+                (None, None) => {}
             }
             if share.is_some() {
                 self.tell_member_state(session);
@@ -330,7 +352,9 @@ impl Shard {
                 let ok = ok || planted(Bug::SiblingFailureHidden);
                 self.outputs.push_back(Output::Route { to, message: RouteMessage::Done { ticket, ok } });
             }
-            Waiter::Source { source, position } if ok => self.consumed(source, position),
+            Waiter::Source { source, position } if ok || planted(Bug::RejectedAsConsumed) => {
+                self.consumed(source, position);
+            }
             Waiter::Source { source, position } => self.outputs.push_back(Output::Rejected { source, position }),
             Waiter::Reply { conn, reply } => self.reply_ready(conn, reply, ok),
             Waiter::Received { conn, reply, session, packet_id } => {
@@ -344,47 +368,6 @@ impl Shard {
                     }
                 }
                 self.reply_ready(conn, reply, ok);
-            }
-        }
-    }
-
-    /// A message that may or may not be stored: if the store turns out to know its packet id, its publisher will not send it again, and who is
-    /// served from memory gets it then.
-    fn keep_in_doubt(&mut self, op: Key, mut forward: Forward) {
-        let Some(Waiter::Received { session, packet_id, .. }) = self.ops.get(op).map(|op| op.waiter) else {
-            return;
-        };
-        forward.receivers.retain(|receiver| receiver.seq.is_none());
-        if !forward.receivers.is_empty() {
-            self.in_doubt.insert((session, packet_id), forward);
-        }
-    }
-
-    /// The store works in order: what it was given before something it has done is done as well.
-    fn confirm_older(&mut self, ordinal: u64) {
-        let older = self.in_doubt.iter().filter(|(_, forward)| forward.ordinal < ordinal);
-        let mut older: Vec<_> = older.map(|(key, forward)| (forward.ordinal, *key)).collect();
-        older.sort_unstable();
-        for (_, key) in older {
-            if let Some(forward) = self.in_doubt.remove(&key) {
-                self.forward_doubted(forward);
-            }
-        }
-    }
-
-    fn forward_doubted(&mut self, forward: Forward) {
-        for Receiver { session, options, .. } in forward.receivers {
-            self.deliver_message(session, options.terms(), &forward.message);
-        }
-    }
-
-    /// The store knows these packet ids of a session whose messages were in doubt, and no others.
-    pub(super) fn resolve_doubts(&mut self, session: Key, recorded: &[PacketId]) {
-        let known = self.in_doubt.range((session, PacketId::MIN)..=(session, PacketId::MAX));
-        for key in known.map(|(key, _)| *key).collect::<Vec<_>>() {
-            let Some(forward) = self.in_doubt.remove(&key) else { continue };
-            if recorded.contains(&key.1) {
-                self.forward_doubted(forward);
             }
         }
     }

@@ -4,7 +4,7 @@ use alloc::{sync::Arc, vec::Vec};
 
 use bytes::Bytes;
 use lmq_codec::{
-    Delivery, MessageProperties, PacketId, Publish, QoS, Receiver, Template, TopicForm, TopicName, Version,
+    Delivery, MessageProperties, PacketId, Properties, Publish, QoS, Receiver, Template, TopicForm, TopicName, Version,
 };
 use lmq_model::UnixMillis;
 
@@ -12,7 +12,7 @@ use super::{deliver::Terms, publish::Arrival};
 use crate::{
     DropReason, Message,
     conn::Conn,
-    outbox::BlockPool,
+    outbox::{BlockPool, FrameKey, Outbox},
     planted::{Bug, planted},
 };
 
@@ -20,7 +20,9 @@ pub(super) struct Fan<'a> {
     pub(super) topic: TopicName<'a>,
     pub(super) qos: QoS,
     pub(super) retain: bool,
-    pub(super) properties: MessageProperties,
+    /// As they came, and what stays with the message of them, once somebody needs it.
+    arrived: Properties<'a>,
+    properties: Option<MessageProperties>,
     pub(super) expires_at: Option<UnixMillis>,
     pub(super) expiry_secs: Option<u32>,
     payload: &'a [u8],
@@ -29,15 +31,21 @@ pub(super) struct Fan<'a> {
     /// A handle of it, once somebody needs one.
     shared: Option<Bytes>,
     pub(super) message: Option<Arc<Message>>,
-    /// By [`Shape`].
-    encoded: [Option<Template>; 4],
+    /// By [`Shape`]: how the frame is written for a receiver, and the number under which it lies in [`Frames`].
+    encoded: [Option<(Template, u64)>; 4],
+    /// The same frame where outboxes share it; without packet identifier only.
+    in_pool: [Option<FrameKey>; 4],
 }
 
-/// The frames of the message that is being sent: buffers that are used again.
+/// Buffers for the frames of messages, used again: one message on its way may give room to another, which then takes its buffers.
 #[derive(Debug, Default)]
 pub(super) struct Frames {
     /// By [`Shape`].
     shared: [Vec<u8>; 4],
+    /// Which of all frames lies in each.
+    numbers: [u64; 4],
+    /// How many frames there were.
+    count: u64,
     /// The frame of one receiver.
     single: Vec<u8>,
 }
@@ -60,15 +68,12 @@ impl<'a> Fan<'a> {
     pub(super) fn new(arrival: Arrival<'a>, shared_bytes_min: u32, wall: UnixMillis) -> Self {
         let Arrival { topic, payload, qos, retain, properties, expiry_secs } = arrival;
         let large = payload.len() >= shared_bytes_min as usize;
-        let properties = match properties.is_empty() {
-            true => MessageProperties::EMPTY,
-            false => MessageProperties::of(&properties).unwrap_or_default(),
-        };
         Self {
             topic,
             qos,
             retain,
-            properties,
+            arrived: properties,
+            properties: properties.is_empty().then_some(MessageProperties::EMPTY),
             expires_at: expiry_secs.map(|secs| wall.plus(u64::from(secs) * 1000)),
             expiry_secs,
             payload,
@@ -76,6 +81,7 @@ impl<'a> Fan<'a> {
             shared: None,
             message: None,
             encoded: [None; 4],
+            in_pool: [None; 4],
         }
     }
 
@@ -86,7 +92,8 @@ impl<'a> Fan<'a> {
             topic: TopicName::new(&message.topic).ok()?,
             qos: message.qos,
             retain: message.retain,
-            properties: message.properties.clone(),
+            arrived: Properties::EMPTY,
+            properties: Some(message.properties.clone()),
             expires_at: message.expires_at,
             expiry_secs: message.expiry_secs,
             payload: &message.payload,
@@ -94,7 +101,13 @@ impl<'a> Fan<'a> {
             shared: large.then(|| message.payload.clone()),
             message: Some(message.clone()),
             encoded: [None; 4],
+            in_pool: [None; 4],
         })
+    }
+
+    /// What stays with the message of the properties it came with.
+    pub(super) fn properties(&mut self) -> &MessageProperties {
+        self.properties.get_or_insert_with(|| MessageProperties::of(&self.arrived).unwrap_or_default())
     }
 
     /// A handle of the payload; of a large one always the same.
@@ -152,6 +165,9 @@ impl<'a> Fan<'a> {
     ) -> bool {
         let id = delivery.qos() != QoS::AtMostOnce;
         let shape = Shape { v5: conn.v5.is_some(), id };
+        if !id && !shape.v5 && !terms.retain && self.share(pool, conn, shape) {
+            return true;
+        }
         let Some(template) = self.template(frames, shape, delivery) else {
             return false;
         };
@@ -166,18 +182,33 @@ impl<'a> Fan<'a> {
                 return false;
             }
             conn.outbox.push(pool, &frames.single);
-        } else {
-            // At QoS 0 the frame is what it was when it was encoded.
-            if id {
-                template.patch(frame, delivery);
-            }
+        } else if id {
+            template.patch(frame, delivery);
             conn.outbox.push(pool, frame);
+        } else {
+            push_same(&mut conn.outbox, pool, frame, &mut self.in_pool[shape.index()]);
         }
+        self.push_payload(conn);
+        conn.sent_open += u16::from(id);
+        true
+    }
+
+    /// Puts the frame that others have as well into an outbox with nothing else to send.
+    #[inline]
+    fn share(&mut self, pool: &mut BlockPool, conn: &mut Conn, shape: Shape) -> bool {
+        let Some(key) = self.in_pool[shape.index()] else { return false };
+        if !conn.outbox.push_frame(pool, key) {
+            return false;
+        }
+        self.push_payload(conn);
+        true
+    }
+
+    #[inline]
+    fn push_payload(&mut self, conn: &mut Conn) {
         if self.large && !planted(Bug::PayloadForgotten) {
             conn.outbox.push_shared(self.payload());
         }
-        conn.sent_open += u16::from(id);
-        true
     }
 
     /// What the receiver gets besides the message, with the topic told by its name.
@@ -220,25 +251,45 @@ impl<'a> Fan<'a> {
 
     #[inline]
     fn template(&mut self, frames: &mut Frames, shape: Shape, delivery: Delivery) -> Option<Template> {
-        if let Some(template) = self.encoded[shape.index()] {
-            return Some(template);
+        let at = shape.index();
+        if let Some((template, number)) = self.encoded[at] {
+            if number == frames.numbers[at] {
+                return Some(template);
+            }
         }
-        let template = self.encode(&mut frames.shared[shape.index()], shape, delivery)?;
-        self.encoded[shape.index()] = Some(template);
+        let template = self.encode(&mut frames.shared[at], shape, delivery)?;
+        frames.count += 1;
+        frames.numbers[at] = frames.count;
+        self.encoded[at] = Some((template, frames.count));
         Some(template)
     }
 
-    fn encode(&self, frame: &mut Vec<u8>, shape: Shape, delivery: Delivery) -> Option<Template> {
+    fn encode(&mut self, frame: &mut Vec<u8>, shape: Shape, delivery: Delivery) -> Option<Template> {
+        let (topic, payload, large) = (Some(self.topic), self.payload, self.large);
         let (version, properties) = match shape.v5 {
-            true => (Version::V5_0, self.properties.properties()),
-            false => (Version::V3_1_1, lmq_codec::Properties::EMPTY),
+            true => (Version::V5_0, self.properties().properties()),
+            false => (Version::V3_1_1, Properties::EMPTY),
         };
-        let publish = Publish { delivery, retain: false, topic: Some(self.topic), properties, payload: self.payload };
+        let publish = Publish { delivery, retain: false, topic, properties, payload };
         frame.clear();
-        let template = match self.large {
+        let template = match large {
             true => Template::write_head(&publish, version, frame),
             false => Template::write(&publish, version, frame),
         };
         template.ok()
     }
+}
+
+/// At QoS 0 the frame is what it was when it was encoded: outboxes with nothing else to send share it.
+#[inline]
+fn push_same(outbox: &mut Outbox, pool: &mut BlockPool, frame: &[u8], in_pool: &mut Option<FrameKey>) {
+    if outbox.len() == 0 {
+        let key = *in_pool.get_or_insert_with(|| pool.share(frame));
+        if outbox.push_frame(pool, key) {
+            return;
+        }
+        // Others have taken its place meanwhile.
+        *in_pool = None;
+    }
+    outbox.push(pool, frame);
 }

@@ -40,13 +40,13 @@ struct Name {
 /// One client that is in at least one group.
 struct Member {
     client: Arc<str>,
-    place: Place,
+    place: MemberPlace,
     groups: u32,
 }
 
 /// Where the session of a member is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum MemberPlace {
     Here(Key),
     /// In another shard, which says what it can take.
     There(ShardId, MemberState),
@@ -57,7 +57,7 @@ pub(super) enum Place {
 pub(super) struct Chosen<'a> {
     pub(super) share: &'a Arc<str>,
     pub(super) client: &'a Arc<str>,
-    pub(super) place: Place,
+    pub(super) place: MemberPlace,
 }
 
 impl Shares {
@@ -76,7 +76,7 @@ impl Shares {
     }
 
     /// Puts a client into a group, where it may be already. Says whether that founds the group.
-    pub(super) fn join(&mut self, share: &str, client: &Arc<str>, place: Place) -> bool {
+    pub(super) fn join(&mut self, share: &str, client: &Arc<str>, place: MemberPlace) -> bool {
         let Some((name, filter)) = parts(share) else {
             return false;
         };
@@ -122,7 +122,7 @@ impl Shares {
     /// What a member in another shard can take has changed.
     pub(super) fn set_state(&mut self, client: &str, state: MemberState) {
         let member = self.clients.get(client).and_then(|slot| self.members.at_mut(*slot));
-        if let Some(Place::There(_, known)) = member.map(|member| &mut member.place) {
+        if let Some(MemberPlace::There(_, known)) = member.map(|member| &mut member.place) {
             *known = state;
         }
     }
@@ -146,7 +146,7 @@ impl Shares {
         &mut self,
         group: Group,
         asks_max: u32,
-        mut fit: impl FnMut(Place, &str) -> Fit,
+        mut fit: impl FnMut(MemberPlace, &str) -> Fit,
     ) -> Option<Chosen<'_>> {
         let Self { groups, names, members, .. } = self;
         let (slot, key) =
@@ -158,7 +158,7 @@ impl Shares {
         Some(Chosen { share: &name.share, client: &member.client, place: member.place })
     }
 
-    fn member(&mut self, client: &Arc<str>, place: Place) -> u32 {
+    fn member(&mut self, client: &Arc<str>, place: MemberPlace) -> u32 {
         let known = self.clients.get(client).copied();
         if let Some((slot, member)) = known.and_then(|slot| Some((slot, self.members.at_mut(slot)?))) {
             member.place = place;
@@ -179,7 +179,7 @@ mod tests {
         shares.find(TopicName::new(topic).unwrap(), &mut found);
         let mut all = Vec::new();
         for group in found {
-            let Chosen { share, place: Place::There(shard, _), .. } =
+            let Chosen { share, place: MemberPlace::There(shard, _), .. } =
                 shares.choose(group, 9, |_, _| Fit::Ready).unwrap()
             else {
                 panic!("nobody is here")
@@ -193,7 +193,7 @@ mod tests {
     fn a_group_is_founded_once_and_ends_with_its_last_member() {
         let mut shares = Shares::new(1);
         let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
-        let at = |shard| Place::There(ShardId(shard), MemberState::Ready);
+        let at = |shard| MemberPlace::There(ShardId(shard), MemberState::Ready);
         assert!(shares.join("$share/g/t", &a, at(1)));
         assert!(!shares.join("$share/g/t", &b, at(2)));
         assert!(!shares.join("$share/g/t", &b, at(2)));

@@ -27,7 +27,7 @@ impl Shard {
             return Flow::Closed;
         };
         // Who is asked who it is has a whole answer to give in time, not a byte now and then.
-        if state.phase != Phase::Exchange {
+        if !matches!(state.phase, Phase::Exchange | Phase::Awaiting) {
             state.seen_at = self.now.monotonic;
         }
         self.deliveries = 0;
@@ -113,7 +113,9 @@ impl Shard {
 
     fn packet_bytes_max(&self, conn: Key) -> u32 {
         match self.conns.get(conn) {
-            Some(state) if state.phase == Phase::Exchange => self.settings.limits.connect_bytes_max,
+            Some(state) if matches!(state.phase, Phase::Exchange | Phase::Awaiting) => {
+                self.settings.limits.connect_bytes_max
+            }
             Some(state) if state.v5.is_some() => self.settings.packet_bytes_max(state.version),
             _ => self.settings.limits.packet_bytes_max,
         }
@@ -135,7 +137,7 @@ impl Shard {
         let Some(state) = self.conns.get(conn) else {
             return true;
         };
-        let (version, exchange) = (state.version, state.phase == Phase::Exchange);
+        let (version, phase) = (state.version, state.phase);
         let (replies, outbox) = (state.replies.len(), state.outbox.len());
         if replies >= self.settings.limits.replies_max as usize {
             return self.pause(conn, PauseCause::Replies);
@@ -151,7 +153,7 @@ impl Shard {
                 self.paused_by_link.push(conn);
                 return self.pause(conn, PauseCause::Link);
             }
-            if self.deliveries >= self.settings.limits.deliveries_per_call_max {
+            if self.has_done_enough() {
                 self.paused_by_work.push(conn);
                 return self.pause(conn, PauseCause::Work);
             }
@@ -160,7 +162,8 @@ impl Shard {
             }
         }
         let served = match Packet::decode(frame, version) {
-            Ok(packet) if exchange => self.on_exchange(conn, packet),
+            Ok(packet) if phase == Phase::Exchange => self.on_exchange(conn, packet),
+            Ok(packet) if phase == Phase::Awaiting => self.on_awaiting(conn, packet),
             Ok(packet) => self.on_packet(conn, packet),
             Err(error) => Err(CloseReason::Malformed(error)),
         };
@@ -168,6 +171,12 @@ impl Shard {
             self.close(conn, reason);
         }
         true
+    }
+
+    /// Whether messages and subscriptions are for the next call.
+    #[inline]
+    fn has_done_enough(&self) -> bool {
+        self.deliveries >= self.settings.limits.deliveries_per_call_max || self.line.is_busy()
     }
 
     fn on_packet(&mut self, conn: Key, packet: Packet<'_>) -> Result<(), CloseReason> {
@@ -190,9 +199,10 @@ impl Shard {
         Ok(())
     }
 
-    fn pause(&mut self, conn: Key, cause: PauseCause) -> bool {
+    pub(super) fn pause(&mut self, conn: Key, cause: PauseCause) -> bool {
         if let Some(state) = self.conns.get_mut(conn) {
             state.paused = Some((cause, self.now.monotonic));
+            state.slow |= cause == PauseCause::Outbox;
             self.stats.pauses += 1;
         }
         self.watch(conn);
@@ -206,16 +216,22 @@ impl Shard {
         }
     }
 
+    fn is_paused_by_work(&self, conn: Key) -> bool {
+        matches!(self.conns.get(conn).and_then(|state| state.paused), Some((PauseCause::Work, _)))
+    }
+
     /// Serves what came during a pause, and lets the driver read on if that does not pause again.
     fn resume(&mut self, conn: Key) {
-        let reads = |state: &&mut Conn| matches!(state.phase, Phase::Live | Phase::Exchange);
+        let reads = |state: &&mut Conn| matches!(state.phase, Phase::Live | Phase::Exchange | Phase::Awaiting);
         let Some(state) = self.conns.get_mut(conn).filter(reads) else {
             return;
         };
         let Some((_, since)) = state.paused.take() else {
             return;
         };
-        state.seen_at = self.now.monotonic;
+        if state.phase != Phase::Awaiting {
+            state.seen_at = self.now.monotonic;
+        }
         if !state.assembly.is_empty() {
             self.assemble(conn, &[]);
         }
@@ -225,8 +241,8 @@ impl Shard {
         }
     }
 
-    /// A pause that follows a pause at once is the same one: nothing was read in between. Waiting for one's turn to publish is not, as every
-    /// turn is served in time.
+    /// A pause that follows a pause at once is the same one: nothing was read in between. Waiting for one's turn to publish is
+    /// not, as every turn is served in time.
     fn go_on_pausing(&mut self, conn: Key, since: Instant) {
         let Some(state) = self.conns.get_mut(conn) else { return };
         match &mut state.paused {
@@ -240,9 +256,14 @@ impl Shard {
     pub(super) fn finish_drain(&mut self) {
         self.deliveries = 0;
         for _ in 0..self.settings.limits.work_per_call_max {
-            let Some(conn) = self.resumable.pop_front() else {
+            let Some(conn) = self.resumable.front().copied() else {
                 break;
             };
+            // Who would have to wait again is not sent to the end of the line.
+            if self.has_done_enough() && self.is_paused_by_work(conn) {
+                break;
+            }
+            self.resumable.pop_front();
             self.resume(conn);
         }
         // After the peers' own packets, so that messages cannot take all the room from the answers.

@@ -16,19 +16,38 @@ use super::{
     effects::{Op, Question, Waiter},
     siblings::Load,
 };
-use crate::{InstanceIndex, Instant, Message, RouteMessage, RouteTicket, ShardId, StoreOp, StoredRetained, slab::Key};
+use crate::{
+    InstanceIndex, Instant, Message, MessageId, RouteMessage, RouteTicket, ShardId, StoreOp, StoredRetained,
+    planted::{Bug, planted},
+    slab::Key,
+};
 
 /// The retained message of a topic.
 #[derive(Debug)]
 pub(super) struct Kept {
     pub(super) message: Arc<Message>,
     version: u64,
-    /// When a newer message of the topic passed by, as the shard counts them; see [`Shard::passes_live`].
-    pub(super) live_at: u64,
+    /// When it, or a newer message of the topic, passed by; see [`Shard::passes_live`].
+    pub(super) live: Live,
+    /// The one before it.
+    replaced: Option<MessageId>,
 }
 
-/// A topic in its instance.
-type Place = (InstanceIndex, Arc<str>);
+/// The last message of a topic that passed by on its way to subscribers.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Live {
+    /// As the shard counts them.
+    pub(super) at: u64,
+    /// Which one, until it is kept: what is entered before is older.
+    awaited: Option<MessageId>,
+}
+
+/// A topic in its instance, as text under which it is kept.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TopicKey {
+    pub(super) instance: InstanceIndex,
+    pub(super) topic: Arc<str>,
+}
 
 /// What this shard knows of retained messages besides the messages.
 #[derive(Debug, Default)]
@@ -38,11 +57,11 @@ pub(super) struct Keeping {
     /// Changes that are not entered yet, oldest first; their versions are consecutive.
     changes: VecDeque<Change>,
     /// The topics they concern.
-    changing: BTreeMap<Place, Planned>,
+    changing: BTreeMap<TopicKey, Planned>,
     /// What will be kept, of all owners, when they are entered.
     planned: Load,
     /// When own messages expire.
-    expiring: BTreeSet<(UnixMillis, Place)>,
+    expiring: BTreeSet<(UnixMillis, TopicKey)>,
     /// Messages kept of our own topics.
     own: u64,
 }
@@ -54,12 +73,12 @@ struct Planned {
     /// What is kept after the last of them.
     load: Load,
     /// See [`Kept`].
-    live_at: u64,
+    live: Live,
 }
 
 #[derive(Debug)]
 struct Change {
-    place: Place,
+    place: TopicKey,
     /// What is kept from then on.
     message: Option<Arc<Message>>,
     /// Nobody tries again: if the store fails, nothing is kept, because the older message is no longer true.
@@ -72,8 +91,8 @@ struct Change {
 
 impl Shard {
     /// The retained message of a topic, if there is one. Every shard knows those of all.
-    pub fn retained(&self, instance: InstanceIndex, topic: &str) -> Option<Arc<Message>> {
-        let topic = self.topic_kept(TopicName::new(topic).ok()?);
+    pub fn retained(&self, instance: InstanceIndex, topic: TopicName<'_>) -> Option<Arc<Message>> {
+        let topic = self.topic_kept(topic);
         let kept = self.tenants.get(usize::from(instance.0))?.kept.get(topic)?;
         (!kept.message.is_expired(self.now.wall)).then(|| kept.message.clone())
     }
@@ -87,7 +106,7 @@ impl Shard {
         let Ok(topic) = TopicName::new(&message.topic) else {
             return;
         };
-        let place: Place = (message.instance, self.topic_kept(topic).as_str().into());
+        let place = TopicKey { instance: message.instance, topic: self.topic_kept(topic).as_str().into() };
         let is_message = !message.payload.is_empty();
         let fits = is_message && self.has_room_for(&place, load);
         self.stats.retained_dropped += u64::from(is_message && !fits);
@@ -102,7 +121,7 @@ impl Shard {
     }
 
     /// Whether one more message is within the limits, once what is being stored is there.
-    fn has_room_for(&self, place: &Place, load: Load) -> bool {
+    fn has_room_for(&self, place: &TopicKey, load: Load) -> bool {
         let Load { messages, bytes } = self.keeping.planned;
         let replaced = self.planned_for(place);
         let messages = u64::from(messages) + 1 - u64::from(replaced.messages);
@@ -111,14 +130,14 @@ impl Shard {
         messages <= u64::from(limits.retained_messages_max) && bytes <= limits.retained_bytes_max
     }
 
-    fn planned_for(&self, place: &Place) -> Load {
+    fn planned_for(&self, place: &TopicKey) -> Load {
         match self.keeping.changing.get(place) {
             Some(planned) => planned.load,
             None => self.kept_at(place).map_or(Load::default(), Kept::load),
         }
     }
 
-    fn kept_at(&self, (instance, topic): &Place) -> Option<&Kept> {
+    fn kept_at(&self, TopicKey { instance, topic }: &TopicKey) -> Option<&Kept> {
         self.tenants.get(usize::from(instance.0))?.kept.get(TopicName::new(topic).ok()?)
     }
 
@@ -134,7 +153,7 @@ impl Shard {
         if let Some(op) = self.ops.get_mut(change.op) {
             op.waiting += 1;
         }
-        let ((instance, topic), message, version) = (change.place.clone(), change.message.clone(), *version);
+        let (TopicKey { instance, topic }, message, version) = (change.place.clone(), change.message.clone(), *version);
         self.keeping.changes.push_back(change);
         self.ask_store(StoreOp::SetRetained { instance, topic, version, message }, Question::Keep { version });
     }
@@ -159,7 +178,9 @@ impl Shard {
         if ok || final_try {
             self.stats.retained_dropped += u64::from(!ok && message.is_some());
             let message = message.filter(|_| ok);
-            self.enter_kept(&place, version, message.clone(), true);
+            if message.is_some() || !planted(Bug::ClearedStaysKept) {
+                self.enter_kept(&place, version, message.clone(), true);
+            }
             self.tell_kept(&place, version, message.as_ref(), op);
         }
         self.end_change(&place);
@@ -171,7 +192,7 @@ impl Shard {
     }
 
     /// After the last change of a topic the plan is what came of it.
-    fn end_change(&mut self, place: &Place) {
+    fn end_change(&mut self, place: &TopicKey) {
         let kept = self.kept_at(place).map_or(Load::default(), Kept::load);
         let Keeping { changing, planned, .. } = &mut self.keeping;
         let Some(topic) = changing.get_mut(place) else { return };
@@ -183,11 +204,14 @@ impl Shard {
         }
     }
 
-    fn tell_kept(&mut self, place: &Place, version: u64, message: Option<&Arc<Message>>, op: Key) {
-        let (instance, topic) = place;
+    fn tell_kept(&mut self, place: &TopicKey, version: u64, message: Option<&Arc<Message>>, op: Key) {
+        let TopicKey { instance, topic } = place;
         let load = Load::of_kept(topic, message);
+        if planted(Bug::SiblingsNotTold) {
+            return;
+        }
         self.tell_siblings(|shard, to| {
-            let ticket = RouteTicket(shard.ask(Question::Route { op: Some(op), to, load }).0);
+            let ticket = shard.ask_route(to, Some(op), load);
             RouteMessage::Retained {
                 ticket,
                 instance: *instance,
@@ -199,8 +223,8 @@ impl Shard {
     }
 
     /// Replaces what is kept for a topic, unless that is newer.
-    pub(super) fn enter_kept(&mut self, place: &Place, version: u64, message: Option<Arc<Message>>, ours: bool) {
-        let (instance, topic) = place;
+    pub(super) fn enter_kept(&mut self, place: &TopicKey, version: u64, message: Option<Arc<Message>>, ours: bool) {
+        let TopicKey { instance, topic } = place;
         let Ok(topic) = TopicName::new(topic) else { return };
         let Some(tenant) = self.tenants.get_mut(usize::from(instance.0)) else { return };
         let known = tenant.kept.get(topic);
@@ -208,8 +232,11 @@ impl Shard {
             return;
         }
         let planned = self.keeping.changing.get(place);
-        let live_at = known.map_or(0, |kept| kept.live_at).max(planned.map_or(0, |planned| planned.live_at));
-        let new = message.map(|message| Kept { message, version, live_at });
+        // Of two that are the same, the one of the kept message has been entered already.
+        let live = [planned.map(|planned| planned.live), known.map(|kept| kept.live)].into_iter().flatten();
+        let live = live.max_by_key(|live| live.at).unwrap_or_default();
+        let replaced = known.map(|kept| kept.message.id);
+        let new = message.map(|message| Kept { live: live.of_next(message.id), message, version, replaced });
         let added = new.as_ref().map_or(Load::default(), Kept::load);
         let old = match new {
             Some(kept) => tenant.kept.insert(topic, kept),
@@ -231,7 +258,7 @@ impl Shard {
     }
 
     /// Makes sure that the end of an own message is noticed.
-    fn watch_kept(&mut self, place: &Place) {
+    fn watch_kept(&mut self, place: &TopicKey) {
         if let Some(at) = self.kept_at(place).and_then(|kept| kept.message.expires_at) {
             self.keeping.expiring.insert((at, place.clone()));
         }
@@ -261,21 +288,30 @@ impl Shard {
     }
 
     /// A message with RETAIN goes to the subscribers as it comes. They need not have what was kept for its topic before, and must
-    /// not get it behind this one. (They still may if that is the first one of its topic, and is on its way from a sibling that owns it.)
-    pub(super) fn passes_live(&mut self, instance: InstanceIndex, topic: TopicName<'_>) {
+    /// not get it behind this one. (They still may if that is the first one of its topic, and is on its way from a sibling that owns it.) One that is kept behind this one, and did not
+    /// pass by because its publisher's shard did not know them yet, they get.
+    pub(super) fn passes_live(&mut self, instance: InstanceIndex, topic: TopicName<'_>, id: MessageId) {
         if !self.settings.profile.retained_messages {
             return;
         }
         self.live += 1;
         let topic = self.topic_kept(topic);
         let tenant = self.tenants.get_mut(usize::from(instance.0));
+        let live = Live { at: self.live, awaited: Some(id) };
         if let Some(kept) = tenant.and_then(|tenant| tenant.kept.get_mut(topic)) {
-            kept.live_at = self.live;
+            // A QoS 2 message comes behind its store, and what is kept may be newer by then.
+            if kept.replaced == Some(id) {
+                return;
+            }
+            kept.live = live.of_next(kept.message.id);
+            if kept.message.id == id {
+                return;
+            }
         }
         // What is being stored may be older as well.
         if !self.keeping.changing.is_empty() {
-            if let Some(planned) = self.keeping.changing.get_mut(&(instance, topic.as_str().into())) {
-                planned.live_at = self.live;
+            if let Some(planned) = self.keeping.changing.get_mut(&TopicKey { instance, topic: topic.as_str().into() }) {
+                planned.live = live;
             }
         }
     }
@@ -294,7 +330,7 @@ impl Shard {
     pub(super) fn take_back_kept(&mut self, stored: StoredRetained, op: Key) {
         let StoredRetained { instance, topic, version, message } = stored;
         self.keeping.version = self.keeping.version.max(version);
-        let place = (instance, topic);
+        let place = TopicKey { instance, topic };
         self.enter_kept(&place, version, Some(message.clone()), true);
         self.tell_kept(&place, version, Some(&message), op);
     }
@@ -303,6 +339,17 @@ impl Shard {
     pub(super) fn keep_for(&mut self, to: ShardId, ticket: RouteTicket, message: &Arc<Message>) {
         let op = self.ops.insert(Op::waited_by(Waiter::Sibling { to, ticket }));
         self.keep_message(message, op, false);
+    }
+}
+
+impl Live {
+    /// The same for the next message that is entered: one that comes behind the one that passed by did not pass by itself.
+    fn of_next(self, id: MessageId) -> Self {
+        match self.awaited {
+            Some(awaited) if awaited == id => Self { awaited: None, ..self },
+            Some(_) => self,
+            None => Self::default(),
+        }
     }
 }
 

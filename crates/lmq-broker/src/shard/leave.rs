@@ -3,7 +3,7 @@
 use lmq_codec::{Disconnect, Packet, Properties, Property, ReasonCode};
 use lmq_model::status::{EventType, StatusEvent};
 
-use super::{Shard, effects::Question};
+use super::{Shard, authenticate::refusal_code, effects::Question};
 use crate::{
     ClientIds, ClientKey, CloseReason, ConnId, Now, Output,
     conn::Phase,
@@ -68,8 +68,13 @@ impl Shard {
             self.write_invalid(conn, *denial, *access);
         }
         let Some(state) = self.conns.get(conn) else { return };
-        let Some(v5) = state.v5.as_ref().filter(|_| state.is_live()) else { return };
-        let Some(code) = reason.disconnect_code() else { return };
+        let Some(v5) = state.v5.as_ref().filter(|_| state.is_in()) else { return };
+        let code = match reason {
+            // Without CONNACK, which it has already.
+            CloseReason::Refused(refusal) if state.greeted => Some(refusal_code(*refusal)),
+            _ => reason.disconnect_code(),
+        };
+        let Some(code) = code.filter(|_| !planted(Bug::FarewellForgotten)) else { return };
         let text = alloc::format!("{reason}");
         let list = [Property::ReasonString(&text)];
         // [MQTT-3.14.2-3]: without the words where they are not wanted or have no room.
@@ -82,7 +87,7 @@ impl Shard {
     }
 
     fn is_in(&self, conn: Key) -> bool {
-        self.conns.get(conn).is_some_and(|state| state.is_live())
+        self.conns.get(conn).is_some_and(|state| state.is_in())
     }
 
     /// Separates a connection from its session. False if that was done before.
@@ -93,6 +98,8 @@ impl Shard {
         if state.phase == Phase::Closing {
             return false;
         }
+        self.stop_awaiting(conn);
+        let Some(state) = self.conns.get(conn) else { return false };
         let was_live = state.phase == Phase::Live;
         if was_live {
             if matches!(reason, CloseReason::Disconnected | CloseReason::DisconnectedWithWill) {
@@ -110,6 +117,7 @@ impl Shard {
         state.assembly = alloc::vec::Vec::new();
         state.replies = Default::default();
         state.permissions = None;
+        state.upload = None;
         let request = state.request.take();
         if core::mem::take(&mut state.counted) {
             let session = state.session.and_then(|key| self.sessions.get(key));
@@ -137,7 +145,9 @@ impl Shard {
             | CloseReason::Unexpected(_)
             | CloseReason::Protocol(..)
             | CloseReason::InvalidTopic(_) => self.stats.protocol_errors += 1,
-            CloseReason::KeepAlive | CloseReason::PausedTooLong | CloseReason::Stalled => self.stats.timeouts += 1,
+            CloseReason::KeepAlive | CloseReason::PausedTooLong | CloseReason::Stalled | CloseReason::TokenTimeout => {
+                self.stats.timeouts += 1;
+            }
             _ => {}
         }
     }

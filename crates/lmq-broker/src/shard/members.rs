@@ -1,20 +1,20 @@
 //! What the owners of shared subscriptions know of the sessions of this shard.
 
 use alloc::{sync::Arc, vec::Vec};
-use core::ops::Bound;
 
 use lmq_codec::QoS;
 use lmq_route::Fit;
 
 use super::{
     Shard, ShardPhase,
-    effects::{Op, Question, Waiter},
-    groups::{Place, SHARE, parts},
+    effects::{Op, Waiter},
+    groups::{MemberPlace, SHARE, parts},
     siblings::Load,
 };
 use crate::{
     InstanceIndex, Limits, MemberState, RouteMessage, RouteTicket, Settings, ShardId,
     conn::Conn,
+    planted::{Bug, planted},
     session::{Session, SharedMessage},
     slab::{Key, Slab},
 };
@@ -27,7 +27,7 @@ impl Shard {
         let (client, state) = (session.client.clone(), session.told);
         let Some(owner) = self.owner_of(client.instance, share) else { return };
         if owner == self.id {
-            return self.enter_group(client.instance, share, &client.client_id, Place::Here(key), op);
+            return self.enter_group(client.instance, share, &client.client_id, MemberPlace::Here(key), op);
         }
         self.ask_owner(owner, client.instance, share, &client.client_id, Some(state), op);
     }
@@ -53,7 +53,7 @@ impl Shard {
         op: Option<Key>,
     ) {
         let load = Load { messages: 1, bytes: share.len() as u64 };
-        let ticket = RouteTicket(self.ask(Question::Route { op, to, load }).0);
+        let ticket = self.ask_route(to, op, load);
         self.send(to, RouteMessage::Share { ticket, instance, share: share.into(), client: client.clone(), joins });
     }
 
@@ -68,7 +68,7 @@ impl Shard {
     ) {
         let op = self.ops.insert(Op::waited_by(Waiter::Sibling { to: from, ticket }));
         match joins {
-            Some(state) => self.enter_group(instance, share, client, Place::There(from, state), Some(op)),
+            Some(state) => self.enter_group(instance, share, client, MemberPlace::There(from, state), Some(op)),
             None => self.quit_group(instance, share, client, Some(op)),
         }
         if self.ops.get(op).is_some_and(|op| op.waiting == 0) {
@@ -78,7 +78,14 @@ impl Shard {
     }
 
     /// For its siblings, the owner of a group is a subscriber like any other.
-    fn enter_group(&mut self, instance: InstanceIndex, share: &str, client: &Arc<str>, place: Place, op: Option<Key>) {
+    fn enter_group(
+        &mut self,
+        instance: InstanceIndex,
+        share: &str,
+        client: &Arc<str>,
+        place: MemberPlace,
+        op: Option<Key>,
+    ) {
         let (Some((_, filter)), Some(tenant)) = (parts(share), self.tenant(instance)) else {
             return;
         };
@@ -131,13 +138,13 @@ impl Shard {
     pub(super) fn take_shared(&mut self, key: Key, conn: Key) -> Vec<SharedMessage> {
         let draining = self.phase == ShardPhase::Draining;
         let session = self.sessions.get_mut(key).filter(|session| session.conn == Some(conn) && !draining);
-        session.map(Session::take_shared).unwrap_or_default()
+        session.filter(|_| !planted(Bug::LostWithMember)).map(Session::take_shared).unwrap_or_default()
     }
 
     /// The session of an ended connection is away or gone, and others get what it had.
     pub(super) fn member_left(&mut self, key: Key, shared: Vec<SharedMessage>) {
         self.tell_member_state(key);
-        for (message, share) in shared {
+        for SharedMessage { message, share } in shared {
             self.pass_on(&share, &message, None);
         }
     }
@@ -145,9 +152,7 @@ impl Shard {
 
 /// The shards that own a group which a session is in, one bit each.
 fn owners(session: &Session, settings: &Settings) -> u64 {
-    let from = (Bound::Included(SHARE), Bound::Unbounded);
-    let shares = session.subscriptions.range::<str, _>(from).map(|(filter, _)| &**filter);
-    let names = shares.take_while(|filter| filter.starts_with(SHARE)).filter_map(parts);
+    let names = session.subscriptions.with_start(SHARE).filter_map(parts);
     let instance = session.client.instance;
     names.fold(0, |set, (name, filter)| set | 1 << settings.owner_of_group(instance, name, filter.as_str()).0)
 }
@@ -167,7 +172,7 @@ fn state(session: &Session, conns: &Slab<Conn>, limits: &Limits) -> MemberState 
 
 /// How a member fits a message of this QoS.
 pub(super) fn fit(
-    place: Place,
+    place: MemberPlace,
     qos: QoS,
     share: &str,
     sessions: &Slab<Session>,
@@ -175,12 +180,12 @@ pub(super) fn fit(
     settings: &Settings,
 ) -> Fit {
     let session = match place {
-        Place::Here(key) => sessions.get(key),
-        Place::There(_, MemberState::Ready) => return Fit::Ready,
-        Place::There(_, MemberState::Busy) => return Fit::Later,
+        MemberPlace::Here(key) => sessions.get(key),
+        MemberPlace::There(_, MemberState::Ready) => return Fit::Ready,
+        MemberPlace::There(_, MemberState::Busy) => return Fit::Later,
         // Without QoS nothing is kept. Whether a session keeps it otherwise is for its shard to say.
-        Place::There(_, MemberState::Away) if qos == QoS::AtMostOnce => return Fit::Never,
-        Place::There(_, MemberState::Away) => return Fit::Later,
+        MemberPlace::There(_, MemberState::Away) if qos == QoS::AtMostOnce => return Fit::Never,
+        MemberPlace::There(_, MemberState::Away) => return Fit::Later,
     };
     let Some(session) = session else {
         return Fit::Never;
@@ -188,9 +193,8 @@ pub(super) fn fit(
     let Some(conn) = session.conn.and_then(|conn| conns.get(conn)).filter(|conn| conn.is_live()) else {
         return if keeps(session, qos, share, settings) { Fit::Later } else { Fit::Never };
     };
-    let full = session.window.len() >= usize::from(settings.limits.inflight_max) || !conn.has_quota();
-    let stuck = conn.outgoing_bytes() >= settings.limits.outbox_bytes_max as usize;
-    if full || stuck || session.waits() { Fit::Later } else { Fit::Ready }
+    let full = session.window.len() >= usize::from(settings.limits.inflight_max) || !conn.has_send_quota();
+    if full || !conn.has_room(&settings.limits) || session.waits() { Fit::Later } else { Fit::Ready }
 }
 
 /// Whether a session without connection keeps a message of this QoS that a group would give it.

@@ -57,8 +57,8 @@ impl Orders {
         !self.open.is_empty()
     }
 
-    fn since(&self, obeyed: u64) -> impl Iterator<Item = Arc<Order>> + use<> {
-        let first = self.standing.partition_point(|(_, order)| order.number <= obeyed);
+    fn since(&self, number: u64) -> impl Iterator<Item = Arc<Order>> + use<> {
+        let first = self.standing.partition_point(|(_, order)| order.number <= number);
         let later: VecDeque<Arc<Order>> = self.standing.range(first..).map(|(_, order)| order.clone()).collect();
         later.into_iter()
     }
@@ -72,7 +72,8 @@ impl Shard {
         let order = Arc::new(Order { number, whom, what });
         // A verdict has so long to come, and a client as long to say more.
         let limits = &self.settings.limits;
-        let until = self.now.monotonic.saturating_add(limits.effect_timeout.max(limits.connect_timeout));
+        let wait = limits.effect_timeout.max(limits.connect_timeout).max(limits.token_wait);
+        let until = self.now.monotonic.saturating_add(wait);
         self.orders.standing.push_back((until, order.clone()));
         if let Selector::Client(client) = &order.whom {
             if let Some(conn) = self.find(client).and_then(|key| self.sessions.get(key)?.conn) {
@@ -107,21 +108,21 @@ impl Shard {
         }
     }
 
-    /// A verdict has come: orders given since its question hold against it.
+    /// A verdict has come: orders that it may not know of hold against it.
     pub(super) fn obey(&mut self, conn: Key) {
-        let Some(obeyed) = self.conns.get(conn).map(|state| state.obeyed) else { return };
-        if obeyed == self.orders.given {
+        let Some(adopted) = self.conns.get(conn).map(|state| state.adopted) else { return };
+        if adopted == self.orders.given {
             return;
         }
-        for order in self.orders.since(obeyed) {
+        for order in self.orders.since(adopted) {
             self.apply(conn, &order);
         }
     }
 
     /// Whether an operator wants a client gone that is not in yet; it is refused then.
     pub(super) fn is_unwanted(&mut self, conn: Key) -> bool {
-        let Some(obeyed) = self.conns.get(conn).map(|state| state.obeyed) else { return false };
-        for order in self.orders.since(obeyed).filter(|order| matches!(order.what, What::Close(_))) {
+        let Some(adopted) = self.conns.get(conn).map(|state| state.adopted) else { return false };
+        for order in self.orders.since(adopted).filter(|order| matches!(order.what, What::Close(_))) {
             self.apply(conn, &order);
         }
         self.conns.get(conn).is_none_or(|state| state.phase == Phase::Closing)
@@ -129,7 +130,7 @@ impl Shard {
 
     /// Who has not answered who it is yet is not shown an order: its verdict is.
     fn show(&mut self, conn: Key, order: &Order) {
-        let judged = |phase| matches!(phase, Phase::Opening | Phase::Live);
+        let judged = |phase| matches!(phase, Phase::Awaiting | Phase::Opening | Phase::Live);
         if self.conns.get(conn).is_some_and(|state| judged(state.phase)) {
             self.apply(conn, order);
         }
@@ -143,7 +144,8 @@ impl Shard {
         }
         match &order.what {
             What::Close(reason) if state.adopted < order.number => self.dismiss(conn, reason),
-            What::Permit(permissions) if state.obeyed < order.number => {
+            // Who waits for its token has no rights to replace.
+            What::Permit(permissions) if state.obeyed < order.number && state.phase != Phase::Awaiting => {
                 state.obeyed = order.number;
                 state.permissions = Some(permissions.clone());
             }
@@ -152,9 +154,9 @@ impl Shard {
     }
 
     fn dismiss(&mut self, conn: Key, reason: &CloseReason) {
-        match self.conns.get(conn).map(|state| state.phase) {
-            Some(Phase::Live) => self.close(conn, reason.clone()),
-            Some(_) => self.refuse(conn, reason.as_refusal()),
+        match self.conns.get(conn).map(|state| state.is_in()) {
+            Some(true) => self.close(conn, reason.clone()),
+            Some(false) => self.refuse(conn, reason.as_refusal()),
             None => {}
         }
     }

@@ -1,19 +1,12 @@
 //! Where a PUBLISH of a client goes.
 
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 
 use lmq_codec::{Delivery, PacketId, Properties, Publish, QoS, ReasonCode, TopicName};
 
-use super::{
-    Shard,
-    effects::{Forward, Op, Question, Receiver, Waiter},
-    fan::Fan,
-    judge::Judgement,
-    siblings::{SIBLING, shard_bit},
-    targets::{RemoteMember, Targets},
-};
+use super::{Shard, effects::Waiter, fan::Fan, judge::Judgement, targets::Targets};
 use crate::{
-    ClientKey, CloseReason, InstanceIndex, Message, QueueSlot, StoreOp, Subscription,
+    ClientKey, CloseReason, InstanceIndex, Message,
     planted::{Bug, planted},
     replies::Answer,
     session::InboundStage,
@@ -77,6 +70,9 @@ impl Shard {
         self.check_publish(conn, &arrival)?;
         self.stats.received[usize::from(u8::from(arrival.qos))] += 1;
         self.stats.payload_bytes_received += payload.len() as u64;
+        if self.is_upload(topic.as_bytes()) {
+            return self.on_upload(conn, delivery, payload);
+        }
         match delivery {
             Delivery::AtMostOnce => {
                 self.accept(conn, arrival, None)?;
@@ -92,7 +88,7 @@ impl Shard {
     }
 
     /// The topic that an alias stands for, if the packet has no name; remembers what an alias means if it has both.
-    fn resolve_alias(&mut self, conn: Key, publish: &Publish<'_>) -> Result<Option<Arc<str>>, CloseReason> {
+    pub(super) fn resolve_alias(&mut self, conn: Key, publish: &Publish<'_>) -> Result<Option<Arc<str>>, CloseReason> {
         if publish.properties.is_empty() {
             return Ok(None);
         }
@@ -240,14 +236,32 @@ impl Shard {
         arrival: Arrival<'_>,
         dedup: Option<(ClientKey, PacketId)>,
     ) -> Accepted {
-        let shards = self.match_topic(origin.instance, arrival.topic, arrival.qos, origin.session);
-        let heard = shards != 0 || !self.scratch.targets.is_empty();
         let mut fan = Fan::new(arrival, self.settings.limits.shared_payload_bytes_min, self.now.wall);
-        let retain = self.retain(origin, &mut fan);
-        let op = self.fan_out(origin, &mut fan, shards, dedup);
-        let op = self.copy_up(origin, &mut fan, op);
-        let op = self.wait_for_retained(retain, op, arrival.qos);
-        let tells = origin.session.is_some() && arrival.qos != QoS::AtMostOnce;
+        // Clients are paused while something is under way: it is a will.
+        if self.line.is_busy() {
+            let message = self.message(origin, &mut fan);
+            self.line.add_will(*origin, message);
+            return Accepted { op: None, reason: ReasonCode::Success };
+        }
+        self.publish_fan(origin, &mut fan, dedup)
+    }
+
+    pub(super) fn publish_fan(
+        &mut self,
+        origin: &Origin,
+        fan: &mut Fan<'_>,
+        dedup: Option<(ClientKey, PacketId)>,
+    ) -> Accepted {
+        // One record against a second try and everything it stands for belong into one operation of the store.
+        let max = if dedup.is_some() { usize::MAX } else { self.settings.limits.deliveries_per_call_max as usize };
+        let (topic, qos) = (fan.topic, fan.qos);
+        let shards = self.match_topic(origin.instance, topic, qos, origin.session, max);
+        let heard = shards != 0 || !self.scratch.targets.is_empty();
+        let retain = self.retain(origin, fan);
+        let op = self.fan_out(origin, fan, shards, dedup);
+        let op = self.copy_up(origin, fan, op);
+        let op = self.wait_for_retained(retain, op, qos);
+        let tells = origin.session.is_some() && qos != QoS::AtMostOnce;
         let reason = if heard || !tells { ReasonCode::Success } else { self.unheard(origin) };
         Accepted { op, reason }
     }
@@ -289,141 +303,6 @@ impl Shard {
         self.copy_up(origin, &mut fan, op)
     }
 
-    /// Delivers to the local sessions in the scratch list now, or after the effects this needs; tells the siblings in `shards`.
-    pub(super) fn fan_out(
-        &mut self,
-        origin: &Origin,
-        fan: &mut Fan<'_>,
-        shards: u64,
-        dedup: Option<(ClientKey, PacketId)>,
-    ) -> Option<Key> {
-        let mut targets = core::mem::take(&mut self.scratch.targets);
-        let remote = core::mem::take(&mut targets.remote);
-        let stored_qos_max = self.settings.profile.stored_qos_max;
-        let deferred = dedup.is_some();
-        // What others have to do is recorded against a second try when it is done, not before.
-        let dedup = dedup.filter(|_| shards == 0 && remote.is_empty() && self.is_all_here(origin, fan));
-        let record = deferred && dedup.is_none();
-        let mut receivers = Vec::new();
-        for (slot, terms) in targets.iter(fan.qos, fan.retain) {
-            let Some(session) = self.sessions.at_mut(slot) else {
-                continue;
-            };
-            let stored = origin.may_store && session.stores(terms.qos, stored_qos_max);
-            if !stored && !deferred {
-                self.deliver(slot, terms, fan, origin);
-                continue;
-            }
-            let seq = session.stored.as_mut().filter(|_| stored).map(|stored| stored.assign());
-            if let Some(session) = self.sessions.key(slot) {
-                receivers.push(Receiver { session, options: terms.to_options(), seq, share: terms.share.cloned() });
-            }
-        }
-        self.scratch.targets = targets;
-        // A message that waits for the store goes behind it also without receivers here, lest it overtakes an earlier one that has some
-        // [MQTT-4.6.0-6].
-        let op = if !receivers.is_empty() || deferred {
-            Some(self.store_then_forward(origin, fan, receivers, (shards, remote), deferred, dedup))
-        } else if shards == 0 && remote.is_empty() {
-            None
-        } else {
-            let message = self.message(origin, fan);
-            let op = self.route(shards, &message);
-            self.send_to_members(remote, &message, op);
-            op
-        };
-        if let Some(op) = op.and_then(|op| self.ops.get_mut(op)) {
-            op.record = record;
-        }
-        op
-    }
-
-    /// Whether neither another shard nor the MQ side has to do with a message, its subscribers aside.
-    fn is_all_here(&self, origin: &Origin, fan: &Fan<'_>) -> bool {
-        let goes_up = self.goes_up(origin.instance);
-        let kept_elsewhere = fan.retain
-            && self.settings.profile.retained_messages
-            && self.settings.owner_of_topic(origin.instance, fan.topic.as_str()) != self.id;
-        !goes_up && !kept_elsewhere
-    }
-
-    fn store_then_forward(
-        &mut self,
-        origin: &Origin,
-        fan: &mut Fan<'_>,
-        receivers: Vec<Receiver>,
-        elsewhere: (u64, Vec<RemoteMember>),
-        deferred: bool,
-        dedup: Option<(ClientKey, PacketId)>,
-    ) -> Key {
-        let message = self.message(origin, fan);
-        let slot = |receiver: &Receiver| {
-            let client = self.sessions.get(receiver.session)?.client.clone();
-            Some(QueueSlot { client, seq: receiver.seq?, options: receiver.options.clone() })
-        };
-        let queues = receivers.iter().filter_map(slot).collect();
-        // A QoS 2 message of a session that stays leaves for the siblings behind its store; the rest need not wait for that, and must not,
-        // lest a later message that needs no store overtakes it [MQTT-4.6.0-6].
-        let nowhere = (0, Vec::new());
-        let (later, at_once) = if deferred { (elsewhere, nowhere) } else { (nowhere, elsewhere) };
-        self.appends += 1;
-        let ordinal = self.appends;
-        let forward = Forward { ordinal, message: message.clone(), receivers, shards: later.0, remote: later.1 };
-        let op = self.ops.insert(Op { forward: Some(Box::new(forward)), ..Op::waited_by(Waiter::Nobody) });
-        self.ask_store(StoreOp::Append { message: message.clone(), queues, dedup }, Question::Append(op));
-        self.route_to(at_once.0, &message, Some(op));
-        self.send_to_members(at_once.1, &message, Some(op));
-        op
-    }
-
-    /// Collects the local sessions that match into the scratch list, and one member of each shared subscription that is ours; returns
-    /// the siblings that have subscribers.
-    ///
-    /// `publisher` is left out where it subscribed with no-local [MQTT-3.8.3-3].
-    pub(super) fn match_topic(
-        &mut self,
-        instance: InstanceIndex,
-        topic: TopicName<'_>,
-        qos: QoS,
-        publisher: Option<Key>,
-    ) -> u64 {
-        let topic = self.settings.profile.routed_topic(topic);
-        let Self { tenants, scratch, deliveries, .. } = self;
-        scratch.targets.clear();
-        let mut shards = 0;
-        let Some(tenant) = tenants.get_mut(usize::from(instance.0)) else {
-            return 0;
-        };
-        let publisher = publisher.map(|key| key.slot);
-        tenant.index.for_each_cached(topic, |key, subscription| {
-            *deliveries = deliveries.saturating_add(1);
-            if key & SIBLING != 0 {
-                shards |= shard_bit(key);
-            } else if !(subscription.options.no_local && publisher == Some(key)) {
-                scratch.targets.add(key, subscription);
-            }
-        });
-        scratch.targets.merge();
-        if !tenant.shares.is_empty() {
-            self.choose_members(instance, topic, qos);
-        }
-        shards
-    }
-
-    /// Puts the session of a P2P target into the scratch list, if it may have the message.
-    ///
-    /// Whether the message may wait for a session that is away is decided by the sender.
-    pub(super) fn match_client(&mut self, origin: &Origin, target: &str, qos: QoS) {
-        self.scratch.targets.clear();
-        let found = self.find_client(origin.instance, target).and_then(|key| Some((key, self.sessions.get(key)?)));
-        match found {
-            Some((key, session)) if session.conn.is_some() || (origin.may_store && session.stored.is_some()) => {
-                self.scratch.targets.add(key.slot, Subscription::new(qos));
-            }
-            _ => self.stats.p2p_without_target += 1,
-        }
-    }
-
     /// The message in its long-lived form, made once.
     pub(super) fn message(&mut self, origin: &Origin, fan: &mut Fan<'_>) -> Arc<Message> {
         if let Some(message) = &fan.message {
@@ -438,7 +317,7 @@ impl Shard {
             payload: fan.payload(),
             qos: fan.qos,
             retain: fan.retain,
-            properties: fan.properties.clone(),
+            properties: fan.properties().clone(),
             expires_at: fan.expires_at,
             expiry_secs: fan.expiry_secs,
             publisher_persistent: origin.persistent,
@@ -446,16 +325,5 @@ impl Shard {
         });
         fan.message = Some(message.clone());
         message
-    }
-
-    /// A message without ticket to every sibling in `shards`, or with a new operation where its QoS wants answers.
-    fn route(&mut self, shards: u64, message: &Arc<Message>) -> Option<Key> {
-        if message.qos == QoS::AtMostOnce {
-            self.route_to(shards, message, None);
-            return None;
-        }
-        let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
-        self.route_to(shards, message, Some(op));
-        Some(op)
     }
 }

@@ -8,9 +8,10 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use lmq_codec::{QoS, RetainHandling, SubscribeOptions, TopicFilter};
 use lmq_route::Cursor;
 
-use super::{Shard, effects::Question};
+use super::{Shard, effects::Question, fan::Fan};
 use crate::{
     CloseReason, DeliveryOptions, Message, QueueSlot, StoreOp, StoredMessage, Subscription,
+    planted::{Bug, planted},
     session::{Replay, StoredQueue},
     slab::Key,
 };
@@ -30,7 +31,7 @@ impl Shard {
     pub(super) fn brings_retained(&self, filter: TopicFilter<'_>, options: SubscribeOptions, new: bool) -> bool {
         let asked = match options.retain_handling {
             RetainHandling::Send => true,
-            RetainHandling::SendIfNew => new,
+            RetainHandling::SendIfNew => new || planted(Bug::BroughtAgain),
             RetainHandling::DoNotSend => false,
         };
         asked && self.settings.profile.retained_messages && filter.share().is_none()
@@ -43,7 +44,7 @@ impl Shard {
 
     /// The SUBACK has left.
     pub(super) fn begin_replays(&mut self, conn: Key, begun: Box<[(Box<str>, Replay)]>) {
-        let Some(key) = self.session_of(conn).filter(|_| !begun.is_empty()) else {
+        let Some(key) = self.session_of(conn).filter(|_| !begun.is_empty() && !planted(Bug::ReplayForgotten)) else {
             return;
         };
         let Some(session) = self.sessions.get_mut(key) else {
@@ -51,7 +52,7 @@ impl Shard {
         };
         for (filter, replay) in begun {
             // An UNSUBSCRIBE may have come behind.
-            if session.subscriptions.contains_key(&filter) {
+            if session.subscriptions.contains(&filter) {
                 session.replays.get_or_insert_default().begin(filter, replay);
             }
         }
@@ -112,6 +113,7 @@ impl Shard {
             return;
         };
         match cursor {
+            Some(_) if planted(Bug::ReplayCutShort) => {}
             Some(_) => replays.put_back(filter, Replay { cursor, ..replay }),
             None => replays.through(filter, replay),
         }
@@ -134,7 +136,7 @@ impl Shard {
         let qos = replays.first()?.subscription.options.qos;
         let conn = self.conns.get(session.conn?)?;
         let bytes = (limits.outbox_bytes_max as usize).saturating_sub(conn.outgoing_bytes());
-        if !conn.is_live() || bytes == 0 || session.queue.len() > 0 {
+        if !conn.has_room(limits) || session.queue.len() > 0 {
             return None;
         }
         let window = usize::from(limits.inflight_max).saturating_sub(session.window.len());
@@ -184,7 +186,7 @@ impl Shard {
             let message = &kept.message;
             // [MQTT-3.8.3-3]
             let own = no_local && message.publisher == session.client.client_id;
-            let passed = kept.live_at > replay.since;
+            let passed = kept.live.at > replay.since;
             if !own && !passed && !message.is_expired(self.now.wall) {
                 messages.push(message.clone());
             }
@@ -201,7 +203,8 @@ impl Shard {
         // [MQTT-3.3.4-3]
         let options = DeliveryOptions { qos, retain: true, subscription_ids: subscription.id.as_slice().into() };
         if !session.stores(qos, self.settings.profile.stored_qos_max) {
-            return self.deliver_message(key, options.terms(), &message);
+            let fan = Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min);
+            return fan.map_or((), |mut fan| self.deliver(key, options.terms(), &mut fan, &message));
         }
         let Some(seq) = session.stored.as_mut().map(|queue| queue.assign()) else {
             return;

@@ -31,6 +31,8 @@ pub(super) struct Restoring {
     again: Option<(Instant, Page)>,
     /// The page that the siblings are being told, as far as they must say that they know, and the one that follows it.
     told: Option<(Page, Option<Page>)>,
+    /// The shard was not told the time yet.
+    pub(super) unclocked: bool,
 }
 
 /// What is asked of the store, by where the last page ended.
@@ -43,10 +45,10 @@ pub(super) enum Page {
 impl Restoring {
     pub(super) fn new(id: ShardId, shards: u16) -> Self {
         let all = if shards >= 64 { u64::MAX } else { (1 << shards) - 1 };
-        Self { own_done: false, siblings: all & !(1 << id.0), again: None, told: None }
+        Self { own_done: false, siblings: all & !(1 << id.0), again: None, told: None, unclocked: true }
     }
 
-    fn is_done(&self) -> bool {
+    pub(super) fn is_done(&self) -> bool {
         self.own_done && (self.siblings == 0 || planted(Bug::ServedBeforeRestored))
     }
 }
@@ -74,7 +76,7 @@ impl Shard {
             }
             (Page::Retained(_), Ok(Done::RestoredRetained { messages, more })) => {
                 let last = messages.last().map(|stored| (stored.instance, stored.topic.clone()));
-                for stored in messages {
+                for stored in messages.into_iter().filter(|_| !planted(Bug::RetainedNotRestored)) {
                     self.take_back_kept(stored, op);
                 }
                 last.filter(|_| more).map(|last| Page::Retained(Some(last)))

@@ -18,12 +18,16 @@ use lmq_codec::QoS;
 
 use super::{
     Shard,
-    effects::{Op, Question, Waiter},
+    effects::{Op, Waiter},
     fan::Fan,
     publish::Origin,
     siblings::Load,
 };
-use crate::{RouteMessage, RouteTicket, ShardId, slab::Key};
+use crate::{
+    RouteMessage, RouteTicket, ShardId,
+    planted::{Bug, planted},
+    slab::Key,
+};
 
 /// The messages with RETAIN that this shard took from publishers and that are not kept everywhere yet, by number.
 #[derive(Debug, Default)]
@@ -90,8 +94,8 @@ impl Shard {
         if !fan.retain || !self.settings.profile.retained_messages {
             return None;
         }
-        self.passes_live(origin.instance, fan.topic);
         let message = self.message(origin, fan);
+        self.passes_live(origin.instance, fan.topic, message.id);
         let number = self.outstanding.begin();
         let op = self.ops.insert(Op::waited_by(Waiter::Retained { number, publish: None }));
         let owner = self.settings.owner_of_topic(message.instance, &message.topic);
@@ -99,7 +103,7 @@ impl Shard {
             self.keep_message(&message, op, true);
         } else {
             let load = Load::of_message(&message);
-            let ticket = RouteTicket(self.ask(Question::Route { op: Some(op), to: owner, load }).0);
+            let ticket = self.ask_route(owner, Some(op), load);
             self.send(owner, RouteMessage::Retain { ticket, message });
         }
         Some(op)
@@ -107,7 +111,7 @@ impl Shard {
 
     /// Lets the answer to a PUBLISH of QoS 1 or 2 wait for what it retains.
     pub(super) fn wait_for_retained(&mut self, retain: Option<Key>, publish: Option<Key>, qos: QoS) -> Option<Key> {
-        let Some(retain) = retain.filter(|_| qos != QoS::AtMostOnce) else {
+        let Some(retain) = retain.filter(|_| qos != QoS::AtMostOnce && !planted(Bug::AnsweredBeforeKept)) else {
             return publish;
         };
         let publish = publish.unwrap_or_else(|| self.ops.insert(Op::waited_by(Waiter::Nobody)));
@@ -144,7 +148,7 @@ impl Shard {
         }
         self.tell_siblings(|shard, to| {
             let load = Load { messages: 1, bytes: 0 };
-            RouteMessage::Settle { ticket: RouteTicket(shard.ask(Question::Route { op: Some(op), to, load }).0) }
+            RouteMessage::Settle { ticket: shard.ask_route(to, Some(op), load) }
         });
     }
 

@@ -16,7 +16,7 @@ use super::{
     Shard,
     effects::{Question, Waiter},
     fan::Fan,
-    groups::{Chosen, Place},
+    groups::{Chosen, MemberPlace},
     members::{fit, keeps},
     publish::Origin,
     question,
@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     InstanceIndex, Message, RouteMessage, RouteTicket, ShardId, Ticket,
+    planted::{Bug, planted},
     session::Session,
     slab::{Key, Slab},
 };
@@ -56,6 +57,7 @@ impl Shard {
 
     fn send_to_member(&mut self, member: RemoteMember, tries: u32, message: &Arc<Message>, op: Option<Key>) {
         let RemoteMember { shard, client, share } = member;
+        let op = op.filter(|_| !planted(Bug::MemberNotAwaited));
         let ticket = self.ask_sibling(shard, op, message.weight());
         let message = message.clone();
         self.send(shard, RouteMessage::SharedDelivery { ticket, client, share, tries, message });
@@ -75,7 +77,7 @@ impl Shard {
         let found = key.and_then(|key| Some((key, self.sessions.get(key)?)));
         let takes = |session: &Session| self.is_live(session) || keeps(session, message.qos, &share, &self.settings);
         let subscribed = found.and_then(|(key, session)| {
-            let subscription = session.subscriptions.get(&*share).copied()?;
+            let subscription = session.subscriptions.get(&share).copied()?;
             takes(session).then_some((key, subscription))
         });
         let Some((key, subscription)) = subscribed else {
@@ -106,7 +108,9 @@ impl Shard {
             return;
         };
         self.credit(to, load);
-        self.choose_again(share, message, op, tries + 1);
+        if !planted(Bug::ReturnedDropped) {
+            self.choose_again(share, message, op, tries + 1);
+        }
         if let Some(op) = op {
             self.settle(op, true);
         }
@@ -166,7 +170,7 @@ impl Shard {
     }
 
     /// An operation ends only after another one that is part of it.
-    fn count_part(&mut self, part: Option<Key>, whole: Option<Key>) {
+    pub(super) fn count_part(&mut self, part: Option<Key>, whole: Option<Key>) {
         let (Some(part), Some(whole)) = (part, whole) else {
             return;
         };
@@ -186,13 +190,13 @@ impl Shard {
 /// Puts a chosen member into a list of targets.
 fn add(targets: &mut Targets, chosen: &Chosen<'_>, sessions: &Slab<Session>) {
     match chosen.place {
-        Place::Here(key) => {
-            let granted = sessions.get(key).and_then(|session| session.subscriptions.get(&**chosen.share));
+        MemberPlace::Here(key) => {
+            let granted = sessions.get(key).and_then(|session| session.subscriptions.get(chosen.share));
             if let Some(granted) = granted {
                 targets.add_member(key.slot, *granted, chosen.share.clone());
             }
         }
-        Place::There(shard, _) => {
+        MemberPlace::There(shard, _) => {
             let (client, share) = (chosen.client.clone(), chosen.share.clone());
             targets.remote.push(RemoteMember { shard, client, share });
         }

@@ -14,6 +14,7 @@ use super::{
     Shard,
     effects::{Question, Waiter},
     fan::Fan,
+    keep::TopicKey,
     publish::Origin,
     quota::Used,
 };
@@ -122,14 +123,13 @@ impl Shard {
         }
         match message {
             RouteMessage::Publish { ticket, message } => {
-                let Ok(topic) = TopicName::new(&message.topic) else {
-                    return self.done(from, ticket, load);
-                };
-                if message.retain {
-                    self.passes_live(message.instance, topic);
+                if let Some(topic) = TopicName::new(&message.topic).ok().filter(|_| message.retain) {
+                    self.passes_live(message.instance, topic, message.id);
                 }
-                self.match_topic(message.instance, topic, message.qos, None);
-                self.take_from(from, ticket, load, &message, true);
+                if self.line.is_busy() {
+                    return self.line.add_of_sibling(from, ticket, message);
+                }
+                self.take_published(from, ticket, &message);
             }
             RouteMessage::PointToPoint { ticket, target, message } => {
                 let origin = Origin::of_message(&message, message.publisher_persistent);
@@ -142,7 +142,7 @@ impl Shard {
             }
             RouteMessage::Retain { ticket, message } => self.keep_for(from, ticket, &message),
             RouteMessage::Retained { ticket, instance, topic, version, message } => {
-                self.enter_kept(&(instance, topic), version, message, false);
+                self.enter_kept(&TopicKey { instance, topic }, version, message, false);
                 self.done(from, Some(ticket), load);
             }
             RouteMessage::Settle { ticket } => self.settle_for(from, ticket),
@@ -172,6 +172,17 @@ impl Shard {
             }
             RouteMessage::Credit { messages, bytes } => self.credit(from, Load { messages, bytes }),
         }
+    }
+
+    /// Delivers a message of a sibling to its subscribers, and answers it.
+    pub(super) fn take_published(&mut self, from: ShardId, ticket: Option<RouteTicket>, message: &Arc<Message>) {
+        let load = Load::of_message(message);
+        let Ok(topic) = TopicName::new(&message.topic) else {
+            return self.done(from, ticket, load);
+        };
+        let max = self.settings.limits.deliveries_per_call_max as usize;
+        self.match_topic(message.instance, topic, message.qos, None, max);
+        self.take_from(from, ticket, load, message, true);
     }
 
     /// Delivers a message of a sibling to the sessions in the scratch list, and answers it.
@@ -248,7 +259,12 @@ impl Shard {
     /// A ticket for a message whose answer an operation waits for.
     pub(super) fn ask_sibling(&mut self, to: ShardId, op: Option<Key>, bytes: usize) -> Option<RouteTicket> {
         let load = Load { messages: 1, bytes: bytes as u64 };
-        op.map(|op| RouteTicket(self.ask(Question::Route { op: Some(op), to, load }).0))
+        op.map(|op| self.ask_route(to, Some(op), load))
+    }
+
+    /// A ticket for what a sibling is to do; an operation, if there is one, waits for its answer.
+    pub(super) fn ask_route(&mut self, to: ShardId, op: Option<Key>, load: Load) -> RouteTicket {
+        RouteTicket(self.ask(Question::Route { op, to, load }).0)
     }
 
     pub(super) fn credit(&mut self, from: ShardId, load: Load) {
@@ -338,8 +354,7 @@ impl Shard {
         tenant.interests.filters.remove(filter);
         self.tell_siblings(|shard, to| {
             let load = Load { messages: 1, bytes: filter.len() as u64 };
-            let asked = Question::Route { op, to, load };
-            let ticket = RouteTicket(shard.ask(asked).0);
+            let ticket = shard.ask_route(to, op, load);
             RouteMessage::Interest { ticket, instance, filter: filter.into(), wanted: false }
         });
     }

@@ -40,7 +40,10 @@ impl Shard {
             return;
         }
         match result {
-            Ok(Done::Fetched(messages)) => {
+            Ok(Done::Fetched(mut messages)) => {
+                if planted(Bug::FetchedBackwards) {
+                    messages.reverse();
+                }
                 let read = queue.fetched(messages, end);
                 self.give_up(key, &read);
                 self.pump(key);
@@ -77,7 +80,7 @@ impl Shard {
         let limits = &self.settings.limits;
         let session = self.sessions.get_mut(key)?;
         let conn = self.conns.get(session.conn?)?;
-        if !conn.is_live() || conn.outgoing_bytes() >= limits.outbox_bytes_max as usize {
+        if !conn.has_room(limits) {
             return None;
         }
         let queue = session.stored.as_mut()?;
@@ -87,7 +90,7 @@ impl Shard {
         let open = again || seq < queue.resume_end;
         let full = !open && session.window.len() >= usize::from(limits.inflight_max);
         // [MQTT-3.3.4-9]: also of what is sent again.
-        if full || !conn.has_quota() {
+        if full || !conn.has_send_quota() {
             return None;
         }
         queue.pop().map(|stored| (stored, again))
@@ -108,28 +111,28 @@ impl Shard {
                 return;
             }
         }
-        if self.discard_stored(key, &stored) {
+        self.send_first(key, stored);
+    }
+
+    /// Sends a message for the first time, or takes one that its client will never take out of the store.
+    fn send_first(&mut self, key: Key, stored: StoredMessage) {
+        let (terms, seq) = (stored.options.terms(), stored.seq);
+        let Some(mut fan) = Fan::of_message(&stored.message, self.settings.limits.shared_payload_bytes_min) else {
             return;
+        };
+        if let Some(reason) = self.never_for(key, terms, &mut fan) {
+            self.give_up_message(key, reason);
+            return self.remove_stored(key, seq);
         }
         let Some(session) = self.sessions.get_mut(key) else { return };
-        match stored.options.qos {
+        match terms.qos {
             QoS::ExactlyOnce if !planted(Bug::SentBeforeSaved) => self.save_then_send(key, stored),
             qos => {
                 let stage = if qos == QoS::ExactlyOnce { Stage::AwaitPubRec } else { Stage::AwaitPubAck };
                 let id = session.window.open(stage, Some(seq));
-                self.write_message(key, &stored.message, delivery(qos, id, false), stored.options.terms());
+                self.write_to(key, &mut fan, delivery(qos, id, false), terms);
             }
         }
-    }
-
-    /// Takes a message that its client will never take out of the store. It has not left yet.
-    fn discard_stored(&mut self, key: Key, stored: &StoredMessage) -> bool {
-        let shared_bytes_min = self.settings.limits.shared_payload_bytes_min;
-        let Some(mut fan) = Fan::of_message(&stored.message, shared_bytes_min) else { return true };
-        let Some(reason) = self.never_for(key, stored.options.terms(), &mut fan) else { return false };
-        self.give_up_message(key, reason);
-        self.remove_stored(key, stored.seq);
-        true
     }
 
     /// Sends a message of an earlier connection again, under its packet id [MQTT-4.4.0-1] with DUP [MQTT-3.3.1-1].
@@ -231,7 +234,10 @@ impl Shard {
         } else if session.window.advance(id, Stage::Saving, Stage::AwaitPubRec).is_some() {
             self.one_finished(conn);
             let delivery = Delivery::ExactlyOnce { id, dup: false };
-            self.write_message(key, &stored.message, delivery, stored.options.terms());
+            let fan = Fan::of_message(&stored.message, self.settings.limits.shared_payload_bytes_min);
+            if let Some(mut fan) = fan {
+                self.write_to(key, &mut fan, delivery, stored.options.terms());
+            }
         }
     }
 

@@ -19,7 +19,12 @@ use super::{
     groups::SHARE,
     judge::too_long,
 };
-use crate::{CloseReason, Denied, InstanceIndex, Resource, StoreOp, Subscription, replies::Answer, slab::Key};
+use crate::{
+    CloseReason, Denied, InstanceIndex, Resource, StoreOp, Subscription,
+    planted::{Bug, planted},
+    replies::Answer,
+    slab::Key,
+};
 
 impl Shard {
     /// Filters are taken in their order [MQTT-3.8.4-4]; each gets a code of its own [MQTT-3.8.4-5].
@@ -66,7 +71,7 @@ impl Shard {
             self.add_subscription(key, filter.clone(), *subscription, Some(op));
         }
         self.save(key, op, granted, Vec::new());
-        if !replays.is_empty() {
+        if !replays.is_empty() && !planted(Bug::SubAckBeforeKept) {
             self.await_retained(op);
         }
         self.answer_when_done(conn, op, Answer::SubAck(subscribe.id, codes.into(), replays));
@@ -144,7 +149,7 @@ impl Shard {
     }
 
     fn is_subscribed(&self, key: Key, filter: &str) -> bool {
-        self.sessions.get(key).is_some_and(|session| session.subscriptions.contains_key(filter))
+        self.sessions.get(key).is_some_and(|session| session.subscriptions.contains(filter))
     }
 
     /// The text of a filter as the index has it.
@@ -203,7 +208,7 @@ impl Shard {
             return;
         };
         let instance = session.client.instance;
-        for filter in core::mem::take(&mut session.subscriptions).into_keys() {
+        for filter in core::mem::take(&mut session.subscriptions).into_filters() {
             self.unindex(key, instance, &filter, None);
         }
     }

@@ -5,7 +5,10 @@ use alloc::{sync::Arc, vec::Vec};
 use lmq_codec::{QoS, SubscriptionId};
 
 use super::deliver::Terms;
-use crate::{ShardId, Subscription};
+use crate::{
+    ShardId, Subscription,
+    planted::{Bug, planted},
+};
 
 /// Each session once, however many of its subscriptions match, and once more for each shared subscription that chose it.
 #[derive(Debug, Default)]
@@ -21,6 +24,8 @@ pub(super) struct Targets {
     members: Vec<(Target, Arc<str>)>,
     /// The same in other shards.
     pub(super) remote: Vec<RemoteMember>,
+    /// There are more than one call serves; none of them is in the lists.
+    pub(super) too_many: bool,
 }
 
 /// A member of a shared subscription in another shard that was chosen for a message.
@@ -49,10 +54,11 @@ impl Targets {
         self.unsorted = false;
         self.members.clear();
         self.remote.clear();
+        self.too_many = false;
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.sessions.is_empty() && self.members.is_empty() && self.remote.is_empty()
+        self.sessions.is_empty() && self.members.is_empty() && self.remote.is_empty() && !self.too_many
     }
 
     /// A subscription of the session in this slot matches.
@@ -105,15 +111,22 @@ impl Targets {
         });
     }
 
-    /// The sessions in ascending order, then the chosen ones, and how each gets a message of this QoS and RETAIN.
-    pub(super) fn iter(&self, qos: QoS, retain: bool) -> impl Iterator<Item = (u32, Terms<'_>)> {
-        let all = self.sessions.iter().map(|target| (target, None));
-        let chosen = self.members.iter().map(|(target, share)| (target, Some(share)));
-        all.chain(chosen).map(move |(target, share)| {
-            let ids = self.ids.get(target.ids_from as usize..target.ids_to as usize).unwrap_or_default();
-            // [MQTT-3.8.4-8] [MQTT-4.8.2-3] [MQTT-3.3.1-12] [MQTT-3.3.1-13]
-            let (qos, retain) = (target.qos.min(qos), retain && target.retain);
-            (target.slot, Terms { qos, retain, subscription_ids: ids, share })
-        })
+    /// How many sessions there are, each counted once for each shared subscription that chose it.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.sessions.len() + self.members.len()
+    }
+
+    /// One session, in ascending order and then the chosen ones, and how it gets a message of this QoS and RETAIN.
+    #[inline]
+    pub(super) fn at(&self, at: usize, qos: QoS, retain: bool) -> Option<(u32, Terms<'_>)> {
+        let (target, share) = match self.sessions.get(at) {
+            Some(target) => (target, None),
+            None => self.members.get(at - self.sessions.len()).map(|(target, share)| (target, Some(share)))?,
+        };
+        let ids = self.ids.get(target.ids_from as usize..target.ids_to as usize).unwrap_or_default();
+        // [MQTT-3.8.4-8] [MQTT-4.8.2-3] [MQTT-3.3.1-12] [MQTT-3.3.1-13]
+        let (qos, retain) = (target.qos.min(qos), retain && (target.retain || planted(Bug::RetainAlwaysShown)));
+        Some((target.slot, Terms { qos, retain, subscription_ids: ids, share }))
     }
 }

@@ -17,7 +17,6 @@ use lmq_model::control::{ControlTopic, TokenExpireNotice, TokenInvalidNotice};
 use super::Shard;
 use crate::{
     CloseReason, Instant, Now, Refusal, UnixMillis,
-    conn::Phase,
     session::{Token, Turn},
     slab::Key,
 };
@@ -197,9 +196,9 @@ impl Shard {
         let Some(session) = self.sessions.get_mut(key) else { return };
         session.barred = true;
         let Some(conn) = session.conn else { return };
-        match self.conns.get(conn).map(|state| state.phase) {
-            Some(Phase::Opening) => self.refuse(conn, Refusal::Credentials),
-            Some(_) => self.close(conn, CloseReason::TokenInvalid { denial, access }),
+        match self.conns.get(conn).map(|state| state.is_in()) {
+            Some(true) => self.close(conn, CloseReason::TokenInvalid { denial, access }),
+            Some(false) => self.refuse(conn, Refusal::of_token(denial)),
             None => {}
         }
     }

@@ -5,9 +5,11 @@ mod common;
 
 mod acknowledgements;
 mod authentication;
+mod awaiting;
 mod back_pressure;
 mod bridge;
 mod connect;
+mod divided;
 mod keep_alive;
 mod norm_auth;
 mod norm_client;
@@ -40,5 +42,6 @@ mod shared_shards;
 mod subscribe;
 mod takeover;
 mod tokens;
+mod upload;
 mod v5;
 mod will;

@@ -1,6 +1,10 @@
 //! What operators want of many connections, and of instances, while the broker runs.
 
-use std::{num::NonZeroU64, sync::Arc, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroU64},
+    sync::Arc,
+    time::Duration,
+};
 
 use lmq_auth::Permissions;
 use lmq_broker::{
@@ -221,7 +225,8 @@ fn an_instance_that_is_added_serves_its_clients_on_every_shard() {
         let connect = |name: &str| Connect::new(name).credentials("Signature|ak|mqtt-new", "x");
         world.connect_with("early", &connect(A));
         world.expect(["early: CONNACK 5", "early: closed refused"]);
-        let quota = InstanceQuota { connections: Allowance::enforce(2), ..Default::default() };
+        let quota =
+            InstanceQuota { connections: Allowance::enforce(NonZeroU32::new(2).unwrap()), ..Default::default() };
         let instance = Instance { quota, ..named("mqtt-new", &["z", "news"]) };
         // Not next to the last, or with a name that is there.
         world.command_all(&Command::SetInstance { index: InstanceIndex(2), instance: instance.clone() });

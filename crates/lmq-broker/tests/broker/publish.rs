@@ -209,7 +209,7 @@ fn a_payload_over_the_profiles_limit_is_acknowledged_and_discarded() {
 fn control_topics_are_taken_and_never_forwarded() {
     let mut world = World::new(lmq(1));
     world.connect("GID_Test@@@p");
-    for topic in ["$SYS/uploadToken", "$SYS/enableOrderMsg", "$SYS/getOfflineMsg", "$SYS/anything", "$SYS"] {
+    for topic in ["$SYS/uploadToken/x", "$SYS/enableOrderMsg", "$SYS/getOfflineMsg", "$SYS/anything", "$SYS"] {
         world.send("GID_Test@@@p", publish(topic, "{}", 1, 5));
         world.expect(["GID_Test@@@p: PUBACK 5"]);
     }

@@ -13,8 +13,12 @@ fn with_quota(shards: u16, quota: InstanceQuota) -> World {
     World::new(settings)
 }
 
+fn enforce(max: u32) -> Allowance {
+    Allowance::enforce(NonZeroU32::new(max).expect("not zero"))
+}
+
 fn alarm_only(max: u32) -> Allowance {
-    Allowance { mode: QuotaMode::AlarmOnly, ..Allowance::enforce(max) }
+    Allowance { mode: QuotaMode::AlarmOnly, ..enforce(max) }
 }
 
 fn set(world: &mut World, quota: InstanceQuota) {
@@ -26,7 +30,7 @@ fn set(world: &mut World, quota: InstanceQuota) {
 #[test]
 fn one_connection_too_many_is_refused_whatever_shard_it_belongs_to() {
     for shards in [1, 3] {
-        let mut world = with_quota(shards, InstanceQuota { connections: Allowance::enforce(2), ..Default::default() });
+        let mut world = with_quota(shards, InstanceQuota { connections: enforce(2), ..Default::default() });
         world.connect("a");
         world.connect("b");
         world.connect_with("c", &Connect::new("c"));
@@ -47,7 +51,7 @@ fn a_lower_number_keeps_what_is_there_and_refuses_what_is_new() {
     for name in ["a", "b", "c"] {
         world.connect(name);
     }
-    set(&mut world, InstanceQuota { connections: Allowance::enforce(1), ..Default::default() });
+    set(&mut world, InstanceQuota { connections: enforce(1), ..Default::default() });
     world.expect_nothing();
     world.cut("a");
     let log = |world: &mut World| world.take_log().into_iter().filter(|line| !line.starts_with("exceeded")).collect();
@@ -63,7 +67,7 @@ fn a_lower_number_keeps_what_is_there_and_refuses_what_is_new() {
 #[test]
 fn filters_beyond_the_quota_are_refused_one_by_one() {
     for shards in [1, 2] {
-        let quota = InstanceQuota { subscriptions: Allowance::enforce(3), ..Default::default() };
+        let quota = InstanceQuota { subscriptions: enforce(3), ..Default::default() };
         let mut world = with_quota(shards, quota);
         world.connect("a");
         world.connect5("b", &[]);
@@ -102,7 +106,7 @@ fn a_client_that_publishes_too_fast_waits_and_loses_nothing() {
 
 #[test]
 fn the_publishers_of_an_instance_share_its_rate() {
-    let quota = InstanceQuota { publishes_per_sec: Allowance::enforce(4), ..Default::default() };
+    let quota = InstanceQuota { publishes_per_sec: enforce(4), ..Default::default() };
     let mut world = with_quota(1, quota);
     world.connect("s");
     world.subscribe("s", "t", 0);

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use lmq_broker::Quota;
+use lmq_broker::{Command, Quota};
 
-use crate::common::{Connect, World, mqtt, puback, pubcomp, publish, publish_again, pubrec, pubrel};
+use crate::common::{Connect, Will, World, mqtt, puback, pubcomp, publish, publish_again, pubrec, pubrel};
 
 fn kept(qos: u8, inflight_max: u16) -> World {
     let mut settings = mqtt(1);
@@ -242,4 +242,37 @@ fn a_full_window_is_sent_again_even_if_the_queue_begins_with_an_acknowledged_mes
     world.expect(["s: PUBREL 2"]);
     world.send("s", pubcomp(2));
     world.expect(["s: q2 #4 t waits"]);
+}
+
+#[test]
+fn a_start_late_by_the_clock_has_its_time_to_ask_the_store() {
+    let mut world = World::new(mqtt(1));
+    world.connect_kept("s");
+    world.advance(Duration::from_secs(100));
+    world.hold_store();
+    world.restart();
+    world.advance(Duration::from_secs(1));
+    assert_eq!((world.held(), world.stats().effects_failed), (1, 0));
+    world.release_store();
+    assert!(world.shard(0).is_ready());
+    world.reconnect_kept("s");
+}
+
+#[test]
+fn a_will_is_not_published_by_a_shard_that_drains_before_it_knows_all_filters() {
+    let mut world = World::new(mqtt(3));
+    assert_eq!(["p", "s"].map(|id| world.shard_of(id)), [2, 1]);
+    world.connect_kept("s");
+    world.subscribe("s", "w", 1);
+    let will = Will { topic: "w", payload: "gone", qos: 1, ..Will::default() };
+    world.connect_with("p", &Connect::kept("p").will(will));
+    world.expect(["p: CONNACK 0"]);
+    world.hold_routes();
+    world.restart();
+    (0..3).for_each(|shard| world.command(shard, Command::Drain));
+    world.advance(Duration::from_secs(1));
+    world.release_routes();
+    world.restart();
+    world.advance(Duration::from_secs(1));
+    world.reconnect_kept_with("s", ["s: q1 #1 w gone"]);
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use lmq_auth::Permissions;
 use lmq_broker::{Grant, InstanceIndex, Message, MessageId, Settings, Verdict};
+use lmq_codec::TopicName;
 
 use crate::common::{
     Connect, Will, World, lmq, mqtt, puback, publish, publish_flags, publish5, subscribe, subscribe5, unsubscribe5,
@@ -224,8 +225,8 @@ fn an_expired_message_is_gone_and_the_time_that_is_left_is_told() {
         world.advance(Duration::from_millis(6500));
         assert_eq!((world.stats().retained, world.stored_retained()), (1, 1));
         for node in 0..world.settings.shards {
-            assert!(world.shard(node.into()).retained(InstanceIndex(0), "t/1").is_none());
-            assert!(world.shard(node.into()).retained(InstanceIndex(0), "t/2").is_some());
+            assert!(world.shard(node.into()).retained(InstanceIndex(0), TopicName::new("t/1").unwrap()).is_none());
+            assert!(world.shard(node.into()).retained(InstanceIndex(0), TopicName::new("t/2").unwrap()).is_some());
         }
         // [MQTT-3.3.2-5]
         expect_kept(&mut world, "#", ["t/2 kept"]);
@@ -409,15 +410,14 @@ fn every_shard_knows_the_message_and_forgets_it_with_the_topic() {
     for mut world in worlds(|_| {}) {
         retain(&mut world, "t/1", "kept");
         for node in 0..world.settings.shards {
-            let kept = world.shard(node.into()).retained(InstanceIndex(0), "t/1").unwrap();
+            let kept = world.shard(node.into()).retained(InstanceIndex(0), TopicName::new("t/1").unwrap()).unwrap();
             assert_eq!((&*kept.payload, &*kept.publisher, kept.retain), (&b"kept"[..], "p", true));
-            assert!(world.shard(node.into()).retained(InstanceIndex(0), "t/+").is_none());
-            assert!(world.shard(node.into()).retained(InstanceIndex(1), "t/1").is_none());
+            assert!(world.shard(node.into()).retained(InstanceIndex(1), TopicName::new("t/1").unwrap()).is_none());
         }
         world.send("p", publish_flags(RETAIN | 0x02, "t/1", "", 1));
         world.expect(["p: PUBACK 1"]);
         for node in 0..world.settings.shards {
-            assert!(world.shard(node.into()).retained(InstanceIndex(0), "t/1").is_none());
+            assert!(world.shard(node.into()).retained(InstanceIndex(0), TopicName::new("t/1").unwrap()).is_none());
         }
     }
 }
@@ -456,7 +456,9 @@ fn more_messages_than_a_page_holds_are_restored() {
         world.restart();
         assert_eq!((world.stats().retained, world.stored_retained()), (1500, 1500));
         for node in 0..world.settings.shards {
-            let kept = |n: &u32| world.shard(node.into()).retained(InstanceIndex(0), &format!("t/{n}")).is_some();
+            let topic = |n: &u32| format!("t/{n}");
+            let shard = world.shard(node.into());
+            let kept = |n: &u32| shard.retained(InstanceIndex(0), TopicName::new(&topic(n)).unwrap()).is_some();
             assert_eq!((0..1500).filter(kept).count(), 1500);
         }
     }

@@ -5,6 +5,7 @@
 use std::time::Duration;
 
 use lmq_broker::{InstanceIndex, Settings};
+use lmq_codec::TopicName;
 
 use crate::common::{World, mqtt, publish_flags, publish5, pubrel, subscribe};
 
@@ -32,7 +33,7 @@ fn retain(topic: &str, payload: &str, qos: u8, id: u16) -> Vec<u8> {
 #[track_caller]
 fn kept(world: &World, topic: &str) -> Option<String> {
     let of = |node: u16| {
-        let message = world.shard(node.into()).retained(InstanceIndex(0), topic)?;
+        let message = world.shard(node.into()).retained(InstanceIndex(0), TopicName::new(topic).unwrap())?;
         Some(String::from_utf8(message.payload.to_vec()).unwrap())
     };
     let all: Vec<_> = (0..world.settings.shards).map(of).collect();
@@ -349,4 +350,25 @@ fn a_sibling_that_starts_late_gets_the_messages_all_the_same() {
     world.advance(Duration::from_secs(2));
     assert!((0..3).all(|node| world.shard(node).is_ready()));
     assert_eq!(kept(&world, "t/1").as_deref(), Some("x"));
+}
+
+/// What passed by while the subscription began, and is older than what is kept, must not hide it.
+#[test]
+fn a_message_kept_behind_one_that_passed_by_is_brought() {
+    let mut world = world(3, |_| {});
+    world.send("p", retain("t/1", "first", 1, 9));
+    world.expect(["p: PUBACK 9"]);
+    world.hold_routes();
+    world.send("s", subscribe(1, &[("t/1", 1)]));
+    world.send("s", retain("t/1", "old", 1, 1));
+    world.expect(["s: q1 #1 t/1 old"]);
+    // Its shard does not know the filter yet.
+    world.send("p", retain("t/1", "new", 1, 2));
+    while !world.is_quiet(1, 0) {
+        world.release_route(1, 0);
+    }
+    world.release_routes();
+    assert_eq!(kept(&world, "t/1").as_deref(), Some("new"));
+    let lines = world.take_log();
+    assert_eq!(lines.iter().filter(|line| line.starts_with("s: q1")).collect::<Vec<_>>(), ["s: q1 #2 retain t/1 new"]);
 }

@@ -11,12 +11,15 @@ use crate::common::{Connect, WALL, World, lmq, publish, subscribe};
 const A: &str = "GID_Test@@@a";
 const B: &str = "GID_Test@@@b";
 
-fn id(number: u8) -> TokenId {
+pub(crate) fn id(number: u8) -> TokenId {
     TokenId::new([number; 16])
 }
 
 /// The password lists tokens for `T/#`: type, number and seconds from the first moment, such as `R:1:600 W:2:60`.
-fn by_password(request: &AuthRequest) -> Verdict {
+pub(crate) fn by_password(request: &AuthRequest) -> Verdict {
+    if let Some((access, text)) = &request.token {
+        return uploaded(*access, text.as_str());
+    }
     let Some(password) = &request.password else { return Verdict::Allow(Grant::new(Permissions::everything())) };
     let mut grant = Grant::new(Permissions::nothing());
     for word in std::str::from_utf8(password.as_bytes()).unwrap().split(' ') {
@@ -25,6 +28,23 @@ fn by_password(request: &AuthRequest) -> Verdict {
         grant = grant.with_token(term);
     }
     Verdict::Allow(grant)
+}
+
+/// What is uploaded is one such token, given as its own type, or a denial by its number, such as `denied 3`.
+pub(crate) fn uploaded(access: Access, text: &str) -> Verdict {
+    if let Some(code) = text.strip_prefix("denied ") {
+        return Verdict::Invalid(Denial::from_code(code.parse().unwrap()).unwrap());
+    }
+    let (term, rights) = token(text);
+    match term.access == access {
+        true => Verdict::Allow(Grant::new(rights).with_token(term)),
+        false => Verdict::Invalid(Denial::Action),
+    }
+}
+
+/// PUBLISH that uploads `text` as a token of this type.
+pub(crate) fn upload(access: &str, text: &str, qos: u8, id: u16) -> Vec<u8> {
+    publish("$SYS/uploadToken", format!("{{\"token\":\"{text}\",\"type\":\"{access}\"}}"), qos, id)
 }
 
 fn token(word: &str) -> (TokenTerm, Permissions) {
@@ -37,19 +57,19 @@ fn token(word: &str) -> (TokenTerm, Permissions) {
     (TokenTerm { id: id(number.parse().unwrap()), access, expires }, rights)
 }
 
-fn world(settings: Settings) -> World {
+pub(crate) fn world(settings: Settings) -> World {
     let mut world = World::new(settings);
     world.authenticate_by(by_password);
     world
 }
 
-fn with(name: &str, tokens: &str) -> Connect {
+pub(crate) fn with(name: &str, tokens: &str) -> Connect {
     Connect::new(name).credentials("t", tokens)
 }
 
 /// A client is in with these tokens, and these lines follow its CONNACK.
 #[track_caller]
-fn come_in(world: &mut World, connect: &Connect, name: &'static str, more: &[String]) {
+pub(crate) fn come_in(world: &mut World, connect: &Connect, name: &'static str, more: &[String]) {
     world.connect_with(name, connect);
     let mut log = world.take_log();
     assert!(log[0].starts_with("status connect ") && log[1].starts_with(&format!("{name}: CONNACK 0")), "{log:?}");
@@ -61,22 +81,22 @@ fn notice(name: &str, text: &str) -> String {
     format!("{name}: q0 $SYS/{topic} {text}")
 }
 
-fn expiry(name: &str, secs: u64, access: &str) -> String {
+pub(crate) fn expiry(name: &str, secs: u64, access: &str) -> String {
     let text = format!("{{\"expireTime\":{},\"type\":\"{access}\"}}", WALL + secs * 1000);
     // Longer than the lines of the log show.
     format!("{name}: q0 $SYS/tokenExpireNotice {} bytes", text.len())
 }
 
-fn invalid(name: &str, code: i32, access: &str) -> String {
+pub(crate) fn invalid(name: &str, code: i32, access: &str) -> String {
     notice(name, &format!("{{\"code\":{code},\"type\":\"{access}\"}}"))
 }
 
-fn closed(name: &str, client_id: &str, code: i32, access: &str) -> [String; 3] {
+pub(crate) fn closed(name: &str, client_id: &str, code: i32, access: &str) -> [String; 3] {
     [format!("status tcpclean {client_id}"), invalid(name, code, access), format!("{name}: closed token_invalid")]
 }
 
 #[track_caller]
-fn pass(world: &mut World, secs: u64) {
+pub(crate) fn pass(world: &mut World, secs: u64) {
     // A client that is not to be closed for its silence.
     for _ in 0..secs {
         for name in [A, B].into_iter().filter(|name| !world.is_gone(name)).collect::<Vec<_>>() {
@@ -365,13 +385,13 @@ fn who_lost_its_token_leaves_no_will() {
         world.command(0, how);
         let heard = world.take_log().contains(&format!("{B}: q0 T/will gone"));
         assert_eq!(heard, wills);
-        // A will that the token does not cover keeps the client out. [MQTT-3.1.2-8]
+        // A will that the token does not cover keeps the client out.
         world.connect_with(A, &with(A, "R:1:9999").will(will));
         world.expect([format!("{A}: CONNACK 5"), format!("{A}: closed refused")]);
     }
 }
 
-fn key(client_id: &str) -> lmq_broker::ClientKey {
+pub(crate) fn key(client_id: &str) -> lmq_broker::ClientKey {
     lmq_broker::ClientKey { instance: InstanceIndex(0), client_id: client_id.into() }
 }
 

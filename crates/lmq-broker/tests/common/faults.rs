@@ -20,6 +20,12 @@ impl World {
         self.run();
     }
 
+    /// The same, the last question first.
+    pub(crate) fn release_verdicts_backwards(&mut self) {
+        self.auth_held.iter_mut().for_each(|held| held.make_contiguous().reverse());
+        self.release_verdicts();
+    }
+
     /// The same, with time passing before the outputs are drained.
     pub(crate) fn release_verdicts_and_tick(&mut self) {
         self.give_verdicts();

@@ -4,11 +4,14 @@
 
 mod manifest;
 mod sources;
+#[path = "../../../lmq-codec/tests/conformance/statements.rs"]
+mod statements;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use manifest::{EDITIONS, Status, entries, on_the_wire, statements};
+use manifest::{EDITIONS, Status, entries, on_the_wire};
 use sources::{Test, tests};
+use statements::statements;
 
 /// What is not proved yet, by reason. The numbers only become smaller.
 const LEFT: [(&str, usize); 1] = [("driver", 6)];

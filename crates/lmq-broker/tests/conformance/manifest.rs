@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 const MANIFEST: &str = include_str!("manifest.txt");
-const STATEMENTS: &str = include_str!("../../../lmq-codec/tests/conformance/statements.json");
 const CODEC: &str = include_str!("../../../lmq-codec/tests/conformance/manifest.txt");
 
 pub(crate) const EDITIONS: [&str; 2] = ["3.1.1", "5.0"];
@@ -60,18 +59,6 @@ pub(crate) fn entries() -> Vec<Entry> {
             Entry { edition, id, words, status: Status::parse(status) }
         })
         .collect()
-}
-
-/// The ids of one edition: those found in the norm's text and those that lists elsewhere name.
-pub(crate) fn statements(edition: &str) -> BTreeSet<&'static str> {
-    let key = format!("\"{edition}\": [");
-    let ids: BTreeSet<&str> = STATEMENTS
-        .split(key.as_str())
-        .skip(1)
-        .flat_map(|part| part.split(']').next().expect("an end").split('"').skip(1).step_by(2))
-        .collect();
-    assert!(ids.len() > 100, "{edition}: {}", ids.len());
-    ids
 }
 
 /// What the tests of the codec prove, by edition and id.

@@ -35,7 +35,8 @@ impl MessageProperties {
                     | Property::UserProperty(_)
             )
         };
-        let mut block = Vec::new();
+        let len = properties.iter().filter(stays).map(|property| property.encoded_len()).sum();
+        let mut block = Vec::with_capacity(len);
         for property in properties.iter().filter(stays) {
             property.write(&mut BufSink(&mut block));
         }

@@ -5,6 +5,7 @@ mod auth;
 mod connack;
 mod connect;
 mod disconnect;
+mod entries;
 mod publish;
 mod suback;
 mod subscribe;

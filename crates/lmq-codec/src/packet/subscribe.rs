@@ -2,6 +2,7 @@ use core::fmt;
 
 use nom::IResult;
 
+use super::entries::Entries;
 use crate::encode::{EncodeError, EncodeErrorKind, Encoder, Form, Sink, Sizes, properties_exist};
 use crate::property::On;
 use crate::wire::{self, Fail, fail};
@@ -92,7 +93,7 @@ impl<'a> Subscribe<'a> {
         while !rest.is_empty() {
             rest = plain_entries(entry(rest, version)?.0);
         }
-        Ok((rest, Self { id, properties, filters: SubscribeFilters(Repr::Wire(i, version)) }))
+        Ok((rest, Self { id, properties, filters: SubscribeFilters(Entries::Wire(i, version)) }))
     }
 
     /// Checks once that the packet can be written in this edition and measures it.
@@ -165,46 +166,28 @@ pub(super) fn check_share(
 
 /// The filters of a SUBSCRIBE: read from the wire, or a list of the caller's.
 #[derive(Clone, Copy)]
-pub struct SubscribeFilters<'a>(Repr<'a>);
-
-#[derive(Clone, Copy)]
-enum Repr<'a> {
-    /// Checked bytes.
-    Wire(&'a [u8], Version),
-    List(&'a [(TopicFilter<'a>, SubscribeOptions)]),
-}
+pub struct SubscribeFilters<'a>(Entries<'a, (TopicFilter<'a>, SubscribeOptions)>);
 
 impl<'a> SubscribeFilters<'a> {
     /// Filters from a list, in its order. That there is one is checked by the packet's encoder.
     #[must_use]
     pub const fn new(list: &'a [(TopicFilter<'a>, SubscribeOptions)]) -> Self {
-        Self(Repr::List(list))
+        Self(Entries::List(list))
     }
 
     #[cfg(feature = "alloc")]
     pub(crate) const fn wire(&self) -> Option<(&'a [u8], Version)> {
-        match self.0 {
-            Repr::Wire(bytes, version) => Some((bytes, version)),
-            Repr::List(_) => None,
-        }
+        self.0.wire()
     }
 
     #[cfg(feature = "alloc")]
     pub(crate) const fn from_checked(bytes: &'a [u8], version: Version) -> Self {
-        Self(Repr::Wire(bytes, version))
-    }
-
-    /// The entries as they came from the wire, if this version writes and checks them as theirs did.
-    const fn wire_of(&self, version: Version) -> Option<&'a [u8]> {
-        match self.0 {
-            Repr::Wire(bytes, checked) if checked.has_properties() == version.has_properties() => Some(bytes),
-            _ => None,
-        }
+        Self(Entries::Wire(bytes, version))
     }
 
     /// Length on the wire, after a check that a packet of this version may carry them.
     fn measure(&self, version: Version) -> Result<usize, EncodeError> {
-        if let Some(bytes) = self.wire_of(version) {
+        if let Some(bytes) = self.0.wire_of(version) {
             return Ok(bytes.len());
         }
         let mut len = 0_usize;
@@ -219,7 +202,7 @@ impl<'a> SubscribeFilters<'a> {
     }
 
     fn write(&self, version: Version, sink: &mut impl Sink) {
-        if let Some(bytes) = self.wire_of(version) {
+        if let Some(bytes) = self.0.wire_of(version) {
             return sink.bytes(bytes);
         }
         for (filter, options) in *self {
@@ -241,7 +224,7 @@ impl<'a> Iterator for SubscribeFilters<'a> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
-            Repr::Wire(bytes, version) => {
+            Entries::Wire(bytes, version) => {
                 let (filter, rest) = wire::checked_field(bytes)?;
                 let (byte, rest) = rest.split_first()?;
                 *bytes = rest;
@@ -253,7 +236,7 @@ impl<'a> Iterator for SubscribeFilters<'a> {
                 };
                 Some((TopicFilter::from_checked(filter), options))
             }
-            Repr::List(list) => {
+            Entries::List(list) => {
                 let (item, rest) = list.split_first()?;
                 *list = rest;
                 Some(*item)

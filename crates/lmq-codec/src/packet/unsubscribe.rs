@@ -2,6 +2,7 @@ use core::fmt;
 
 use nom::IResult;
 
+use super::entries::Entries;
 use super::subscribe::{check_share, topic_filter};
 use crate::encode::{EncodeError, EncodeErrorKind, Encoder, Form, Sink, Sizes, properties_exist};
 use crate::property::On;
@@ -39,7 +40,7 @@ impl<'a> Unsubscribe<'a> {
             check_share(filter, SubscribeOptions::default(), version).map_err(|violation| fail(left, violation))?;
             left = rest;
         }
-        Ok((left, Self { id, properties, filters: UnsubscribeFilters(Repr::Wire(i, version)) }))
+        Ok((left, Self { id, properties, filters: UnsubscribeFilters(Entries::Wire(i, version)) }))
     }
 
     /// Checks once that the packet can be written in this edition and measures it.
@@ -67,46 +68,28 @@ impl<'a> Unsubscribe<'a> {
 
 /// The filters of an UNSUBSCRIBE: read from the wire, or a list of the caller's.
 #[derive(Clone, Copy)]
-pub struct UnsubscribeFilters<'a>(Repr<'a>);
-
-#[derive(Clone, Copy)]
-enum Repr<'a> {
-    /// Checked bytes.
-    Wire(&'a [u8], Version),
-    List(&'a [TopicFilter<'a>]),
-}
+pub struct UnsubscribeFilters<'a>(Entries<'a, TopicFilter<'a>>);
 
 impl<'a> UnsubscribeFilters<'a> {
     /// Filters from a list, in its order. That there is one is checked by the packet's encoder.
     #[must_use]
     pub const fn new(list: &'a [TopicFilter<'a>]) -> Self {
-        Self(Repr::List(list))
+        Self(Entries::List(list))
     }
 
     #[cfg(feature = "alloc")]
     pub(crate) const fn wire(&self) -> Option<(&'a [u8], Version)> {
-        match self.0 {
-            Repr::Wire(bytes, version) => Some((bytes, version)),
-            Repr::List(_) => None,
-        }
+        self.0.wire()
     }
 
     #[cfg(feature = "alloc")]
     pub(crate) const fn from_checked(bytes: &'a [u8], version: Version) -> Self {
-        Self(Repr::Wire(bytes, version))
-    }
-
-    /// The entries as they came from the wire, if this version writes and checks them as theirs did.
-    const fn wire_of(&self, version: Version) -> Option<&'a [u8]> {
-        match self.0 {
-            Repr::Wire(bytes, checked) if checked.has_properties() == version.has_properties() => Some(bytes),
-            _ => None,
-        }
+        Self(Entries::Wire(bytes, version))
     }
 
     /// Length on the wire, after a check that a packet of this version may carry them.
     fn measure(&self, version: Version) -> Result<usize, EncodeError> {
-        if let Some(bytes) = self.wire_of(version) {
+        if let Some(bytes) = self.0.wire_of(version) {
             return Ok(bytes.len());
         }
         let mut len = 0_usize;
@@ -119,7 +102,7 @@ impl<'a> UnsubscribeFilters<'a> {
     }
 
     fn write(&self, version: Version, sink: &mut impl Sink) {
-        if let Some(bytes) = self.wire_of(version) {
+        if let Some(bytes) = self.0.wire_of(version) {
             return sink.bytes(bytes);
         }
         for filter in *self {
@@ -139,12 +122,12 @@ impl<'a> Iterator for UnsubscribeFilters<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match &mut self.0 {
-            Repr::Wire(bytes, _) => {
+            Entries::Wire(bytes, _) => {
                 let (filter, rest) = wire::checked_field(bytes)?;
                 *bytes = rest;
                 Some(TopicFilter::from_checked(filter))
             }
-            Repr::List(list) => {
+            Entries::List(list) => {
                 let (filter, rest) = list.split_first()?;
                 *list = rest;
                 Some(*filter)

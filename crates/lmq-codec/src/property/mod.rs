@@ -78,7 +78,7 @@ macro_rules! properties {
                 }
             }
 
-            fn encoded_len(&self) -> usize {
+            pub(crate) fn encoded_len(&self) -> usize {
                 1 + match self {
                     $(Self::$name(value) => value.encoded_len(),)*
                 }

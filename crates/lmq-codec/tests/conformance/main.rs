@@ -3,6 +3,7 @@
 mod behaviour;
 mod cases;
 mod manifest;
+mod statements;
 mod violations;
 
 use bytes::BytesMut;

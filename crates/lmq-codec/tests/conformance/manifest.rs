@@ -4,8 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use lmq_codec::{Version, Violation};
 
+use crate::statements::statements;
+
 const MANIFEST: &str = include_str!("manifest.txt");
-const STATEMENTS: &str = include_str!("statements.json");
 const SOURCES: [&str; 2] = [include_str!("behaviour.rs"), include_str!("main.rs")];
 
 struct Entry {
@@ -39,18 +40,6 @@ fn manifest() -> BTreeMap<(&'static str, &'static str), Entry> {
         }
     }
     entries
-}
-
-/// The ids of one edition: those found in the norm's text and those that lists elsewhere name.
-fn statements(edition: &str) -> BTreeSet<&'static str> {
-    let key = format!("\"{edition}\": [");
-    let ids: BTreeSet<&str> = STATEMENTS
-        .split(key.as_str())
-        .skip(1)
-        .flat_map(|part| part.split(']').next().expect("an end").split('"').skip(1).step_by(2))
-        .collect();
-    assert!(ids.len() > 100, "{edition}: {}", ids.len());
-    ids
 }
 
 #[test]

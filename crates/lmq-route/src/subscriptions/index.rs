@@ -84,14 +84,14 @@ impl<K: Copy + Ord, V: Copy> Index<K, V> {
         self.filters.len() == 0 && self.exact.is_empty() && !self.has_wildcards()
     }
 
-    /// Calls back with every filter that matches the topic.
+    /// Calls back with every filter that matches the topic. Returns how much it looked at besides: nodes, and filters of common shapes.
     #[inline]
-    pub(crate) fn search(&self, hash: u64, topic: &[u8], mut each: impl FnMut(u32, &Filter<K, V>)) {
+    pub(crate) fn search(&self, hash: u64, topic: &[u8], mut each: impl FnMut(u32, &Filter<K, V>)) -> usize {
         if !self.has_wildcards() {
             if let Some((id, filter)) = self.exact_id(hash, topic).and_then(|id| Some((id, self.filters.filter(id)?))) {
                 each(id, filter);
             }
-            return;
+            return 0;
         }
         let check = |ids: &[u32]| {
             self.filters.fetch(ids);
@@ -112,11 +112,16 @@ impl<K: Copy + Ord, V: Copy> Index<K, V> {
             found.push(*id);
             false
         });
-        self.common.candidates(&places, |id| found.push(id));
+        let mut visited = 0;
+        self.common.candidates(&places, |id| {
+            visited += 1;
+            found.push(id);
+        });
         if !self.odd.is_empty() {
-            walk::candidates(&self.hasher, &self.odd, &levels, |id| found.push(id));
+            visited += walk::candidates(&self.hasher, &self.odd, &levels, |id| found.push(id));
         }
         found.flush();
+        visited
     }
 }
 

@@ -2,7 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
-use core::{mem, slice};
+use core::{iter, mem, ops::RangeInclusive, slice};
 
 /// Entries of one flat list. A change moves at most so many entries, whatever the number of keys.
 const LIST_MAX: usize = 512;
@@ -111,6 +111,34 @@ impl<K: Copy + Ord, V: Copy> Keys<K, V> {
         let (below, above) = parted.split_at(at);
         let whole = lists.iter().skip(nth + 1).chain(lists.iter().take(nth)).flatten();
         above.iter().chain(whole).chain(below).copied()
+    }
+
+    /// How many keys are in a range.
+    pub(crate) fn len_within(&self, range: &RangeInclusive<K>) -> usize {
+        self.parts_within(range).map(<[_]>::len).sum()
+    }
+
+    /// Calls back for every key of a range in ascending order.
+    pub(crate) fn for_each_within(&self, range: &RangeInclusive<K>, mut each: impl FnMut(K, V)) {
+        self.parts_within(range).flatten().for_each(|(key, value)| each(*key, *value));
+    }
+
+    /// The entries whose keys are in a range: of each list the part that is.
+    fn parts_within(&self, range: &RangeInclusive<K>) -> impl Iterator<Item = &[(K, V)]> {
+        let (one, lists) = match self {
+            Self::One(one) => (slice::from_ref(one), &[][..]),
+            Self::List(list) => (list.as_slice(), &[][..]),
+            Self::Lists(lists) => (&[][..], lists.lists.as_slice()),
+        };
+        let (first, last) = (*range.start(), *range.end());
+        let begin = lists.partition_point(|list| list.last().is_some_and(|entry| entry.0 < first));
+        let inside = lists.get(begin..).unwrap_or_default().iter().map(Vec::as_slice);
+        let inside = inside.take_while(move |list| list.first().is_some_and(|entry| entry.0 <= last));
+        iter::once(one).chain(inside).map(move |list| {
+            let from = list.partition_point(|entry| entry.0 < first);
+            let len = list[from..].partition_point(|entry| entry.0 <= last);
+            &list[from..from + len]
+        })
     }
 
     /// Calls back for every key in ascending order.
@@ -262,6 +290,13 @@ mod tests {
                 prop_assert_eq!(keys.value(key), map.get(&key).copied());
             }
             check_shape(&keys);
+            for (first, last) in [(0, 1999), (0, 0), (500, 700), (511, 1200), (1999, u32::MAX), (9, 3)] {
+                let (mut within, range) = (Vec::new(), first..=last);
+                keys.for_each_within(&range, |key, value| within.push((key, value)));
+                prop_assert_eq!(keys.len_within(&range), within.len());
+                let expected = entries(&keys).into_iter().filter(|(key, _)| range.contains(key));
+                prop_assert_eq!(within, expected.collect::<Vec<_>>());
+            }
             for key in [None, Some(0), Some(700), Some(1999)] {
                 let (mut expected, above) = (entries(&keys), |entry: &(u32, u32)| key.is_none_or(|key| entry.0 > key));
                 expected.sort_by_key(|entry| !above(entry));

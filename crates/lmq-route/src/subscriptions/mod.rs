@@ -15,10 +15,11 @@ mod tests;
 pub(crate) mod text;
 mod walk;
 
-use core::fmt;
+use core::{fmt, ops::RangeInclusive};
 
 use lmq_codec::{TopicFilter, TopicName};
 
+use filters::Filter;
 use index::Index;
 use recent::Recent;
 
@@ -48,6 +49,17 @@ pub struct Subscriptions<K, V> {
     version: u64,
     /// Changes with every change to the set of wildcard filters; never 0.
     wildcard_version: u64,
+}
+
+/// What a search of [`Subscriptions`] came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// Subscriptions that match, whether or not there was a call for them.
+    pub subscriptions: usize,
+    /// How many nodes and filters were looked at to find them, a measure of the time that took: 20 to 80 ns each. At most three
+    /// for each way to replace some of the topic's first 16 levels by `+`, and one for each filter that agrees with the topic on
+    /// as many levels. 0 for a topic that is remembered, and where no filter has a wildcard.
+    pub visited: usize,
 }
 
 impl<K: Copy + Ord, V: Copy> Subscriptions<K, V> {
@@ -104,21 +116,58 @@ impl<K: Copy + Ord, V: Copy> Subscriptions<K, V> {
     /// kept: at most 600 KiB. A topic that is remembered allocates nothing.
     #[inline]
     pub fn for_each_cached(&mut self, topic: TopicName<'_>, mut each: impl FnMut(K, V)) {
+        self.filters_cached(topic, |filter| filter.keys.for_each(&mut each));
+    }
+
+    /// The same, as long as no more than `max` subscriptions match: of a filter that would exceed that, and of those behind it,
+    /// none is called back for. Says how many match, and how far the search went; so a caller can bound what it does for one
+    /// topic, and go on with [`for_each_within`](Self::for_each_within).
+    #[inline]
+    pub fn for_each_up_to(&mut self, topic: TopicName<'_>, max: usize, mut each: impl FnMut(K, V)) -> Search {
+        let mut subscriptions = 0_usize;
+        let visited = self.filters_cached(topic, |filter| {
+            subscriptions = subscriptions.saturating_add(filter.keys.len());
+            if subscriptions <= max {
+                filter.keys.for_each(&mut each);
+            }
+        });
+        Search { subscriptions, visited }
+    }
+
+    /// The same, for the keys of a range and no others: what is counted are their subscriptions.
+    pub fn for_each_within(
+        &mut self,
+        topic: TopicName<'_>,
+        range: &RangeInclusive<K>,
+        max: usize,
+        mut each: impl FnMut(K, V),
+    ) -> Search {
+        let mut subscriptions = 0_usize;
+        let visited = self.filters_cached(topic, |filter| {
+            subscriptions = subscriptions.saturating_add(filter.keys.len_within(range));
+            if subscriptions <= max {
+                filter.keys.for_each_within(range, &mut each);
+            }
+        });
+        Search { subscriptions, visited }
+    }
+
+    /// Calls back with every filter that matches, remembered or searched for. Returns how far the search went.
+    #[inline]
+    fn filters_cached(&mut self, topic: TopicName<'_>, mut each: impl FnMut(&Filter<K, V>)) -> usize {
         let (index, topic) = (&self.index, topic.as_bytes());
         let hash = index.hasher.text(topic);
         if !index.has_wildcards() {
-            return index.search(hash, topic, |_, filter| filter.keys.for_each(&mut each));
+            return index.search(hash, topic, |_, filter| each(filter));
         }
         if let Some(wildcard) = self.recent.filters(hash, topic, self.wildcard_version) {
             let filters = index.exact_id(hash, topic).into_iter().chain(wildcard.iter().copied());
-            for filter in filters.filter_map(|id| index.filters.filter(id)) {
-                filter.keys.for_each(&mut each);
-            }
-            return;
+            filters.filter_map(|id| index.filters.filter(id)).for_each(each);
+            return 0;
         }
         let mut vacancy = self.recent.missed(hash, topic);
-        index.search(hash, topic, |id, filter| {
-            filter.keys.for_each(&mut each);
+        let visited = index.search(hash, topic, |id, filter| {
+            each(filter);
             match &mut vacancy {
                 Some(vacancy) if filter.text() != topic => vacancy.push(id),
                 _ => {}
@@ -127,6 +176,7 @@ impl<K: Copy + Ord, V: Copy> Subscriptions<K, V> {
         if let Some(vacancy) = vacancy {
             vacancy.keep(self.wildcard_version);
         }
+        visited
     }
 
     /// Calls back once for every subscription whose filter matches the topic, so twice for a key that has two such.

@@ -205,6 +205,10 @@ fn a_search_takes_each_way_once() {
     assert_eq!(times, [2; 1 << 10]);
     index.for_each(topic("a/a/a/a/a/a/a/a/a/a/other"), |ways, ()| times[ways as usize] += 1);
     assert_eq!(times, [3; 1 << 10]);
+    // Three nodes for each way, and the filters that end in `#`, which have a common shape or a node.
+    let search = index.for_each_up_to(topic("a/a/a/a/a/a/a/a/a/a/other"), 0, |_, ()| panic!("over the bound"));
+    assert_eq!(search.subscriptions, 1 << 10);
+    assert!((1 << 10..=4 << 10).contains(&search.visited), "{search:?}");
     // More filters than are remembered for a topic.
     for asked in 1..=4 {
         index.for_each_cached(topic("a/a/a/a/a/a/a/a/a/a/end"), |ways, ()| {
@@ -304,6 +308,7 @@ fn compare(index: &mut Subscriptions<u8, u16>, naive: &Naive, text: &str, cached
         let mut cached = Vec::new();
         index.for_each_cached(topic(text), |key, value| cached.push((key, value)));
         assert_eq!(cached, plain, "{text:?}");
+        compare_bounded(index, text, &plain);
     }
     let exact: Vec<_> =
         naive.iter().filter(|((filter, _), _)| filter == text).map(|((_, key), value)| (*key, *value)).collect();
@@ -317,6 +322,23 @@ fn compare(index: &mut Subscriptions<u8, u16>, naive: &Naive, text: &str, cached
     let mut plain = plain;
     plain.sort_unstable();
     assert_eq!(plain, naive, "{text:?}");
+}
+
+/// Every bound gives the beginning, whole filters at a time, and says how much there is; ranges of keys give all of it together.
+fn compare_bounded(index: &mut Subscriptions<u8, u16>, text: &str, plain: &[(u8, u16)]) {
+    for max in [0, plain.len().saturating_sub(1), plain.len()] {
+        let mut bounded = Vec::new();
+        let search = index.for_each_up_to(topic(text), max, |key, value| bounded.push((key, value)));
+        assert_eq!(search.subscriptions, plain.len(), "{text:?}");
+        assert!(bounded.len() <= max && plain.starts_with(&bounded), "{text:?}");
+        assert_eq!(bounded.len() == plain.len(), max >= plain.len(), "{text:?}");
+    }
+    for range in [0..=1, 2..=2, 3..=u8::MAX] {
+        let (mut within, inside) = (Vec::new(), plain.iter().filter(|(key, _)| range.contains(key)));
+        let expected: Vec<_> = inside.copied().collect();
+        let search = index.for_each_within(topic(text), &range, expected.len(), |key, value| within.push((key, value)));
+        assert_eq!((search.subscriptions, within), (expected.len(), expected), "{text:?}");
+    }
 }
 
 fn check(mut index: Subscriptions<u8, u16>, changes: &[Change], topics: &[String]) {

@@ -13,11 +13,12 @@ const BATCH: usize = 12;
 /// Names every filter that may match, each once: all that do, and those that agree with the topic as far as nodes tell.
 ///
 /// Visits no more nodes than the filters that agree so far have levels, and no more than 3 for each way to replace
-/// levels of the topic by `+`.
+/// levels of the topic by `+`. Returns how many nodes it visited.
 #[inline]
-pub(crate) fn candidates(hasher: &Hasher, prefixes: &Prefixes, levels: &Levels, mut each: impl FnMut(u32)) {
+pub(crate) fn candidates(hasher: &Hasher, prefixes: &Prefixes, levels: &Levels, mut each: impl FnMut(u32)) -> usize {
     prefixes.fetch_literal(hasher, levels.hashes());
     let mut todo = Todo::new(hasher.root());
+    let mut visited = 0;
     while let Some((depth, batch)) = todo.pop() {
         let level = levels.hashes().get(depth).copied();
         let mut ends = Batch { paths: [Path::default(); 2 * BATCH], len: 0 };
@@ -45,7 +46,9 @@ pub(crate) fn candidates(hasher: &Hasher, prefixes: &Prefixes, levels: &Levels, 
         for path in ends.paths() {
             visit_end(prefixes, hasher, *path, &mut each);
         }
+        visited += batch.len + ends.len;
     }
+    visited
 }
 
 /// Names the filters whose path is complete. It has a node of its own unless hashes collide.

@@ -4,7 +4,6 @@ use lmq_codec::{Delivery, PacketId, QoS};
 
 use super::Ctx;
 use crate::{
-    ledger::Way,
     marks::Mark,
     wire::{PUBREL, Words, Writer, payload},
 };
@@ -13,7 +12,6 @@ use crate::{
 struct Exchange {
     id: PacketId,
     number: u64,
-    way: Way,
     qos: QoS,
     /// PUBREC came.
     released: bool,
@@ -28,17 +26,10 @@ pub(super) struct Exchanges {
 
 impl Exchanges {
     /// Sends a message for the first time.
-    pub(super) fn open(
-        &mut self,
-        writer: Writer,
-        id: PacketId,
-        number: u64,
-        (way, qos): (Way, QoS),
-        ctx: &mut Ctx<'_>,
-    ) {
-        publish(writer, way.topic(), number, delivery(qos, id, false), ctx);
+    pub(super) fn open(&mut self, writer: Writer, id: PacketId, number: u64, qos: QoS, ctx: &mut Ctx<'_>) {
+        publish(writer, number, delivery(qos, id, false), ctx);
         if qos != QoS::AtMostOnce {
-            self.open.push(Exchange { id, number, way, qos, released: false });
+            self.open.push(Exchange { id, number, qos, released: false });
         }
     }
 
@@ -53,7 +44,7 @@ impl Exchanges {
             ctx.marks.hit(Mark::Resent);
             ctx.ledger.resend(exchange.number);
             let delivery = delivery(exchange.qos, exchange.id, true);
-            publish(writer, exchange.way.topic(), exchange.number, delivery, ctx);
+            publish(writer, exchange.number, delivery, ctx);
         }
     }
 
@@ -106,9 +97,10 @@ impl Exchanges {
     }
 }
 
-fn publish(writer: Writer, topic: &str, number: u64, delivery: Delivery, ctx: &mut Ctx<'_>) {
-    let payload = payload(number, ctx.ledger.length(number));
-    let words = Words { topic, payload: &payload, expiry: ctx.ledger.expiry(number) };
+fn publish(writer: Writer, number: u64, delivery: Delivery, ctx: &mut Ctx<'_>) {
+    let Some(sent) = ctx.ledger.sent(number) else { return };
+    let payload = payload(number, sent.length);
+    let words = Words { topic: sent.way.topic(), payload: &payload, expiry: sent.expiry, retain: sent.retain };
     writer.publish(&words, delivery, &mut ctx.out);
 }
 

@@ -1,25 +1,32 @@
 //! A client as the standard wants it: its state survives its connections, it sends again what was not acknowledged, and it keeps
 //! the packet ids of what it has received. It also misbehaves in the ways a network makes clients misbehave.
 
+mod auth;
 mod exchange;
+mod hear;
+mod publish;
 mod receive;
 mod subscriptions;
 mod will;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use lmq_codec::{PacketId, QoS, Version};
+use lmq_codec::{PacketId, QoS, ReasonCode, Version};
 
-use self::{exchange::Exchanges, subscriptions::Subscriptions, will::LastWords};
+use self::{auth::Proof, exchange::Exchanges, subscriptions::Subscriptions, will::LastWords};
+pub(crate) use self::{
+    auth::{answer, words},
+    publish::{draw_body, draw_qos},
+};
 use crate::{
     clock::{MILLI, SECOND},
-    ledger::{Arrival, Ledger, Way},
+    ledger::{Ledger, Terms},
     link::{LinkId, Testament},
     marks::{Mark, Marks},
     options::Options,
     rng::Rng,
     violation::{Checker, Violation},
-    wire::{Heard, PUBCOMP, Quota, Writer},
+    wire::{Quota, Writer},
 };
 
 /// What a client needs of the world while it acts.
@@ -73,6 +80,9 @@ pub(crate) struct Client {
     /// Seconds for which its session outlives a connection, if not for ever.
     pub(crate) expiry_secs: Option<u32>,
     last_words: Option<LastWords>,
+    proof: Proof,
+    /// Why the broker ends this connection, as it said.
+    pub(crate) farewell: Option<ReasonCode>,
     /// The will of its latest CONNECT, and whether that asked for a new session.
     pub(crate) testament: Option<Testament>,
     pub(crate) clean: bool,
@@ -122,12 +132,14 @@ impl Client {
             quota,
             expiry_secs: Some(options.session_expiry_secs).filter(|secs| version5 && persistent && *secs > 0),
             last_words: LastWords::draw(options, rng),
+            proof: Proof::draw(options, version5, rng),
+            farewell: None,
             testament: None,
             clean: false,
             aliases: BTreeMap::new(),
             unacknowledged: BTreeSet::new(),
             exchanges: Exchanges::default(),
-            subscriptions: Subscriptions::draw(options, rng),
+            subscriptions: Subscriptions::draw(options, version5, rng),
             inbound: BTreeMap::new(),
             acks: VecDeque::new(),
             publish_at: 0,
@@ -145,9 +157,9 @@ impl Client {
     }
 
     pub(crate) fn declare(&self, ledger: &mut Ledger) {
-        ledger.declare(self.index, None, QoS::ExactlyOnce);
-        for (filter, qos) in self.subscriptions.filters() {
-            ledger.declare(self.index, Some(filter), qos);
+        ledger.declare(self.index, None, Terms { qos: QoS::ExactlyOnce, as_published: false });
+        for (filter, terms) in self.subscriptions.filters() {
+            ledger.declare(self.index, Some(filter), terms);
         }
     }
 
@@ -189,6 +201,8 @@ impl Client {
         self.unacknowledged.clear();
         self.pinged_at = None;
         self.silent_until = 0;
+        self.farewell = None;
+        self.proof.reset();
         self.subscriptions.interrupted(self.persistent);
         ctx.ledger.disconnected(self.index);
         if !self.persistent {
@@ -201,10 +215,18 @@ impl Client {
         match self.phase {
             Phase::Offline { until } if until <= ctx.now => Wish::Connect,
             Phase::Offline { .. } => Wish::Nothing,
-            Phase::Connecting { since, .. } if since + PATIENCE <= ctx.now => Wish::Close,
-            Phase::Connecting { discards, .. } => self.storm_on(discards),
+            Phase::Connecting { since, .. } if since + self.patience() <= ctx.now => Wish::Close,
+            Phase::Connecting { discards, .. } => {
+                self.speak_if_due(ctx);
+                self.storm_on(discards)
+            }
             Phase::Live => self.live(ctx),
         }
+    }
+
+    /// How long it waits for CONNACK.
+    const fn patience(&self) -> u64 {
+        if self.proof.waits_longer() { 4 * PATIENCE } else { PATIENCE }
     }
 
     /// Connects once more on top of the connection that is there.
@@ -231,7 +253,8 @@ impl Client {
             return Wish::Close;
         }
         let id = self.free_id(ctx.options);
-        self.subscriptions.act(self.writer, id, ctx);
+        self.subscriptions.act(self.writer, id, self.index, ctx);
+        self.speak_if_due(ctx);
         self.publish(ctx);
         self.ping(ctx);
         Wish::Nothing
@@ -261,154 +284,12 @@ impl Client {
         self.sent_at + every * SECOND / 2
     }
 
-    fn publish(&mut self, ctx: &mut Ctx<'_>) {
-        if self.left == 0 || self.publish_at > ctx.now {
-            return;
-        }
-        self.publish_at = ctx.now + ctx.rng.range(1, 2 * ctx.options.interval_ms) * MILLI;
-        if self.exchanges.len() >= ctx.options.client_window {
-            return;
-        }
-        self.left -= 1;
-        let way = self.way(ctx);
-        let qos = draw_qos(ctx);
-        let expires = self.version.has_properties() && ctx.rng.per_mille(ctx.options.message_expiry);
-        let expiry = expires.then(|| ctx.rng.range(1, 20) as u32);
-        self.send(way, qos, expiry, ctx);
-    }
-
-    /// Publishes one message to every topic, with every QoS.
-    pub(crate) fn publish_last(&mut self, ctx: &mut Ctx<'_>) {
-        for topic in 0..ctx.options.topics {
-            for qos in [QoS::AtMostOnce, QoS::AtLeastOnce, QoS::ExactlyOnce] {
-                self.send(Way::Topic(format!("sim/{topic}")), qos, None, ctx);
-            }
-        }
-    }
-
-    fn send(&mut self, way: Way, qos: QoS, expiry: Option<u32>, ctx: &mut Ctx<'_>) {
-        let length = 8 + ctx.rng.below(u64::from(ctx.options.payload_bytes_max)) as usize;
-        if length >= ctx.options.limits.shared_payload_bytes_min as usize {
-            ctx.marks.hit(Mark::SharedPayload);
-        }
-        let Some(id) = self.free_id(ctx.options) else { return };
-        let number = ctx.ledger.publish(self.index, way.clone(), qos, length, expiry);
-        self.sent_at = ctx.now;
-        self.exchanges.open(self.writer, id, number, (way, qos), ctx);
-    }
-
-    fn way(&self, ctx: &mut Ctx<'_>) -> Way {
-        if ctx.rng.per_mille(ctx.options.p2p) {
-            ctx.marks.hit(Mark::PointToPoint);
-            let target = ctx.rng.below(self.others.len() as u64) as usize;
-            return Way::Client(target, format!("sim/p2p/{}", self.others[target]));
-        }
-        Way::Topic(format!("sim/{}", ctx.rng.below(ctx.options.topics as u64)))
-    }
-
-    fn free_id(&mut self, options: &Options) -> Option<PacketId> {
-        let subscriptions = &self.subscriptions;
-        self.exchanges.free_id(options.packet_ids, |id| subscriptions.uses(id))
-    }
-
-    /// A whole packet came.
-    pub(crate) fn hear(&mut self, heard: Heard, ctx: &mut Ctx<'_>) -> Result<Wish, Violation> {
-        let connecting = matches!(self.phase, Phase::Connecting { .. });
-        match heard {
-            Heard::ConnAck { present, code } if connecting => return self.answered(present, code, ctx),
-            other if connecting => return self.protocol(format!("{other:?} before CONNACK")),
-            Heard::ConnAck { .. } => return self.protocol("a second CONNACK"),
-            Heard::Publish { number, topic, qos, id, dup, length, intact, alias, expiry } => {
-                let topic = self.topic(topic, alias)?;
-                self.count_in(id)?;
-                let (receiver, version5) = (self.index, self.version.has_properties());
-                let arrival = Arrival { receiver, number, topic, qos, length, intact, dup, expiry, version5 };
-                self.take(arrival, id, ctx)?;
-            }
-            Heard::PubAck(id) => match self.exchanges.puback(id) {
-                Some(_number) => {}
-                None => return self.protocol(format!("PUBACK {id} for nothing")),
-            },
-            Heard::PubRec(id, refused) => {
-                if refused || self.exchanges.pubrec(id, &mut ctx.out).is_none() {
-                    return self.protocol(format!("PUBREC {id} for nothing"));
-                }
-                self.sent_at = ctx.now;
-            }
-            Heard::PubRel(id) => {
-                self.inbound.remove(&id);
-                self.answer(PUBCOMP(id), ctx);
-            }
-            Heard::PubComp(id) if self.exchanges.pubcomp(id) => {}
-            Heard::PubComp(id) => return self.protocol(format!("PUBCOMP {id} for nothing")),
-            Heard::SubAck(id, codes) => {
-                self.subscriptions.granted(id, &codes, self.index, ctx).map_err(|text| self.violation(text))?;
-            }
-            Heard::UnsubAck(id) => {
-                self.subscriptions.removed(id, ctx.now).map_err(|text| self.violation(text))?;
-            }
-            Heard::PingResp => self.pinged_at = None,
-            Heard::Disconnect => {}
-        }
-        Ok(Wish::Nothing)
-    }
-
-    /// The messages that a packet from the broker acknowledges, to be entered in the ledger before the client acts on it.
-    pub(crate) fn acknowledges(&self, heard: &Heard) -> Option<u64> {
-        match heard {
-            Heard::PubAck(id) | Heard::PubRec(id, _) => self.exchanges.number(*id),
-            _ => None,
-        }
-    }
-
-    fn answered(&mut self, present: bool, code: u8, ctx: &mut Ctx<'_>) -> Result<Wish, Violation> {
-        let Phase::Connecting { discards, .. } = self.phase else { return Ok(Wish::Nothing) };
-        if code != 0 {
-            return Ok(Wish::Nothing);
-        }
-        (self.phase, self.sent_at) = (Phase::Live, ctx.now);
-        let gone = std::mem::take(&mut self.session_gone);
-        if present && gone {
-            return self.protocol("a session that was discarded");
-        }
-        if present && (discards || !self.persistent) {
-            return self.protocol("session present after a clean CONNECT");
-        }
-        if !present && self.session_known {
-            let text = format!("client {} was told that its session is new", self.index);
-            return Err(Violation::new(Checker::SessionKept, text));
-        }
-        ctx.marks.hits(Mark::SessionPresent, u64::from(present));
-        let new = !present | std::mem::take(&mut self.expired);
-        if new {
-            self.exchanges.forget();
-            self.inbound.clear();
-            self.subscriptions.forget();
-        }
-        ctx.ledger.connected(self.index, new);
-        if discards {
-            // A connection that was left behind may still make a session.
-            (self.discard, self.session_gone) = (false, self.never_left_behind);
-            ctx.marks.hit(Mark::SessionDiscarded);
-            self.writer.disconnect(&mut ctx.out);
-            return Ok(Wish::Close);
-        }
-        self.session_known = self.persistent;
-        ctx.ledger.subscribed(self.index, None);
-        if ctx.options.lmq {
-            // QoS 2 ends with the connection there.
-            self.inbound.clear();
-        }
-        self.exchanges.send_again(self.writer, ctx);
-        Ok(Wish::Nothing)
-    }
-
     /// When it wants to be woken, at the latest.
     pub(crate) fn next_wake(&self, options: &Options, now: u64) -> u64 {
         match self.phase {
             Phase::Offline { until } => until,
             Phase::Connecting { .. } if self.storm > 0 => now + MILLI,
-            Phase::Connecting { since, .. } => since + PATIENCE,
+            Phase::Connecting { since, .. } => self.proof.next_act().unwrap_or(u64::MAX).min(since + self.patience()),
             Phase::Live if self.discard || self.storm > 0 => now,
             Phase::Live => {
                 let acks = self.acks.front().map(|(at, _)| *at);
@@ -418,7 +299,7 @@ impl Client {
                 let ping = self.pinged_at.map_or(self.ping_due(options), |at| at + PATIENCE);
                 let publish = (self.left > 0).then_some(self.publish_at.max(now + MILLI));
                 let subscribe = self.subscriptions.next_act();
-                [acks, publish, subscribe].into_iter().flatten().fold(ping, u64::min)
+                [acks, publish, subscribe, self.proof.next_act()].into_iter().flatten().fold(ping, u64::min)
             }
         }
     }
@@ -429,6 +310,20 @@ impl Client {
                 self.subscriptions.leave(self.writer, id, self.index, ctx);
             }
         }
+    }
+
+    /// Asks once more for a subscription that it has.
+    pub(crate) fn subscribe_again(&mut self, ctx: &mut Ctx<'_>) {
+        if self.phase == Phase::Live {
+            if let Some(id) = self.free_id(ctx.options) {
+                self.subscriptions.ask_again(self.writer, id, self.index, ctx);
+            }
+        }
+    }
+
+    /// Gives up every subscription; each is wanted again a while later.
+    pub(crate) fn unsubscribe_all(&mut self, ctx: &mut Ctx<'_>) {
+        (0..self.subscriptions.len()).for_each(|_| self.unsubscribe_one(ctx));
     }
 
     /// What it still waits for, once nothing new happens.
@@ -454,17 +349,5 @@ impl Client {
 
     fn violation(&self, text: impl Into<String>) -> Violation {
         Violation::new(Checker::Protocol, format!("client {} got {}", self.index, text.into()))
-    }
-}
-
-fn draw_qos(ctx: &mut Ctx<'_>) -> QoS {
-    let [zero, one, two] = ctx.options.qos_weights;
-    let at = ctx.rng.below(u64::from(zero + one + two)) as u32;
-    if at < zero {
-        QoS::AtMostOnce
-    } else if at < zero + one {
-        QoS::AtLeastOnce
-    } else {
-        QoS::ExactlyOnce
     }
 }

@@ -38,10 +38,9 @@ impl Client {
 
     pub(super) fn take(&mut self, arrival: Arrival, id: Option<PacketId>, ctx: &mut Ctx<'_>) -> Result<(), Violation> {
         let dup = arrival.dup;
-        let counted = arrival
-            .expiry
-            .zip(arrival.number)
-            .is_some_and(|(left, number)| ctx.ledger.expiry(number).is_some_and(|given| left < given));
+        let counted = arrival.expiry.zip(arrival.number).is_some_and(|(left, number)| {
+            ctx.ledger.sent(number).and_then(|sent| sent.expiry).is_some_and(|given| left < given)
+        });
         ctx.marks.hits(Mark::TimeCounted, u64::from(counted));
         let is_will = arrival.number.is_some_and(|number| number > 0 && ctx.ledger.is_will(number));
         ctx.marks.hits(Mark::Will, u64::from(is_will));
@@ -54,15 +53,16 @@ impl Client {
             self.answer(PUBACK(id), ctx);
             return Ok(());
         }
-        match (self.inbound.get(&id), arrival.number) {
-            (Some(held), number) if Some(*held) != number => {
-                return Err(self.violation(format!("message {number:?} under packet id {id} of message {held}")));
+        // One without payload has no number.
+        match (self.inbound.get(&id), arrival.number.unwrap_or(0)) {
+            (Some(held), number) if *held != number => {
+                return Err(self.violation(format!("message {number} under packet id {id} of message {held}")));
             }
             (Some(_), _) if !dup => return Err(self.violation(format!("packet id {id} again without DUP"))),
             (Some(_), _) => ctx.marks.hit(Mark::TwiceSentOnceTaken),
             (None, number) => {
                 ctx.ledger.delivered(&arrival)?;
-                self.inbound.insert(id, number.unwrap_or(0));
+                self.inbound.insert(id, number);
             }
         }
         self.answer(PUBREC(id), ctx);

@@ -1,6 +1,6 @@
 //! What the time of a message allows.
 
-use super::{Arrival, Entry, Ledger};
+use super::{Arrival, Ledger, entry::Entry};
 use crate::{
     clock::{MILLI, SECOND},
     violation::{Checker, Violation},
@@ -21,7 +21,8 @@ impl Ledger {
 
     /// Whether a message that expired, and could not be removed, may be found again by a clock that was set back.
     pub(super) fn may_rise_again(&self, entry: &Entry) -> bool {
-        self.rules.store_fails && self.crashes > entry.crashes && self.may_be_expired(entry)
+        let restarted = self.crashes > entry.crashes || self.stopped_at > entry.first_sent;
+        self.rules.store_fails && restarted && self.may_be_expired(entry)
     }
 
     /// A message carries what is left of its time [MQTT-3.3.2-6], and does not leave when nothing is left [MQTT-3.3.2-5].

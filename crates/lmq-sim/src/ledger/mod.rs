@@ -1,14 +1,29 @@
 //! Who sent what, who wanted it, who got it; and what must hold of that.
+//!
+//! [`entry`] is what the books have of each, [`arrive`] looks at what comes, [`duty`] says what must. [`retained`], [`shared`], [`wills`]
+//! and [`expiry`] are the rules of one kind of message each.
 
+mod arrive;
+mod duty;
+mod entry;
 mod expiry;
+mod retained;
+mod shared;
 mod wills;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use self::wills::Fate;
-pub(crate) use self::wills::Return;
-use lmq_codec::{QoS, TopicFilter, TopicName};
+use lmq_codec::QoS;
 
+use self::{
+    duty::Duty,
+    entry::{Entry, Interest, Receiver},
+    shared::Receipt,
+};
+pub(crate) use self::{
+    entry::{Arrival, Sent, Terms, Way},
+    wills::Return,
+};
 use crate::violation::{Checker, Violation};
 
 /// What may be expected in this run.
@@ -21,92 +36,26 @@ pub(crate) struct Rules {
     pub(crate) shards: u16,
     /// Acknowledgements wait for the MQ side.
     pub(crate) uplink: bool,
+    /// The MQ side may refuse, or not answer.
+    pub(crate) uplink_fails: bool,
+    /// What siblings do one after another may take longer than an effect may.
+    pub(crate) siblings_late: bool,
     /// The wall clock may be set.
     pub(crate) wall_jumps: bool,
+    /// There may be no room for what is to be kept.
+    pub(crate) retained_limited: bool,
+    /// What comes while a client is there may overtake what waited for it.
+    pub(crate) live_overtakes: bool,
 }
 
-/// Where a message goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
-    Topic(String),
-    Client(usize, String),
-}
-
-impl Way {
-    pub(crate) fn topic(&self) -> &str {
-        match self {
-            Self::Topic(topic) | Self::Client(_, topic) => topic,
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Entry {
-    publisher: usize,
-    way: Way,
-    qos: QoS,
-    length: usize,
-    /// Seconds until it is worth nothing, and when it was sent first.
-    expiry: Option<u32>,
-    sent_at: u64,
-    acked_at: Option<u64>,
-    first_sent: u64,
-    last_sent: u64,
-    acked: bool,
-    crashes: u32,
-    /// It is a will.
-    will: Option<Fate>,
-}
-
-#[derive(Debug)]
-struct Interest {
-    /// `None`: messages for the client itself.
-    filter: Option<String>,
-    qos: QoS,
-    since: Option<u64>,
-}
-
-#[derive(Debug, Default)]
-struct Receiver {
-    persistent: bool,
-    interests: Vec<Interest>,
-    /// When its latest CONNACK left, by the clock.
-    accepted_at: Option<u64>,
-    /// When its current connection began; `None` while it has none.
-    online_since: Option<u64>,
-    /// Counts its sessions.
-    session: u32,
-    /// First deliveries and, for QoS 2, the session they were made in.
-    got: BTreeMap<u64, (QoS, u32)>,
-    /// The latest first delivery, by publisher, topic, QoS of the publisher and of the receiver.
-    latest: BTreeMap<(usize, String, QoS, QoS), u64>,
-    excused: BTreeSet<u64>,
-    /// Messages that the broker said it dropped from memory.
-    dropped: u64,
-}
-
-/// How a message must reach a receiver.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Duty {
-    /// By way of the store: whatever happens.
-    Stored,
-    /// From memory: if nothing happens to its connection.
-    Memory,
-}
-
-/// A message as it arrived.
-#[derive(Clone, Debug)]
-pub(crate) struct Arrival {
-    pub(crate) receiver: usize,
-    pub(crate) number: Option<u64>,
-    pub(crate) topic: String,
-    pub(crate) qos: QoS,
-    pub(crate) length: usize,
-    pub(crate) intact: bool,
-    pub(crate) dup: bool,
-    /// What the packet said of its time, in a version that can say it.
-    pub(crate) expiry: Option<u32>,
-    pub(crate) version5: bool,
+/// How often something came that only the books can tell from the rest.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// A subscription brought a message that was kept.
+    pub(crate) replayed: u64,
+    /// A message came to a member of a shared subscription, and to another one after it.
+    pub(crate) shared: u64,
+    pub(crate) passed_on: u64,
 }
 
 #[derive(Debug)]
@@ -117,41 +66,53 @@ pub(crate) struct Ledger {
     tick: u64,
     messages: Vec<Entry>,
     receivers: Vec<Receiver>,
+    /// Who of a group got a message.
+    receipts: BTreeMap<(String, u64), Vec<Receipt>>,
+    counts: Counts,
+    /// How often the broker ended without a word.
     crashes: u32,
+    /// When it was stopped gently last.
+    stopped_at: u64,
 }
 
 impl Ledger {
     /// For clients of which each has a session that outlives its connection, or not.
     pub(crate) fn new(rules: Rules, persistent: &[bool]) -> Self {
         let receiver = |persistent: &bool| Receiver { persistent: *persistent, ..Receiver::default() };
-        let receivers = persistent.iter().map(receiver);
-        Self { rules, now: 0, tick: 0, messages: Vec::new(), receivers: receivers.collect(), crashes: 0 }
+        let (messages, receivers) = (Vec::new(), persistent.iter().map(receiver).collect());
+        let (receipts, counts) = (BTreeMap::new(), Counts::default());
+        Self { rules, now: 0, tick: 0, messages, receivers, receipts, counts, crashes: 0, stopped_at: 0 }
     }
 
-    /// A client sends a new message; returns its number.
-    pub(crate) fn publish(&mut self, publisher: usize, way: Way, qos: QoS, length: usize, expiry: Option<u32>) -> u64 {
+    /// Somebody who publishes and is no client: a source of the MQ side. Returns its number.
+    pub(crate) fn add_source(&mut self) -> usize {
+        self.receivers.push(Receiver { persistent: true, mq_side: true, ..Receiver::default() });
+        self.receivers.len() - 1
+    }
+
+    /// A new message is sent; returns its number.
+    pub(crate) fn publish(&mut self, sent: Sent) -> u64 {
         let (at, sent_at, crashes) = (self.next_tick(), self.now, self.crashes);
-        let (first_sent, last_sent) = (at, at);
-        let (acked, acked_at, will) = (false, None, None);
-        let entry = Entry {
+        let Sent { publisher, way, qos, length, expiry, retain } = sent;
+        self.messages.push(Entry {
             publisher,
             way,
             qos,
             length,
+            retain,
             expiry,
             sent_at,
-            acked_at,
-            first_sent,
-            last_sent,
-            acked,
+            acked_at: None,
+            first_sent: at,
+            last_sent: at,
+            acked: None,
             crashes,
-            will,
-        };
-        self.messages.push(entry);
+            will: None,
+        });
         self.messages.len() as u64
     }
 
-    /// A client sends a message again.
+    /// A message is sent again.
     pub(crate) fn resend(&mut self, number: u64) {
         let at = self.next_tick();
         if let Some(entry) = self.messages.get_mut(number as usize - 1) {
@@ -159,10 +120,11 @@ impl Ledger {
         }
     }
 
-    /// PUBACK or PUBREC came. `is_kept` says whether a message was durable in the queue of a client.
+    /// It is acknowledged. `is_kept` says whether it was durable in the queue of a client.
     pub(crate) fn acked(&mut self, number: u64, is_kept: impl Fn(usize) -> bool) -> Result<(), Violation> {
+        let at = self.next_tick();
         let Some(entry) = self.messages.get_mut(number as usize - 1) else { return Ok(()) };
-        entry.acked = true;
+        entry.acked.get_or_insert(at);
         entry.acked_at.get_or_insert(self.now);
         for receiver in 0..self.receivers.len() {
             if self.duty(number, receiver) == Some(Duty::Stored) && !is_kept(receiver) {
@@ -170,12 +132,12 @@ impl Ledger {
                 return Err(Violation::new(Checker::AckedMeansStored, text));
             }
         }
-        Ok(())
+        self.check_shared_kept(number, &is_kept)
     }
 
     /// A client may declare a subscription; it counts from its SUBACK on.
-    pub(crate) fn declare(&mut self, client: usize, filter: Option<&str>, qos: QoS) {
-        self.receivers[client].interests.push(Interest { filter: filter.map(str::to_owned), qos, since: None });
+    pub(crate) fn declare(&mut self, client: usize, filter: Option<&str>, terms: Terms) {
+        self.receivers[client].interests.push(Interest { filter: filter.map(str::to_owned), terms, since: None });
     }
 
     pub(crate) fn subscribed(&mut self, client: usize, filter: Option<&str>) {
@@ -187,6 +149,7 @@ impl Ledger {
     }
 
     pub(crate) fn unsubscribed(&mut self, client: usize, filter: &str) {
+        self.drop_claims(client, filter);
         let interests = self.receivers[client].interests.iter_mut();
         interests
             .filter(|interest| interest.filter.as_deref() == Some(filter))
@@ -195,7 +158,11 @@ impl Ledger {
 
     /// A client discards its session, or has it discarded by ending its connection.
     pub(crate) fn discarded(&mut self, client: usize) {
-        self.receivers[client].interests.iter_mut().for_each(|interest| interest.since = None);
+        let at = self.next_tick();
+        let receiver = &mut self.receivers[client];
+        receiver.interests.iter_mut().for_each(|interest| interest.since = None);
+        receiver.claims.clear();
+        (receiver.discarded_at, receiver.discarding) = (at, true);
     }
 
     /// CONNACK came. `new`: the session is a new one.
@@ -204,14 +171,42 @@ impl Ledger {
         let receiver = &mut self.receivers[client];
         receiver.online_since = Some(at);
         receiver.session += u32::from(new);
+        receiver.drained.clear();
+        if std::mem::take(&mut receiver.discarding) || new {
+            receiver.discarded_at = at;
+        }
+        if new {
+            receiver.entitled.clear();
+            receiver.replayed.clear();
+            receiver.brought.clear();
+        }
     }
 
     pub(crate) fn disconnected(&mut self, client: usize) {
-        self.receivers[client].online_since = None;
+        let at = self.next_tick();
+        self.break_claims(client);
+        (self.receivers[client].online_since, self.receivers[client].lost_at) = (None, at);
+    }
+
+    /// The broker ends a connection of a client: its latest, or one that it has left behind.
+    pub(crate) fn ended(&mut self, client: usize, latest: bool) {
+        let at = self.next_tick();
+        let receiver = &mut self.receivers[client];
+        receiver.any_ended_at = at;
+        if latest {
+            receiver.ended_at = at;
+        }
     }
 
     pub(crate) fn crashed(&mut self) {
         self.crashes += 1;
+        self.forget_claims();
+    }
+
+    /// The broker was stopped gently.
+    pub(crate) fn stopped(&mut self) {
+        self.stopped_at = self.next_tick();
+        self.forget_claims();
     }
 
     /// The store gave a message up.
@@ -221,78 +216,25 @@ impl Ledger {
 
     /// The broker said that it dropped messages of a client from memory.
     pub(crate) fn dropped(&mut self, client: usize, count: u32) {
+        let at = self.next_tick();
         self.receivers[client].dropped += u64::from(count);
+        self.receivers[client].dropped_at = at;
     }
 
-    /// A message reached the application of a client.
-    pub(crate) fn delivered(&mut self, arrival: &Arrival) -> Result<(), Violation> {
-        let (receiver, qos) = (arrival.receiver, arrival.qos);
-        let number = self.check_content(arrival)?;
-        let entry = &self.messages[number as usize - 1];
-        let session = self.receivers[receiver].session;
-        if let Some((first_qos, first_session)) = self.receivers[receiver].got.get(&number).copied() {
-            let twice = qos == QoS::ExactlyOnce && first_qos == QoS::ExactlyOnce && first_session == session;
-            if twice && !self.may_come_twice(entry) {
-                let text = format!("message {number} reached client {receiver} twice");
-                return Err(Violation::new(Checker::ExactlyOnce, text));
-            }
-            return Ok(());
-        }
-        let key = (entry.publisher, entry.way.topic().to_owned(), entry.qos, qos);
-        let latest = self.receivers[receiver].latest.get(&key).copied();
-        // What the store gave up may come again, as a later try of its publisher.
-        let excused = self.receivers[receiver].excused.contains(&number);
-        let is_will = entry.will.is_some();
-        let excused = excused || is_will || self.may_rise_again(entry);
-        if let Some(latest) = latest.filter(|latest| !excused && self.is_before(receiver, number, *latest)) {
-            let text = format!("client {receiver} got message {number} behind {latest} (QoS {})", u8::from(qos));
-            return Err(Violation::new(Checker::Order, text));
-        }
-        let receiver = &mut self.receivers[receiver];
-        receiver.got.insert(number, (qos, session));
-        if !is_will {
-            receiver.latest.insert(key, number.max(latest.unwrap_or(0)));
-        }
-        Ok(())
-    }
-
-    /// In the end: whatever was acknowledged has arrived.
-    pub(crate) fn check_delivered(&self) -> Result<(), Violation> {
-        for client in 0..self.receivers.len() {
-            let mut lost = Vec::new();
-            for number in self.numbers().filter(|number| self.is_owed(*number)) {
-                let receiver = &self.receivers[client];
-                if receiver.got.contains_key(&number) || receiver.excused.contains(&number) {
-                    continue;
-                }
-                match self.duty(number, client) {
-                    Some(Duty::Stored) if !self.may_be_expired(&self.messages[number as usize - 1]) => {
-                        let text = format!("message {number} was acknowledged and never reached client {client}");
-                        return Err(Violation::new(Checker::Delivered, text));
-                    }
-                    Some(_) => lost.push(number),
-                    None => {}
-                }
-            }
-            let dropped = self.receivers[client].dropped;
-            if lost.len() as u64 > dropped {
-                let text = format!("client {client} misses {lost:?}, and only {dropped} were reported as dropped");
-                return Err(Violation::new(Checker::Delivered, text));
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn length(&self, number: u64) -> usize {
-        self.messages.get(number as usize - 1).map_or(0, |entry| entry.length)
+    /// What a message is like.
+    pub(crate) fn sent(&self, number: u64) -> Option<Sent> {
+        let entry = self.messages.get(number.checked_sub(1)? as usize)?;
+        let Entry { publisher, way, qos, length, expiry, retain, .. } = entry;
+        let (publisher, qos, length, expiry, retain) = (*publisher, *qos, *length, *expiry, *retain);
+        Some(Sent { publisher, way: way.clone(), qos, length, expiry, retain })
     }
 
     pub(crate) fn is_will(&self, number: u64) -> bool {
         self.messages.get(number as usize - 1).is_some_and(|entry| entry.will.is_some())
     }
 
-    pub(crate) fn expiry(&self, number: u64) -> Option<u32> {
-        self.messages.get(number as usize - 1).and_then(|entry| entry.expiry)
+    pub(crate) const fn counts(&self) -> Counts {
+        self.counts
     }
 
     pub(crate) const fn wall_jumps(&self) -> bool {
@@ -303,102 +245,10 @@ impl Ledger {
         self.rules.store_fails
     }
 
-    fn is_owed(&self, number: u64) -> bool {
-        let entry = &self.messages[number as usize - 1];
-        entry.acked || self.is_due(entry)
-    }
-
     fn numbers(&self) -> impl Iterator<Item = u64> + use<> {
         1..=self.messages.len() as u64
     }
 
-    fn check_content(&self, arrival: &Arrival) -> Result<u64, Violation> {
-        let number = arrival.number.filter(|number| (1..=self.messages.len() as u64).contains(number));
-        let Some(number) = number else {
-            return Err(Violation::new(Checker::Content, format!("nobody sent {arrival:?}")));
-        };
-        let entry = &self.messages[number as usize - 1];
-        let wanted = match &entry.way {
-            Way::Client(target, _) => *target == arrival.receiver,
-            Way::Topic(topic) => self.may_want(arrival.receiver, topic),
-        };
-        let same = entry.way.topic() == arrival.topic && entry.length == arrival.length && arrival.intact;
-        if !same || !wanted || arrival.qos > entry.qos {
-            return Err(Violation::new(Checker::Content, format!("sent as {entry:?}, came as {arrival:?}")));
-        }
-        self.check_expiry(arrival, entry)?;
-        self.check_will(entry)?;
-        Ok(number)
-    }
-
-    fn may_want(&self, client: usize, topic: &str) -> bool {
-        self.receivers[client].interests.iter().any(|interest| interest.matches(topic))
-    }
-
-    /// Whether a message must come before another one of the same publisher, topic and QoS.
-    ///
-    /// Where the first copy may have been lost, or failed in one shard and not in another, a message counts from its latest try on.
-    fn is_before(&self, receiver: usize, number: u64, later: u64) -> bool {
-        let (one, other) = (&self.messages[number as usize - 1], &self.messages[later as usize - 1]);
-        // What expired in a queue may come again, as a later try.
-        let surely =
-            !self.rules.store_fails && !self.may_be_expired(one) && self.duty(number, receiver) == Some(Duty::Stored);
-        if surely { one.first_sent < other.first_sent } else { one.last_sent < other.first_sent }
-    }
-
-    /// What the broker does not promise: a QoS 2 message comes again if a store fails or the broker crashes while it is on its way to
-    /// other shards or to the MQ side, or if its packet id is not stored at all.
-    fn may_come_twice(&self, entry: &Entry) -> bool {
-        let publisher = &self.receivers[entry.publisher];
-        let recorded = publisher.persistent && self.rules.stored_qos_max == QoS::ExactlyOnce;
-        // Where others have something to do, the packet id is recorded behind that.
-        let recorded_late = self.rules.shards > 1 || self.rules.uplink;
-        let recorded = recorded && entry.will.is_none();
-        let faulty = self.rules.store_fails || self.crashes > entry.crashes;
-        (!recorded || recorded_late) && faulty
-    }
-
-    /// Whether, and how, a receiver must get a message once it is acknowledged.
-    fn duty(&self, number: u64, client: usize) -> Option<Duty> {
-        let entry = self.messages.get(number as usize - 1)?;
-        let receiver = &self.receivers[client];
-        let publisher = &self.receivers[entry.publisher];
-        let before = |since: Option<u64>| since.is_some_and(|since| since < entry.first_sent);
-        let interests = || receiver.interests.iter().filter(|interest| entry.is_for(client, interest));
-        let surely = interests().filter(|interest| before(interest.since)).map(|interest| interest.qos).max()?;
-        let perhaps = interests().map(|interest| interest.qos).max()?;
-        let (low, high) = (surely.min(entry.qos), perhaps.min(entry.qos));
-        if low == QoS::AtMostOnce {
-            return None;
-        }
-        let may_store = matches!(entry.way, Way::Topic(_)) || publisher.persistent;
-        if receiver.persistent && may_store && high <= self.rules.stored_qos_max {
-            return Some(Duty::Stored);
-        }
-        before(receiver.online_since).then_some(Duty::Memory)
-    }
-}
-
-impl Entry {
-    fn is_for(&self, client: usize, interest: &Interest) -> bool {
-        match &self.way {
-            Way::Client(target, _) => *target == client && interest.filter.is_none(),
-            Way::Topic(topic) => interest.matches(topic),
-        }
-    }
-}
-
-impl Interest {
-    fn matches(&self, topic: &str) -> bool {
-        let Some(filter) = &self.filter else { return false };
-        match (TopicFilter::new(filter), TopicName::new(topic)) {
-            (Ok(filter), Ok(topic)) => filter.matches(topic),
-            _ => false,
-        }
-    }
-}
-
-impl Ledger {
     fn next_tick(&mut self) -> u64 {
         self.tick += 1;
         self.tick

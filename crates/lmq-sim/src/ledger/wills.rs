@@ -1,8 +1,6 @@
 //! Wills: which must be published, which must not, and not before when.
 
-use lmq_codec::QoS;
-
-use super::{Entry, Ledger, Way};
+use super::{Ledger, Sent, entry::Entry};
 use crate::{
     clock::MILLI,
     violation::{Checker, Violation},
@@ -48,8 +46,8 @@ pub(crate) struct Return {
 
 impl Ledger {
     /// A CONNECT brings a will; returns its number.
-    pub(crate) fn leave_will(&mut self, client: usize, way: Way, qos: QoS, length: usize) -> u64 {
-        let number = self.publish(client, way, qos, length, None);
+    pub(crate) fn leave_will(&mut self, will: Sent) -> u64 {
+        let number = self.publish(will);
         self.entry(number, |entry| entry.will = Some(Fate::Open));
         number
     }
@@ -113,10 +111,14 @@ impl Ledger {
     pub(super) fn check_will(&self, entry: &Entry) -> Result<(), Violation> {
         let text = match entry.will {
             None => return Ok(()),
-            Some(Fate::Lost(loss)) if loss.due <= self.now || self.rules.wall_jumps && self.crashes > 0 => {
+            Some(Fate::Lost(loss))
+                if loss.due <= self.now || self.rules.wall_jumps && (self.crashes > 0 || self.stopped_at > 0) =>
+            {
                 return Ok(());
             }
             Some(Fate::Clean { crashes }) if crashes < self.crashes => return Ok(()),
+            // The store was not told.
+            Some(Fate::Clean { .. }) if self.stopped_at > 0 && self.rules.store_fails => return Ok(()),
             Some(Fate::Lost(_)) => "before its time",
             Some(Fate::Clean { .. }) => "after DISCONNECT",
             Some(Fate::Cancelled) => "although its client came back in time",

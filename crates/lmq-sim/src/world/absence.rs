@@ -33,6 +33,13 @@ pub(super) struct Absence {
     any_end: Option<u64>,
 }
 
+impl Absence {
+    /// Another process knows only what is stored.
+    pub(super) const fn forget(&mut self) {
+        (self.any_end, self.known) = (None, false);
+    }
+}
+
 impl World {
     /// A shard has a connection from now on.
     pub(super) fn note_adopted(&mut self, id: LinkId) {
@@ -49,15 +56,13 @@ impl World {
         self.note_will(id, end);
         let now = self.clock.micros();
         let Some(link) = self.links.get(&id) else { return };
+        self.ledger.ended(link.client, self.clients[link.client].link == Some(id));
         let absence = &mut self.absences[link.client];
         if matches!(link.place, Place::Shard(..)) && !link.closing {
             absence.any_end = Some(now);
             absence.known |= link.accepted;
             // The broker may have known since it was drained before.
             absence.live_end = absence.live_end.max(link.accepted.then_some(self.drained_at));
-        }
-        if end == End::Crash {
-            (absence.any_end, absence.known) = (None, false);
         }
     }
 
@@ -97,6 +102,8 @@ impl World {
     /// A CONNACK leaves.
     pub(super) fn note_accepted(&mut self, id: LinkId, present: bool) {
         let (now, client) = (self.clock.micros(), self.links[&id].client);
+        let live_from = self.stores[self.homes[client]].next_position(&self.keys[client]);
+        self.link(id, |link| link.live_from = live_from);
         let Link { away, closing, .. } = self.links[&id];
         // One of a connection the client gave up says nothing of what it reads on another.
         if self.clients[client].link == Some(id) {

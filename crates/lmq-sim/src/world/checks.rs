@@ -108,6 +108,9 @@ impl World {
                 return alive(format!("client {} {what}", client.index));
             }
         }
+        if let Some(text) = self.unconsumed() {
+            return alive(text);
+        }
         let left = self.left_in_sessions().or_else(|| self.left_in_shards()).or_else(|| self.left_in_links());
         left.map(|text| Violation::new(Checker::LeftOver, text))
     }
@@ -117,7 +120,7 @@ impl World {
             let Some(view) = self.nodes[self.homes[client]].shard.session(&self.keys[client]) else {
                 return Some(format!("client {client} is live without session"));
             };
-            if view.inflight > 0 || view.queued > 0 || view.conn.is_none() {
+            if view.inflight > 0 || view.queued > 0 || view.replays > 0 || view.conn.is_none() {
                 return Some(format!("the session of client {client}: {view:?}"));
             }
         }

@@ -3,7 +3,7 @@
 use super::{Event, TICK, World, absence::End};
 use crate::{
     client::Phase,
-    clock::{MILLI, SECOND},
+    clock::SECOND,
     link::{LinkId, Place},
     marks::Mark,
 };
@@ -13,9 +13,11 @@ impl World {
         self.clock.after(TICK, Event::Tick);
         self.check_pauses();
         self.check_silence();
+        self.check_exchanges();
         for client in 0..self.clients.len() {
             self.disturb(client);
         }
+        self.operate();
         if self.rng.per_mille(self.options.crash) {
             self.crash();
         }
@@ -37,6 +39,7 @@ impl World {
         let discard = rng.per_mille(options.discard);
         let (silent, goodbye) = (rng.per_mille(options.silent), rng.per_mille(options.disconnect));
         let (unsubscribe, takeover) = (rng.per_mille(options.unsubscribe), rng.per_mille(options.takeover));
+        let (again, reproof) = (rng.per_mille(options.features.resubscribe), rng.per_mille(options.features.reauth));
         let live = self.clients[client].phase == Phase::Live;
         if discard && self.clients[client].persistent {
             self.clients[client].discard = true;
@@ -51,6 +54,12 @@ impl World {
         }
         if unsubscribe {
             self.with_client(client, |client, ctx| client.unsubscribe_one(ctx));
+        }
+        if again {
+            self.with_client(client, |client, ctx| client.subscribe_again(ctx));
+        }
+        if reproof {
+            self.with_client(client, |client, ctx| client.prove_again(ctx));
         }
         if goodbye && live {
             self.with_client(client, |client, ctx| client.say_goodbye(ctx));
@@ -108,9 +117,6 @@ impl World {
         }
         self.say(|| "broker crashes".into());
         self.marks.hit(Mark::Crash);
-        self.nodes.clear();
-        self.boot += 1;
-        self.route_at.clear();
         self.status.crashed();
         self.ledger.crashed();
         for store in &mut self.stores {
@@ -127,8 +133,7 @@ impl World {
             self.schedule_down_end(id);
         }
         self.note_made();
-        let downtime = self.rng.range(0, 3_000) * MILLI;
-        self.clock.after(downtime, Event::Boot);
+        self.begin_downtime();
     }
 
     /// From now on nothing goes wrong, and what went wrong in silence is seen.

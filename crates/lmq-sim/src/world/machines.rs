@@ -1,11 +1,10 @@
 //! Carries out what the machines want, in their order.
 
 use bytes::Buf;
-use lmq_auth::Permissions;
 use lmq_broker::{
-    CloseReason, ConnId, DropReason, FrontOutput, Grant, Output, Refusal, RouteMessage, ShardId, StoreOp, Ticket,
-    Verdict,
+    CloseReason, ConnId, DropReason, FrontOutput, Output, Refusal, RouteMessage, ShardId, StoreOp, Ticket,
 };
+use lmq_codec::ReasonCode;
 
 use super::{Event, World, absence::End};
 use crate::{
@@ -14,10 +13,14 @@ use crate::{
     marks::Mark,
     store::Batch,
     violation::{Checker, Violation},
+    wire,
 };
 
 /// So many rounds of outputs, writes and calls that are due at once; then a machine is spinning.
 const ROUNDS_MAX: u32 = 20_000;
+
+/// What the broker says of a client that was asked again who it is.
+const UNPROVED: &str = "authentication failed";
 
 impl World {
     /// Until no machine wants anything any more.
@@ -97,7 +100,7 @@ impl World {
             Output::Transmit(conn) => self.transmit(Place::Shard(node, conn)),
             Output::Resume(conn) => self.on_resume(node, conn),
             Output::Close { conn, reason, linger } => self.on_close(Place::Shard(node, conn), &reason, linger),
-            Output::Authenticate { ticket, .. } => self.on_authenticate(node, ticket),
+            Output::Authenticate { ticket, request } => self.on_authenticate(node, ticket, &request),
             Output::Store { ticket, op } => self.on_store(node, ticket, op),
             Output::Status { ticket, event, .. } => {
                 self.say(|| format!("status {} {}", event.tag(), event.client_id));
@@ -107,33 +110,13 @@ impl World {
                 let delay = self.delay(self.options.store.sync_max_ms);
                 self.clock.after(delay, Event::Effect { boot, node, ticket });
             }
-            Output::Uplink { ticket, .. } => {
-                let delay = self.delay(self.options.store.sync_max_ms);
-                self.clock.after(delay, Event::Effect { boot, node, ticket });
-            }
+            Output::Uplink { ticket, message } => self.on_uplink(node, ticket, &message),
             Output::Route { to, message } => self.on_route(ShardId(node as u16), to, message),
             Output::Dropped { client, reason, count } => self.on_dropped(&client.client_id, reason, count),
-            Output::Consumed { .. } | Output::Rejected { .. } => {}
+            Output::Consumed { source, upto } => self.on_consumed(source, upto),
+            Output::Rejected { source, position } => self.on_rejected(source, position),
             other => self.fail(Violation::new(Checker::Protocol, format!("unknown output {other:?}"))),
         }
-    }
-
-    fn on_authenticate(&mut self, node: usize, ticket: Ticket) {
-        if self.rng.per_mille(self.options.auth_missing) {
-            return self.marks.hit(Mark::AuthMissing);
-        }
-        let denied = self.rng.per_mille(self.options.auth_denied);
-        let verdict = if denied {
-            self.marks.hit(Mark::AuthDenied);
-            Verdict::Deny(Refusal::NotAuthorized)
-        } else {
-            Verdict::Allow(Grant::new(Permissions::everything()))
-        };
-        let delay = self.delay(self.options.auth_delay_max_ms);
-        if delay > 100 * MILLI {
-            self.marks.hit(Mark::AuthSlow);
-        }
-        self.clock.after(delay, Event::Verdict { boot: self.boot, node, ticket, verdict });
     }
 
     fn on_store(&mut self, node: usize, ticket: Ticket, op: StoreOp) {
@@ -192,6 +175,9 @@ impl World {
         if matches!(message, RouteMessage::Publish { .. } | RouteMessage::PointToPoint { .. }) {
             self.marks.hit(Mark::Routed);
         }
+        if matches!(message, RouteMessage::SharedReturn { ticket: Some(_), .. }) {
+            self.marks.hit(Mark::GivenBack);
+        }
         let wanted = self.clock.micros() + self.delay(self.options.route_delay_max_ms);
         let last = self.route_at.entry((from, to)).or_default();
         *last = wanted.max(*last);
@@ -225,19 +211,26 @@ impl World {
             _ => None,
         };
         mark.into_iter().for_each(|mark| self.marks.hit(mark));
-        let faulty = matches!(
-            reason,
-            CloseReason::Malformed(_)
-                | CloseReason::Unexpected(_)
-                | CloseReason::InvalidTopic(_)
-                | CloseReason::Protocol(..)
-        );
+        let id = self.at(place);
+        // Who did not prove who it is ends like that.
+        let unproved = *reason == CloseReason::Protocol(ReasonCode::NotAuthorized, UNPROVED)
+            || *reason == CloseReason::Protocol(ReasonCode::ServerBusy, UNPROVED);
+        let denied = unproved && id.is_some_and(|id| self.is_denied(id));
+        let faulty = !denied
+            && matches!(
+                reason,
+                CloseReason::Malformed(_)
+                    | CloseReason::Unexpected(_)
+                    | CloseReason::InvalidTopic(_)
+                    | CloseReason::Protocol(..)
+            );
         if faulty {
             self.fail(Violation::new(Checker::Protocol, format!("a client in order was closed: {reason}")));
         }
-        let Some(id) = self.at(place) else { return };
+        let Some(id) = id else { return };
         self.trace.bytes(reason.name().as_bytes());
         self.say(|| format!("link {} of client {}: closed {reason}", id.0, self.links[&id].client));
+        self.note_reason(id, reason);
         let clean = *reason == CloseReason::Disconnected;
         self.note_end(id, if clean { End::Goodbye } else { End::Closed });
         self.link(id, |link| (link.closing, link.dirty) = (true, true));
@@ -290,6 +283,7 @@ impl World {
             self.send_down(id, bytes);
         }
         if shut {
+            self.link(id, |link| link.whole = true);
             self.shut_down(id);
         }
         moved
@@ -297,12 +291,20 @@ impl World {
 
     fn note_connack(&mut self, id: LinkId, bytes: &[u8]) {
         let Some(link) = self.links.get_mut(&id) else { return };
-        if std::mem::replace(&mut link.answered, true) || bytes.first() != Some(&0x20) || bytes.get(3) != Some(&0) {
+        if link.answered {
+            return;
+        }
+        link.head.extend_from_slice(bytes);
+        let Some((code, present)) = wire::take_connack(&mut link.head) else { return };
+        link.answered = true;
+        if code != 0 {
             return;
         }
         link.accepted = true;
+        self.check_let_in(id);
+        let Some(link) = self.links.get(&id) else { return };
         let (client, live) = (link.client, link.is_live());
-        self.note_accepted(id, bytes.get(2) == Some(&1));
+        self.note_accepted(id, present);
         let is_second =
             |(other, link): (&LinkId, &crate::link::Link)| *other != id && link.client == client && link.is_live();
         if live && self.links.iter().any(is_second) {
@@ -333,7 +335,7 @@ fn take(outgoing: &mut impl Buf, room: usize) -> (Vec<u8>, usize) {
 fn store_line(op: &StoreOp) -> String {
     match op {
         StoreOp::Append { message, queues, dedup } => {
-            let number = crate::wire::number_of(&message.payload);
+            let number = wire::number_of(&message.payload);
             let queues: Vec<_> = queues.iter().map(|slot| (&*slot.client.client_id, slot.seq)).collect();
             format!("append message {number:?} to {queues:?} dedup {:?}", dedup.as_ref().map(|(_, id)| id.value()))
         }

@@ -1,19 +1,33 @@
 //! The world: machines, links, stores and clients on one clock.
 //!
-//! [`machines`] carries out what the machines want, [`network`] moves bytes, [`faults`] is what goes wrong, [`absence`] knows when sessions
-//! may and must have ended, [`checks`] looks at the whole after every step.
+//! [`machines`] carries out what the machines want, [`network`] moves bytes, [`authenticator`] lets clients in, [`mq`] is the MQ side,
+//! [`operator`] who closes and stops, [`faults`] is what goes wrong, [`absence`] knows when sessions may and must have ended, [`checks`] looks
+//! at the whole after every step and [`kept`] at retained messages in the end. [`setup`] makes the settings of a run.
 
 mod absence;
+mod authenticator;
 mod checks;
 mod faults;
+mod kept;
 mod machines;
+mod mq;
 mod network;
+mod operator;
+mod setup;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use lmq_broker::{ClientKey, Front, InstanceIndex, Profile, RouteMessage, Settings, Shard, ShardId, Ticket, Verdict};
+use lmq_broker::{ClientKey, Front, InstanceIndex, RouteMessage, Settings, Shard, ShardId, Ticket, Verdict};
 
-use self::absence::Absence;
+pub(crate) use self::authenticator::Dossier;
+use self::{
+    absence::Absence,
+    mq::Source,
+    setup::{client_id, settings},
+};
 use crate::{
     client::{Client, Ctx, Wish},
     clock::{Clock, MILLI, SECOND},
@@ -42,6 +56,7 @@ pub(crate) enum Event {
         boot: u32,
         node: usize,
         ticket: Ticket,
+        link: LinkId,
         verdict: Verdict,
     },
     Sync {
@@ -69,6 +84,22 @@ pub(crate) enum Event {
         node: usize,
     },
     Wake(usize),
+    /// A source of the MQ side has something to say.
+    Downlink(usize),
+    Reoffer {
+        boot: u32,
+        source: usize,
+        position: u64,
+    },
+    /// The MQ side has a copy of this message, or does not take it.
+    Uplinked {
+        boot: u32,
+        node: usize,
+        ticket: Ticket,
+        taken: Option<u64>,
+    },
+    /// A client publishes with RETAIN, while others subscribe.
+    PublishKept(usize),
     /// Faults are rolled.
     Tick,
     /// The broker starts.
@@ -103,6 +134,11 @@ pub(crate) struct World {
     /// The shard of each client.
     homes: Vec<usize>,
     absences: Vec<Absence>,
+    sources: Vec<Source>,
+    /// Messages of which the MQ side has a copy.
+    copies: BTreeSet<u64>,
+    /// An operator stops the broker.
+    draining_since: Option<u64>,
     /// When the machines came to rest last.
     drained_at: u64,
     /// They have said what follows from all bytes that they got.
@@ -131,6 +167,10 @@ impl World {
             store_fails: options.store_fails(),
             shards: options.shards,
             uplink: options.uplink,
+            uplink_fails: options.uplink && options.features.uplink_fail + options.features.uplink_missing > 0,
+            siblings_late: options.siblings_late(),
+            retained_limited: options.features.retained_max < options.topics as u32,
+            live_overtakes: options.lmq,
             wall_jumps: options.wall_jump > 0,
         };
         let homes = ids.iter().map(|id| usize::from(settings.shard_of(InstanceIndex(0), id).0)).collect();
@@ -141,6 +181,8 @@ impl World {
             .map(|(at, persistent)| Client::new(at, &ids, *persistent, &options, &mut rng))
             .collect();
         clients.iter().for_each(|client| client.declare(&mut ledger));
+        let source = |_| Source::new(ledger.add_source(), options.features.downlinks);
+        let sources: Vec<Source> = (0..options.features.sources).map(source).collect();
         let mut world = Self {
             seed,
             settings,
@@ -163,6 +205,9 @@ impl World {
             was_lazy: options.lazy_drain > 0,
             absences: ids.iter().map(|_| Absence::default()).collect(),
             clients,
+            sources,
+            copies: BTreeSet::new(),
+            draining_since: None,
             ledger,
             status: StatusBook::default(),
             marks: Marks::default(),
@@ -175,6 +220,7 @@ impl World {
         for client in 0..world.clients.len() {
             world.plan_wake(client);
         }
+        (0..world.sources.len()).for_each(|source| world.plan_downlink(source));
         world
     }
 
@@ -192,6 +238,7 @@ impl World {
         if !self.rng.per_mille(self.options.lazy_drain) {
             self.drain();
             self.check();
+            self.end_drain();
         }
         true
     }
@@ -206,9 +253,8 @@ impl World {
             Event::Writable(link) => self.writable(link),
             Event::ReadMore(link) => self.read_more(link),
             Event::Linger(link) => self.give_up(link),
-            Event::Verdict { boot, node, ticket, verdict } if boot == self.boot => {
-                let now = self.clock.now();
-                self.nodes[node].shard.handle_verdict(now, ticket, verdict);
+            Event::Verdict { boot, node, ticket, link, verdict } if boot == self.boot => {
+                self.hand_over_verdict(node, ticket, link, verdict);
             }
             Event::Sync { boot, node } if boot == self.boot => self.sync(node),
             Event::Answers { boot, node, batch } if boot == self.boot => self.answer(node, batch),
@@ -228,6 +274,10 @@ impl World {
                 node.shard.handle_timeout(now);
             }
             Event::Wake(client) => self.wake(client),
+            Event::Downlink(source) => self.downlink(source),
+            Event::PublishKept(client) => self.with_client(client, |client, ctx| client.publish_kept(ctx)),
+            Event::Reoffer { boot, source, position } if boot == self.boot => self.reoffer(source, position),
+            Event::Uplinked { boot, node, ticket, taken } if boot == self.boot => self.uplinked(node, ticket, taken),
             Event::Tick => self.tick(),
             Event::Boot => self.start(),
             // Of an earlier start.
@@ -297,6 +347,7 @@ impl World {
         for at in 0..self.clients.len() {
             self.with_client(at, |client, ctx| client.publish_last(ctx));
         }
+        self.offer_last();
     }
 
     fn fail(&mut self, violation: Violation) {
@@ -334,36 +385,4 @@ impl World {
             }
         }
     }
-}
-
-fn client_id(options: &Options, at: usize) -> String {
-    if options.lmq { format!("GID_Sim@@@{at:04}") } else { format!("client-{at}") }
-}
-
-fn settings(options: &Options) -> Settings {
-    let mut profile = if options.lmq { Profile::lmq() } else { Profile::mqtt() };
-    // A minute is longer than most runs.
-    (profile.keep_alive_min, profile.session_expiry_min) = (None, std::time::Duration::ZERO);
-    let mut settings = Settings::new(profile, options.shards);
-    settings.instances[0].parent_topics = vec!["sim".into()];
-    settings.instances[0].uplink = options.uplink;
-    let limits = &mut settings.limits;
-    let small = &options.limits;
-    limits.handshakes_max = 64;
-    limits.connect_timeout = secs(5);
-    (limits.stall_max, limits.pause_max) = (secs(8), secs(8));
-    (limits.effect_timeout, limits.linger) = (secs(6), secs(1));
-    limits.inflight_max = small.inflight_max;
-    limits.outbox_bytes_max = small.outbox_bytes_max;
-    limits.queue_messages_max = small.queue_messages_max;
-    limits.link_messages_max = small.link_messages_max;
-    limits.replies_max = small.replies_max;
-    limits.work_per_call_max = small.work_per_call_max;
-    limits.deliveries_per_call_max = small.deliveries_per_call_max;
-    limits.shared_payload_bytes_min = small.shared_payload_bytes_min;
-    settings
-}
-
-const fn secs(secs: u64) -> std::time::Duration {
-    std::time::Duration::from_secs(secs)
 }

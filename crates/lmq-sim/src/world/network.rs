@@ -9,7 +9,7 @@ use crate::{
     link::{Link, LinkId, Place},
     marks::Mark,
     violation::{Checker, Violation},
-    wire,
+    wire::{self, Heard},
 };
 
 impl World {
@@ -251,7 +251,11 @@ impl World {
             };
             self.say(|| format!("client {at} hears {heard:?}"));
             if let Some(number) = self.clients[at].acknowledges(&heard) {
+                self.check_copied(number);
                 self.note_acked(number);
+            }
+            if let Err(violation) = self.check_position(at, &heard) {
+                return self.fail(violation);
             }
             match self.with_client(at, |client, ctx| client.hear(heard, ctx)) {
                 Ok(Wish::Nothing) => {}
@@ -262,8 +266,25 @@ impl World {
         self.plan_wake(at);
     }
 
-    fn note_acked(&mut self, number: u64) {
+    /// Stored messages come in the order of their queue.
+    fn check_position(&mut self, at: usize, heard: &Heard) -> Result<(), Violation> {
+        let Heard::Publish { number: Some(number), qos, dup: false, length: 1.., .. } = heard else { return Ok(()) };
+        let live_from = self.clients[at].link.and_then(|id| self.links.get(&id)).map_or(0, |link| link.live_from);
+        let position = self.stores[self.homes[at]].position_of(&self.clients[at].id, *number, *qos);
+        let Some(position) = position else { return Ok(()) };
+        self.marks.hit(Mark::QueueDrained);
+        self.ledger.drained(at, *qos, position, position >= live_from)
+    }
+
+    pub(super) fn note_acked(&mut self, number: u64) {
         let gone: Vec<bool> = (0..self.clients.len()).map(|client| self.may_be_gone(client)).collect();
+        for client in (0..gone.len()).filter(|client| gone[*client]) {
+            // Its session was over; a crash may bring it back from a store that did not know yet.
+            let home = &self.stores[self.homes[client]];
+            if self.ledger.store_fails() && !home.has_kept(&self.clients[client].id, number) {
+                self.ledger.excuse(client, number);
+            }
+        }
         let Self { stores, homes, keys, .. } = self;
         let is_kept = |client: usize| gone[client] || stores[homes[client]].has_kept(&keys[client].client_id, number);
         if let Err(violation) = self.ledger.acked(number, is_kept) {
@@ -288,6 +309,7 @@ impl World {
         let client = link.client;
         if self.clients[client].link == Some(id) {
             self.say(|| format!("client {client} sees the end of link {}", id.0));
+            self.check_told(id);
             self.with_client(client, |client, ctx| client.disconnected(ctx));
             self.plan_wake(client);
         }

@@ -1,6 +1,6 @@
 //! `[instance.quota]` and `[instance.thresholds]` of the file: what the clients of one instance may use together.
 
-use std::str::FromStr;
+use std::{num::NonZeroU32, str::FromStr};
 
 use lmq_broker::{Allowance, InstanceQuota, QuotaMode};
 
@@ -35,7 +35,7 @@ pub(super) fn thresholds(mut section: Section<'_, '_>) -> Thresholds {
 /// A number, and what happens beyond it. What happens beyond no number at all cannot be said.
 fn allowance(section: &mut Section<'_, '_>, max_key: &'static str, mode_key: &'static str) -> Allowance {
     let has_max = section.has(max_key);
-    let max = section.number(max_key, &(1..=MAX)).map(|placed| placed.value);
+    let max = section.number(max_key, &(1..=MAX)).and_then(|placed| NonZeroU32::new(placed.value));
     let mode = section.text(mode_key, |text| Mode::from_str(text).map(|mode| mode.0)).map(|placed| placed.value);
     if mode.is_some() && !has_max {
         section.problem(format!("{mode_key} needs {max_key}"));

@@ -108,6 +108,7 @@ pub(crate) fn start(
     visitors: &Sender<Visitor>,
 ) -> Result<Running, Error> {
     let settings = Arc::new(settings::of(config, registry.snapshot().for_broker()));
+    settings.check().map_err(Error::new)?;
     let authenticator = Arc::new(Authenticator::new(registry.clone(), config.profile, config.allow_anonymous));
     let started = Instant::now();
     let drain_until = Arc::new(AtomicU64::new(u64::MAX));

@@ -1,5 +1,6 @@
 use std::{
     fs,
+    num::NonZeroU32,
     sync::{Arc, Mutex},
 };
 
@@ -26,7 +27,10 @@ fn file_instances() -> Vec<config::Instance> {
         event_topics: Vec::new(),
         accounts: vec![account],
         rules: Vec::new(),
-        quota: InstanceQuota { connections: Allowance::enforce(9), ..InstanceQuota::default() },
+        quota: InstanceQuota {
+            connections: Allowance::enforce(NonZeroU32::new(9).expect("not zero")),
+            ..InstanceQuota::default()
+        },
         thresholds: Thresholds::default(),
     }]
 }
@@ -272,14 +276,17 @@ fn a_specification_has_bounds_and_reaches_the_broker() {
     spec.thresholds.subscriptions = 101;
     assert_eq!(text(registry.change_instance("a", |_| Ok(spec))), "thresholds: 101 is not a percentage from 1 to 100");
     let mut spec = Spec::default();
-    spec.limits.connections.max = std::num::NonZeroU32::new(3);
+    spec.limits.connections.max = NonZeroU32::new(3);
     spec.limits.connections.mode = Mode::AlarmOnly;
     registry.change_instance("a", |_| Ok(spec)).unwrap();
     let orders = taken(&orders);
     let [Order::Instance { instance, .. }] = &orders[..] else { panic!("{orders:?}") };
     assert_eq!(
         instance.quota.connections,
-        Allowance { mode: lmq_broker::QuotaMode::AlarmOnly, ..Allowance::enforce(3) }
+        Allowance {
+            mode: lmq_broker::QuotaMode::AlarmOnly,
+            ..Allowance::enforce(NonZeroU32::new(3).expect("not zero"))
+        }
     );
 }
 

@@ -1,21 +1,45 @@
 //! Each thing a ledger notices.
 
+mod retained;
+mod shared;
+
 use super::*;
 use crate::clock::SECOND;
 
 const TOPIC: &str = "sim/0";
 
+fn rules(store_fails: bool) -> Rules {
+    Rules {
+        stored_qos_max: QoS::ExactlyOnce,
+        store_fails,
+        shards: 1,
+        uplink: false,
+        uplink_fails: false,
+        siblings_late: false,
+        wall_jumps: false,
+        retained_limited: false,
+        live_overtakes: false,
+    }
+}
+
+fn terms(qos: QoS) -> Terms {
+    Terms { qos, as_published: false }
+}
+
 fn ledger(store_fails: bool) -> Ledger {
-    let rules = Rules { stored_qos_max: QoS::ExactlyOnce, store_fails, shards: 1, uplink: false, wall_jumps: false };
-    let mut ledger = Ledger::new(rules, &[true, true]);
-    ledger.declare(1, Some("sim/#"), QoS::ExactlyOnce);
+    let mut ledger = Ledger::new(rules(store_fails), &[true, true]);
+    ledger.declare(1, Some("sim/#"), terms(QoS::ExactlyOnce));
     ledger.connected(1, true);
     ledger.subscribed(1, Some("sim/#"));
     ledger
 }
 
+fn sent(qos: QoS) -> Sent {
+    Sent { publisher: 0, way: Way::Topic(TOPIC.into()), qos, length: 10, expiry: None, retain: false }
+}
+
 fn publish(ledger: &mut Ledger, qos: QoS) -> u64 {
-    ledger.publish(0, Way::Topic(TOPIC.into()), qos, 10, None)
+    ledger.publish(sent(qos))
 }
 
 fn arrival(number: u64, qos: QoS) -> Arrival {
@@ -24,6 +48,7 @@ fn arrival(number: u64, qos: QoS) -> Arrival {
         number: Some(number),
         topic: TOPIC.into(),
         qos,
+        retain: false,
         length: 10,
         intact: true,
         dup: false,
@@ -57,10 +82,8 @@ fn an_acknowledged_message_that_does_not_arrive_is_noticed_unless_it_was_given_u
 
 #[test]
 fn a_message_lost_from_memory_must_have_been_reported() {
-    let rules =
-        Rules { stored_qos_max: QoS::ExactlyOnce, store_fails: false, shards: 1, uplink: false, wall_jumps: false };
-    let mut ledger = Ledger::new(rules, &[true, false]);
-    ledger.declare(1, Some("sim/#"), QoS::AtLeastOnce);
+    let mut ledger = Ledger::new(rules(false), &[true, false]);
+    ledger.declare(1, Some("sim/#"), terms(QoS::AtLeastOnce));
     ledger.connected(1, true);
     ledger.subscribed(1, Some("sim/#"));
     let number = publish(&mut ledger, QoS::AtLeastOnce);
@@ -120,7 +143,7 @@ fn a_message_nobody_sent_or_wanted_is_noticed() {
 #[test]
 fn the_time_of_a_message_is_noticed() {
     let mut ledger = ledger(false);
-    let number = ledger.publish(0, Way::Topic(TOPIC.into()), QoS::AtLeastOnce, 10, Some(10));
+    let number = ledger.publish(Sent { expiry: Some(10), ..sent(QoS::AtLeastOnce) });
     ledger.acked(number, |_| true).unwrap();
     (ledger.now, ledger.receivers[1].accepted_at) = (4 * SECOND, Some(4_500_000));
     let carries = |expiry, version5| Arrival { expiry, version5, ..arrival(number, QoS::AtLeastOnce) };
@@ -139,7 +162,7 @@ fn the_time_of_a_message_is_noticed() {
 
 #[test]
 fn a_will_that_must_not_come_or_does_not_come_is_noticed() {
-    let leave = |ledger: &mut Ledger| ledger.leave_will(0, Way::Topic(TOPIC.into()), QoS::AtLeastOnce, 10);
+    let leave = |ledger: &mut Ledger| ledger.leave_will(sent(QoS::AtLeastOnce));
     let come = |ledger: &mut Ledger, number| checker(ledger.delivered(&arrival(number, QoS::AtLeastOnce)));
     let back = Return { away: None, clean: false, unsure: false };
     let mut ledger = ledger(false);
@@ -163,4 +186,18 @@ fn a_will_that_must_not_come_or_does_not_come_is_noticed() {
     // Nobody was told that it is kept.
     ledger.crashed();
     assert_eq!(checker(ledger.check_delivered()), None);
+}
+
+#[test]
+fn a_queue_out_of_order_is_noticed_and_live_messages_are_apart_where_they_may_be() {
+    let drain = |live_overtakes, come: [(u64, bool); 2]| {
+        let mut ledger = Ledger::new(Rules { live_overtakes, ..rules(false) }, &[true]);
+        let results = come.map(|(seq, is_live)| checker(ledger.drained(0, QoS::AtLeastOnce, seq, is_live)));
+        assert_eq!(results[0], None);
+        results[1]
+    };
+    assert_eq!(drain(true, [(2, false), (1, false)]), Some(Checker::QueueOrder));
+    assert_eq!(drain(true, [(1, false), (2, false)]), None);
+    assert_eq!(drain(false, [(9, true), (1, false)]), Some(Checker::QueueOrder));
+    assert_eq!(drain(true, [(9, true), (1, false)]), None);
 }

@@ -1,5 +1,9 @@
 //! What one run is like: everything drawn from the seed.
 
+mod features;
+
+pub use self::features::Features;
+pub(crate) use self::features::GROUPS;
 use crate::rng::Rng;
 
 /// The options of one run, drawn from its seed. Each class of faults is on or off with a rate of its own: a run in which everything
@@ -82,6 +86,8 @@ pub struct Options {
     pub unsubscribe: u32,
     /// A persistent client discards its session.
     pub discard: u32,
+    /// Areas that not every run uses.
+    pub features: Features,
 }
 
 /// Limits of the broker that are small enough to be met.
@@ -186,6 +192,7 @@ impl Options {
             disconnect: rate(rng, 80),
             unsubscribe: rate(rng, 60),
             discard: rate(rng, 20),
+            features: Features::draw(rng),
         }
     }
 
@@ -198,6 +205,13 @@ impl Options {
     /// Whether a store may fail an operation, or let it time out.
     pub const fn store_fails(&self) -> bool {
         self.store.fail > 0 || self.store.stall > 0
+    }
+
+    /// Whether what siblings do for a message one after another may take longer than an effect may: a group may ask several members.
+    pub const fn siblings_late(&self) -> bool {
+        const PATIENCE_MS: u64 = 4_000;
+        let store_ms = 2 * (self.store.sync_max_ms + self.store.answer_max_ms);
+        self.shards > 1 && 4 * self.route_delay_max_ms + store_ms > PATIENCE_MS
     }
 
     /// The classes of faults that are on, by name.
@@ -220,7 +234,8 @@ impl Options {
             ("discard", self.discard > 0),
             ("clock jump", self.wall_jump > 0),
         ];
-        classes.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect()
+        let names = classes.into_iter().filter(|(_, on)| *on).map(|(name, _)| name);
+        names.chain(self.features.names(self.uplink)).collect()
     }
 
     /// No fault from now on.
@@ -240,6 +255,7 @@ impl Options {
         self.lazy_drain = 0;
         (self.auth_missing, self.auth_denied, self.crash, self.takeover) = (0, 0, 0, 0);
         (self.wall_jump, self.silent, self.disconnect, self.unsubscribe, self.discard) = (0, 0, 0, 0, 0);
+        self.features.heal();
     }
 }
 

@@ -1,0 +1,106 @@
+//! What the clients and the outside use besides publishing and subscribing: each area is there in some runs only.
+
+use lmq_codec::QoS;
+
+use super::rate;
+use crate::rng::Rng;
+
+/// Areas of the broker that a run uses, and what goes wrong in them. Rates are those of [`Options`](super::Options).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Features {
+    /// Per mille of messages and wills that have RETAIN; 0: the profile keeps what it says.
+    pub retain: u32,
+    /// Per mille of those that are empty, and so remove what is kept.
+    pub clear: u32,
+    /// `Limits::retained_messages_max`.
+    pub retained_max: u32,
+    /// A client sends the SUBSCRIBE of a subscription that it has once more.
+    pub resubscribe: u32,
+    /// Per cent of the clients that are members of a shared subscription; 0: the profile has what it says.
+    pub shared_percent: u32,
+    /// How many groups there are.
+    pub groups: usize,
+    /// What all of them ask for, if it is the same.
+    pub shared_qos: Option<QoS>,
+    /// Of the members, per cent that have ordinary subscriptions as well.
+    pub shared_mixed_percent: u32,
+    /// Per cent of the clients of MQTT 5.0 that name an authentication method.
+    pub auth_percent: u32,
+    /// How often the authenticator asks for more, at most.
+    pub auth_rounds: u64,
+    /// Per mille of its questions that a client never answers.
+    pub auth_mute: u32,
+    /// A client proves once more who it is.
+    pub reauth: u32,
+    /// An operator closes the connection of a client.
+    pub kick: u32,
+    /// An operator stops the broker gently.
+    pub drain: u32,
+    /// Sources of downlink messages.
+    pub sources: u32,
+    /// Messages each offers in phase one.
+    pub downlinks: u32,
+    /// Milliseconds between two of them, on average.
+    pub downlink_interval_ms: u64,
+    /// Milliseconds that the MQ side takes for a copy, at most.
+    pub uplink_delay_max_ms: u64,
+    /// Per mille of copies that it refuses.
+    pub uplink_fail: u32,
+    /// Per mille of copies that it never answers for.
+    pub uplink_missing: u32,
+}
+
+/// Of these groups a run has the first ones.
+pub(crate) const GROUPS: [&str; 4] = ["$share/g0/sim/#", "$share/g1/sim/#", "$share/g0/sim/0", "$share/g1/sim/+"];
+
+impl Features {
+    pub(super) fn draw(rng: &mut Rng) -> Self {
+        Self {
+            retain: rng.pick(&[0, 0, 200, 600]),
+            clear: rng.pick(&[0, 150, 500]),
+            retained_max: rng.pick(&[1_000_000, 1_000_000, 1_000_000, 1]),
+            resubscribe: rate(rng, 250),
+            shared_percent: rng.pick(&[0, 0, 50, 100]),
+            groups: rng.pick(&[1, 1, 2, 4]),
+            shared_qos: rng.pick(&[None, Some(QoS::AtLeastOnce), Some(QoS::AtLeastOnce), Some(QoS::ExactlyOnce)]),
+            shared_mixed_percent: rng.pick(&[0, 0, 50]),
+            auth_percent: rng.pick(&[0, 50, 100]),
+            auth_rounds: rng.below(4),
+            auth_mute: rate(rng, 80),
+            reauth: rate(rng, 200),
+            kick: rate(rng, 80),
+            drain: rate(rng, 25),
+            sources: rng.pick(&[0, 0, 1, 3]),
+            downlinks: rng.range(5, 40) as u32,
+            downlink_interval_ms: rng.pick(&[20, 300, 1_000]),
+            uplink_delay_max_ms: rng.pick(&[0, 20, 500]),
+            uplink_fail: rate(rng, 80),
+            uplink_missing: rate(rng, 30),
+        }
+    }
+
+    pub(super) fn heal(&mut self) {
+        (self.resubscribe, self.reauth, self.kick, self.drain) = (0, 0, 0, 0);
+        (self.auth_mute, self.uplink_fail, self.uplink_missing) = (0, 0, 0);
+        self.uplink_delay_max_ms = self.uplink_delay_max_ms.min(2);
+    }
+
+    /// The classes of faults and areas that are on, by name.
+    pub(super) fn names(&self, uplink: bool) -> Vec<&'static str> {
+        let auth = self.auth_percent > 0;
+        let classes = [
+            ("retain", self.retain > 0),
+            ("subscribing again", self.resubscribe > 0),
+            ("sharing", self.shared_percent > 0),
+            ("method", auth),
+            ("mute in AUTH", auth && self.auth_mute > 0),
+            ("re-authentication", auth && self.reauth > 0),
+            ("kick", self.kick > 0),
+            ("drain", self.drain > 0),
+            ("downlink", self.sources > 0),
+            ("uplink failure", uplink && self.uplink_fail > 0),
+            ("silent uplink", uplink && self.uplink_missing > 0),
+        ];
+        classes.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect()
+    }
+}
