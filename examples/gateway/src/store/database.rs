@@ -8,24 +8,19 @@ use std::{
 };
 
 use lmq_broker::{Done, Evicted, Failed, Settings, ShardId, StoreOp, UnixMillis};
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::{
     Keep,
     fault::Fault,
     purge,
-    tables::{SCHEMA, Tables, meta, read_meta},
+    tables::{SCHEMA, Tables, meta},
     work::{Names, Work},
 };
 
 /// After a failure operations that write fail at once for so long: a disk in trouble is not asked a thousand times a second.
 const QUIET: Duration = Duration::from_millis(250);
-/// Attempts to find out whether a failed commit took place.
-const RESOLVE_ATTEMPTS: u32 = 3;
 const RESOLVE_PAUSE: Duration = Duration::from_millis(50);
-/// Something of a size that tells a full disk, written and removed.
-const PROBE: TableDefinition<'_, u8, &[u8]> = TableDefinition::new("probe");
-const PROBE_BYTES: usize = 256 * 1024;
 
 /// Opens the database, again after every failure: redb does nothing more once its file failed it.
 pub(crate) trait Medium: fmt::Debug + Send {
@@ -58,17 +53,17 @@ pub(crate) struct Answer<T> {
 /// The store, used by one thread.
 #[derive(Debug)]
 pub(crate) struct Store {
-    medium: Box<dyn Medium>,
-    database: Option<Database>,
-    settings: Arc<Settings>,
-    names: Names,
-    keep: Keep,
+    pub(super) medium: Box<dyn Medium>,
+    pub(super) database: Option<Database>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) names: Names,
+    pub(super) keep: Keep,
     /// By shard: operations of earlier eras fail.
     fences: Vec<u64>,
-    trouble: Option<String>,
-    quiet_until: Option<Instant>,
-    quiet: Duration,
-    resolve_pause: Duration,
+    pub(super) trouble: Option<String>,
+    pub(super) quiet_until: Option<Instant>,
+    pub(super) quiet: Duration,
+    pub(super) resolve_pause: Duration,
     /// A damaged record stands in the way of the purge.
     purge_stopped: bool,
 }
@@ -175,28 +170,6 @@ impl Store {
                 (false, Vec::new())
             }
         }
-    }
-
-    /// Tries whether the disk works again, if it did not.
-    pub(crate) fn heal(&mut self) {
-        if self.trouble.is_none() {
-            return;
-        }
-        match self.reopened().and_then(|()| self.probe()) {
-            Ok(()) => {
-                tracing::info!("the store works again");
-                (self.trouble, self.quiet_until) = (None, None);
-            }
-            Err(fault) => {
-                self.trouble = Some(fault.to_string());
-                self.database = None;
-            }
-        }
-    }
-
-    /// Why operations fail; `None` while they do not.
-    pub(crate) fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref()
     }
 
     /// A disk in trouble is asked again at once.
@@ -327,62 +300,6 @@ impl Store {
         let aged = std::mem::take(&mut work.aged);
         let written = if work.wrote { Some(work.finish().map_err(failed)?) } else { None };
         Ok(Filled { results, aged, written })
-    }
-
-    /// Whether a transaction took place whose commit failed; `None` if that cannot be found out.
-    ///
-    /// What the file says is believed only after another commit: what a failed sync left may be in no more than memory.
-    fn resolve(&mut self, number: u64) -> Option<bool> {
-        for attempt in 0..RESOLVE_ATTEMPTS {
-            if attempt > 0 {
-                std::thread::sleep(self.resolve_pause);
-            }
-            let found = self.reopened().and_then(|()| self.commits());
-            match found.and_then(|commits| self.mark().map(|()| commits)) {
-                Ok(commits) => return Some(commits >= number),
-                Err(_) => self.database = None,
-            }
-        }
-        None
-    }
-
-    fn commits(&self) -> Result<u64, Fault> {
-        let Some(database) = &self.database else { return Err(Fault::Disk("not open".to_owned())) };
-        Ok(read_meta(&database.begin_read()?, meta::COMMITS)?.unwrap_or(0))
-    }
-
-    /// A commit of nothing but its number.
-    fn mark(&self) -> Result<(), Fault> {
-        let Some(database) = &self.database else { return Err(Fault::Disk("not open".to_owned())) };
-        let transaction = begin(database)?;
-        let mut work = Work::begin(&transaction, &self.settings, &self.names, &self.keep, UnixMillis::new(0))?;
-        work.wrote = true;
-        work.finish()?;
-        Ok(transaction.commit()?)
-    }
-
-    fn probe(&self) -> Result<(), Fault> {
-        let Some(database) = &self.database else { return Err(Fault::Disk("not open".to_owned())) };
-        let written = begin(database)?;
-        written.open_table(PROBE)?.insert(0, &*vec![0; PROBE_BYTES])?;
-        written.commit()?;
-        let removed = begin(database)?;
-        removed.open_table(PROBE)?.remove(0)?;
-        Ok(removed.commit()?)
-    }
-
-    fn reopened(&mut self) -> Result<(), Fault> {
-        if self.database.is_none() {
-            self.database = Some(self.medium.open()?);
-        }
-        Ok(())
-    }
-
-    fn note_trouble(&mut self, fault: &Fault) {
-        self.quiet_until = Some(Instant::now() + self.quiet);
-        if self.trouble.replace(fault.to_string()).is_none() {
-            tracing::error!(%fault, "the store fails: what needs it is refused until it works again");
-        }
     }
 
     /// Checks the version, or writes it, and numbers the instances.

@@ -14,6 +14,7 @@ mod file;
 mod purge;
 mod queue;
 mod record;
+mod recover;
 mod retained;
 mod session;
 mod stats;
