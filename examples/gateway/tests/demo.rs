@@ -106,7 +106,7 @@ fn of_gateways_that_start_together_one_has_the_folder() {
     let names = fs::read_dir(place.path().join("lmq-data")).unwrap().map(|entry| entry.unwrap().file_name());
     let mut names: Vec<_> = names.collect();
     names.sort_unstable();
-    assert_eq!(names, ["admin-token", "demo.toml", "registry.redb", "store.redb"], "no other file is left behind");
+    assert_eq!(names, ["demo.toml", "registry.redb", "store.redb"], "no other file is left behind");
     assert_eq!(again.secret_key, Demo::of(place.start(PORT)).secret_key);
 }
 

@@ -90,5 +90,5 @@ fn retained_messages_and_ended_sessions_are_as_they_were() {
 fn a_second_gateway_does_not_get_the_folder() {
     let place = Place::new();
     let _first = start(&place, "1");
-    place.refused(SERVE, "cannot open ./lmq-data/store.redb: it is in use by another process");
+    place.refused(SERVE, "./lmq-data is in use by another gateway; give each its own --data");
 }
