@@ -37,6 +37,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path, ids: &mut BTreeS
         check_mq_topic(text)?;
         if seen.insert(text.to_owned()) { Ok(text.to_owned()) } else { Err(format!("{text:?} stands here twice")) }
     });
+    let awaits_tokens = section.boolean("awaits-tokens").is_some_and(|placed| placed.value);
     let limits = section.section("quota", "instance.quota").map(quota::read).unwrap_or_default();
     let thresholds = section.section("thresholds", "instance.thresholds").map(quota::thresholds).unwrap_or_default();
     let sections = section.sections("account", "instance.account");
@@ -53,6 +54,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path, ids: &mut BTreeS
         rules,
         quota: limits,
         thresholds,
+        awaits_tokens,
     })
 }
 
