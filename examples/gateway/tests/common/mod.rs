@@ -16,6 +16,7 @@ use std::{
 use tempfile::TempDir;
 
 pub(crate) mod admin;
+pub(crate) mod mqtt;
 pub(crate) mod service;
 
 /// Longer than anything takes; a test that waits so long has failed.
