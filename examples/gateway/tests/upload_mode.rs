@@ -145,11 +145,9 @@ fn the_switch_is_off_until_it_is_turned() {
     assert_eq!((status, answer["error"].as_str()), (409, Some(refused.as_str())));
 }
 
-/// The first instance is the default one: that is where clients without credentials go that name none by TLS.
 #[test]
-fn the_switch_is_live_and_so_is_the_account() {
+fn key_and_group_are_live() {
     let place = Place::new();
-    place.file("gateway.toml", "profile = \"lmq\"\n");
     let ports = ["--mqtt", "127.0.0.1:0", "--ws", "127.0.0.1:0", "--http", "127.0.0.1:0"];
     let config = "profile = \"lmq\"\n[[instance]]\nid = \"inst-f\"\ntopics = \"TopicA\"\nawaits-tokens = true\n";
     place.file("gateway.toml", config);
