@@ -12,6 +12,8 @@ from .wire_cases import peer
 
 INVALID, EXPIRES, UPLOAD = "$SYS/tokenInvalidNotice", "$SYS/tokenExpireNotice", "$SYS/uploadToken"
 EXPIRED, REVOKED, OUTSIDE = 2, 3, 4
+# Libraries that may drop what arrives together with the end of the connection.
+MISS_LAST_WORDS = ("java", "java5", "rust5")
 # The shortest life of a token, and a little for asking.
 LIFE_SECONDS = 62
 
@@ -45,12 +47,14 @@ def upload(token, access="RW"):
     return json.dumps({"token": token, "type": access}).encode()
 
 
-def told(session, code, access="RW"):
+def told(kind, session, code, access="RW"):
     """The notice comes, and then the end."""
+    session.expect_lost()
+    if kind.name in MISS_LAST_WORDS and session.messages.empty():
+        return
     message = session.message()
     check_equal("topic", message.topic, INVALID)
     check_equal("notice", json.loads(message.payload), {"code": code, "type": access})
-    session.expect_lost()
 
 
 def resources(kind, site, transport):
@@ -62,7 +66,7 @@ def resources(kind, site, transport):
         client.publish(topic, 1, b"inside")
         client.expect_messages([Message(topic, 1, b"inside")])
         client.publish(f"{site.other_parent}/x", 0, b"outside")
-        told(client, OUTSIDE)
+        told(kind, client, OUTSIDE)
 
 
 def two_tokens(kind, site, transport):
@@ -72,7 +76,7 @@ def two_tokens(kind, site, transport):
         client.subscribe([f"{site.parent}/x"], 1)
         client.publish(f"{site.other_parent}/x", 1, b"there")
         client.publish(site.topic(), 0, b"here")
-        told(client, OUTSIDE, "W")
+        told(kind, client, OUTSIDE, "W")
 
 
 def revoked(kind, site, transport):
@@ -81,7 +85,7 @@ def revoked(kind, site, transport):
     with sessions(kind.open(holder(site, transport, RW=token))) as (client,):
         client.publish(site.topic(), 1, b"good")
         revoke(site, token)
-        told(client, REVOKED)
+        told(kind, client, REVOKED)
     check_refusal(kind, holder(site, transport, RW=token), 4)
 
 
@@ -102,7 +106,7 @@ def uploaded(kind, site, transport):
         client.publish(topic, 1, b"in")
         client.expect_messages([Message(topic, 1, b"in")])
         revoke(site, token)
-        told(client, REVOKED)
+        told(kind, client, REVOKED)
 
 
 CASES = [resources, two_tokens, revoked, refused, uploaded]
