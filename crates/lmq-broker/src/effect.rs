@@ -144,6 +144,8 @@ pub struct AuthRequest {
     pub data: Option<Bytes>,
     /// The token that is uploaded, and the type it is given as; [`AuthStage::Token`] only.
     pub token: Option<(Access, TokenText)>,
+    /// Whom an earlier verdict on this connection said it is: [`Grant::principal`]. `None` at [`AuthStage::Connect`].
+    pub principal: Option<NonZeroU64>,
     /// Where in the exchange this is.
     pub stage: AuthStage,
     /// Where it comes from.
@@ -159,6 +161,7 @@ impl fmt::Debug for AuthRequest {
             .field("method", &self.method)
             .field("data", &self.data.as_ref().map(|_| ".."))
             .field("token", &self.token)
+            .field("principal", &self.principal)
             .field("stage", &self.stage)
             .field("peer", &self.peer)
             .finish()

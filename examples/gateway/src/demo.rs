@@ -61,6 +61,7 @@ pub(crate) fn load(storage: &Storage) -> Result<Instance, Error> {
         rules: Vec::new(),
         quota: InstanceQuota::default(),
         thresholds: Thresholds::default(),
+        awaits_tokens: false,
     })
 }
 

@@ -70,6 +70,19 @@ fn the_example_file() {
 }
 
 #[test]
+fn only_clients_of_the_product_upload_tokens() {
+    let instance = "[[instance]]\nid = \"a\"\nawaits-tokens = true\n";
+    problems(
+        &format!("profile = \"mqtt\"\n{instance}"),
+        &["4: awaits-tokens needs profile lmq: with profile mqtt nobody uploads tokens"],
+    );
+    problems(&instance.replace("true", "1"), &["3: awaits-tokens must be true or false, not a number"]);
+    let place = Place::new();
+    place.file("gateway.toml", instance);
+    assert_eq!(place.run(["check", "--config", "gateway.toml"]).status.code(), Some(0));
+}
+
+#[test]
 fn unknown_keys_with_their_lines() {
     problems(
         "profile = \"lmq\"\nthread = 1\n[listener]\nmqtt = \"127.0.0.1:0\"\n",
@@ -92,7 +105,7 @@ fn unknown_keys_with_their_lines() {
         "[[instance]]\nid = \"a\"\ngroups = []\n[[instance.account]]\naccess-key = \"A\"\nsecret-key = \"S\"\ntopics = []\n",
         &[
             "3: unknown key \"groups\" in [[instance]]; known here: id, topics, partition-ordered-topics, \
-             globally-ordered-topics, event-topics, quota, thresholds, account, rule",
+             globally-ordered-topics, event-topics, awaits-tokens, quota, thresholds, account, rule",
             "7: unknown key \"topics\" in [[instance.account]]; known here: name, parent, key, access-key, \
              secret-key, secret-key-file, groups, frozen-groups, paused-groups",
         ],

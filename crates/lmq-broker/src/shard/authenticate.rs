@@ -208,6 +208,7 @@ impl Shard {
         let stage = if live && again { AuthStage::Again } else { AuthStage::Continue };
         let (name, mut peer) = (method.name.clone(), method.peer.clone());
         peer.addr = addr;
+        let principal = state.principal;
         if !live {
             state.phase = Phase::Verdict;
             state.paused = Some((PauseCause::Handshake, self.now.monotonic));
@@ -215,8 +216,17 @@ impl Shard {
         let Some(client) = self.client_of(conn) else { return Ok(()) };
         let data = auth.properties.authentication_data().filter(|_| !planted(Bug::AuthWordsLost));
         let data = data.map(Bytes::copy_from_slice);
-        let request =
-            AuthRequest { client, stage, username: None, password: None, method: Some(name), data, token: None, peer };
+        let request = AuthRequest {
+            client,
+            stage,
+            username: None,
+            password: None,
+            method: Some(name),
+            data,
+            token: None,
+            principal,
+            peer,
+        };
         self.ask_who(conn, request);
         Ok(())
     }

@@ -29,6 +29,7 @@ impl Shard {
             method: request.method.clone(),
             data: request.data.take(),
             token: None,
+            principal: None,
             peer: (*peer).clone(),
         };
         let channel = ChannelId::new(u128::from_be_bytes(self.random.bytes16()));

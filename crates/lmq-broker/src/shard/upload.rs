@@ -48,6 +48,7 @@ impl Shard {
         let (Some(client), orders) = (self.client_of(conn), self.orders.given()) else { return Ok(()) };
         let Some(state) = self.conns.get_mut(conn) else { return Ok(()) };
         let Some(peer) = state.peer.as_deref().cloned() else { return Ok(()) };
+        let principal = state.principal;
         state.upload = Some(Box::new(Upload { access, answer, orders }));
         let request = AuthRequest {
             client,
@@ -56,6 +57,7 @@ impl Shard {
             method: None,
             data: None,
             token: Some((access, text)),
+            principal,
             stage: AuthStage::Token,
             peer,
         };

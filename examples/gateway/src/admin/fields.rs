@@ -28,9 +28,9 @@ fn value(path: &str, text: &str) -> Result<Value, String> {
     match (path, text) {
         (_, "none") if is_number => Ok(Value::Null),
         _ if is_number => text.parse::<u32>().map(Value::from).map_err(|_| format!("{text:?} is not a number")),
-        ("enabled", "true") => Ok(true.into()),
-        ("enabled", "false") => Ok(false.into()),
-        ("enabled", _) => Err(format!("{text:?} is neither true nor false")),
+        ("enabled" | "awaits_tokens", "true") => Ok(true.into()),
+        ("enabled" | "awaits_tokens", "false") => Ok(false.into()),
+        ("enabled" | "awaits_tokens", _) => Err(format!("{text:?} is neither true nor false")),
         _ => Ok(text.into()),
     }
 }

@@ -75,7 +75,9 @@ impl File {
         let limits = root.section("limits", "limits").map(Limits::read).unwrap_or_default();
         let mut ids = BTreeSet::new();
         let sections = root.sections("instance", "instance");
-        let instances = sections.into_iter().filter_map(|section| instance::read(section, folder, &mut ids)).collect();
+        let awaits = &mut layer.awaits_tokens;
+        let read = |section| instance::read(section, folder, &mut ids, awaits);
+        let instances = sections.into_iter().filter_map(read).collect();
         root.finish();
         (Self { layer, limits, instances }, document.into_problems())
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path, str::FromStr};
 use lmq_auth::SecretKey;
 use lmq_id::{GroupId, InstanceId, ParentTopic};
 
-use super::{Account, Instance, file::path_in, quota, rule, section::Section, value};
+use super::{Account, Instance, file::path_in, layer::Placed, quota, rule, section::Section, value};
 use crate::{
     files,
     registry::{GroupStatus, TopicKind, check_account_name, check_mq_topic},
@@ -20,8 +20,13 @@ pub(super) struct Taken {
     accounts: BTreeSet<String>,
 }
 
-/// `ids` are those of the instances before. `None` if the instance has no id that could be used; what is wrong was said.
-pub(super) fn read(mut section: Section<'_, '_>, folder: &Path, ids: &mut BTreeSet<InstanceId>) -> Option<Instance> {
+/// `ids` are those of the instances before; `awaits` is where the first of them said that its clients upload tokens. `None` if the instance has no id that could be used; what is wrong was said.
+pub(super) fn read(
+    mut section: Section<'_, '_>,
+    folder: &Path,
+    ids: &mut BTreeSet<InstanceId>,
+    awaits: &mut Option<Placed<bool>>,
+) -> Option<Instance> {
     let had_id = section.has("id");
     let id = section.text("id", |text| {
         let id: InstanceId = text.parse().map_err(|e| format!("{e}"))?;
@@ -37,6 +42,9 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path, ids: &mut BTreeS
         check_mq_topic(text)?;
         if seen.insert(text.to_owned()) { Ok(text.to_owned()) } else { Err(format!("{text:?} stands here twice")) }
     });
+    let awaits_here = section.boolean("awaits-tokens").filter(|placed| placed.value);
+    let awaits_tokens = awaits_here.is_some();
+    *awaits = awaits.take().or(awaits_here);
     let limits = section.section("quota", "instance.quota").map(quota::read).unwrap_or_default();
     let thresholds = section.section("thresholds", "instance.thresholds").map(quota::thresholds).unwrap_or_default();
     let sections = section.sections("account", "instance.account");
@@ -53,6 +61,7 @@ pub(super) fn read(mut section: Section<'_, '_>, folder: &Path, ids: &mut BTreeS
         rules,
         quota: limits,
         thresholds,
+        awaits_tokens,
     })
 }
 

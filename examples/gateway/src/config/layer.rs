@@ -53,6 +53,8 @@ pub(super) struct Layer {
     pub(super) memory: Option<Placed<bool>>,
     pub(super) threads: Option<Placed<u16>>,
     pub(super) allow_anonymous: Option<Placed<bool>>,
+    /// The first instance of the file whose clients may upload a token.
+    pub(super) awaits_tokens: Option<Placed<bool>>,
     pub(super) admin_token_file: Option<Placed<PathBuf>>,
     pub(super) admin_remote: Option<Placed<bool>>,
     pub(super) log_level: Option<Placed<LevelFilter>>,
@@ -88,6 +90,7 @@ impl Layer {
             memory: texts.parse("memory", args.memory.as_deref(), value::boolean),
             threads: texts.parse("threads", args.threads.as_deref(), value::threads),
             allow_anonymous: texts.parse("allow-anonymous", args.allow_anonymous.as_deref(), value::boolean),
+            awaits_tokens: None,
             admin_token_file: texts.path("admin-token-file", args.admin_token_file.as_ref()),
             admin_remote: texts.parse("admin-remote", args.admin_remote.as_deref(), value::boolean),
             log_level: texts.parse("log-level", args.log_level.as_deref(), value::log_level),

@@ -67,6 +67,7 @@ impl Merged<'_> {
     fn config(&self, limits: Limits, instances: Vec<Instance>, problems: &mut Vec<Problem>) -> Config {
         let profile = self.first(|layer| layer.profile.as_ref()).map_or(ProfileName::Lmq, |p| p.value);
         let allow_anonymous = self.allow_anonymous(profile, problems);
+        self.check_awaiting(profile, problems);
         let demo = instances.is_empty() && !allow_anonymous;
         let listeners = self.listeners(demo, problems);
         let tls = self.tls(problems);
@@ -108,6 +109,14 @@ impl Merged<'_> {
             problems.push(Problem { origin: Some(placed.origin.clone()), text: text.to_owned() });
         }
         placed.value
+    }
+
+    fn check_awaiting(&self, profile: ProfileName, problems: &mut Vec<Problem>) {
+        let awaits = self.first(|layer| layer.awaits_tokens.as_ref());
+        if let (Some(placed), ProfileName::Mqtt) = (awaits, profile) {
+            let text = "awaits-tokens needs profile lmq: with profile mqtt nobody uploads tokens";
+            problems.push(Problem { origin: Some(placed.origin.clone()), text: text.to_owned() });
+        }
     }
 
     fn first<T>(&self, of: impl Fn(&Layer) -> Option<&Placed<T>>) -> Option<&Placed<T>> {

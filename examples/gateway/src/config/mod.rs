@@ -98,6 +98,8 @@ pub(crate) struct Instance {
     pub(crate) quota: InstanceQuota,
     /// From where on somebody is warned.
     pub(crate) thresholds: Thresholds,
+    /// Clients without credentials may upload a token; only with `ProfileName::Lmq`.
+    pub(crate) awaits_tokens: bool,
 }
 
 /// Key pairs and the groups that belong to whoever has them. An access key is unique in its instance, a group as well.

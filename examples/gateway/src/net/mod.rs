@@ -110,14 +110,15 @@ pub(crate) struct Visitor {
 pub(crate) fn start(
     config: &Config,
     registry: &Arc<Registry>,
-    tokens: &Tokens,
+    tokens: &Arc<Tokens>,
     tls: Option<Arc<rustls::ServerConfig>>,
     listeners: Vec<BoundListener>,
     visitors: &Sender<Visitor>,
 ) -> Result<Running, Error> {
     let settings = Arc::new(settings::of(config, registry.snapshot().for_broker()));
     settings.check().map_err(Error::new)?;
-    let authenticator = Arc::new(Authenticator::new(registry.clone(), config.profile, config.allow_anonymous));
+    let authenticator =
+        Arc::new(Authenticator::new(registry.clone(), tokens.clone(), config.profile, config.allow_anonymous));
     let started = Instant::now();
     let drain_until = Arc::new(AtomicU64::new(u64::MAX));
     let store = match &config.storage {

@@ -69,7 +69,7 @@ impl Worker {
                 }
             }
             Output::Authenticate { ticket, request } => {
-                let verdict = self.setup.authenticator.decide(&request);
+                let verdict = self.setup.authenticator.decide(self.now.wall.value(), &request);
                 self.shard.handle_verdict(self.now, ticket, verdict);
             }
             Output::Store { ticket, op } => self.on_store(ticket, op),

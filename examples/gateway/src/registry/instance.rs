@@ -88,6 +88,7 @@ impl Instance {
             name: (*self.id).into(),
             // A table is in the order of names, as the broker wants it.
             parent_topics: self.topics.iter().map(|(name, _)| (**name).into()).collect(),
+            awaits_tokens: self.spec.value.awaits_tokens,
             quota: self.spec.value.quota(),
             ..lmq_broker::Instance::default()
         }

@@ -58,7 +58,11 @@ impl Loader {
             .snapshot
             .index_for(configured.id.as_str())
             .ok_or_else(|| Error::new("there are too many instances"))?;
-        let spec = Spec { limits: configured.quota.into(), thresholds: configured.thresholds };
+        let spec = Spec {
+            limits: configured.quota.into(),
+            thresholds: configured.thresholds,
+            awaits_tokens: configured.awaits_tokens,
+        };
         let spec = Arc::new(self.of_file(spec));
         let mut instance = Instance::new(configured.id.as_str().into(), index, spec);
         for account in &configured.accounts {

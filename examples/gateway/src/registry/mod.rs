@@ -52,8 +52,8 @@ pub(crate) use self::{
     instance::Instance,
     name::{account as check_account_name, mq_topic as check_mq_topic, rule as check_rule_name},
     object::{
-        Account, Banned, Device, EventTopic, Group, GroupStatus, Identity, Key, Kind, Object, Permission, Rule,
-        RuleKind, Topic, TopicKind,
+        Account, Banned, Device, EventTopic, Group, GroupStatus, Identity, IdentityType, Key, Kind, Object, Permission,
+        Rule, RuleKind, Topic, TopicKind,
     },
     order::{Order, Whom},
     secret::Secret,

@@ -18,6 +18,8 @@ pub(crate) struct Spec {
     pub(crate) limits: Limits,
     /// From which share of a limit on an operator is warned.
     pub(crate) thresholds: Thresholds,
+    /// Whether clients may connect without credentials and upload a token then, as in the edition of 2018.
+    pub(crate) awaits_tokens: bool,
 }
 
 /// What the clients of an instance may use together.

@@ -32,6 +32,7 @@ fn file_instances() -> Vec<config::Instance> {
             ..InstanceQuota::default()
         },
         thresholds: Thresholds::default(),
+        awaits_tokens: false,
     }]
 }
 

@@ -17,8 +17,9 @@ mod tests;
 use std::sync::{Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use lmq_auth::{
-    Denial, MintError, Revocations, RevokeError, Token, TokenAuthority, TokenClaims, TokenId, TokenRequest,
+    Denial, MintError, Revocations, RevokeError, Token, TokenAuthority, TokenClaims, TokenId, TokenRequest, TokenRights,
 };
+use lmq_id::Access;
 use tracing::error;
 
 use self::ring::Ring;
@@ -98,6 +99,24 @@ impl Tokens {
     ) -> Result<TokenClaims, Denial> {
         let state = self.read();
         state.authority.query(text, now_ms, account, instance, &state.revocations)
+    }
+
+    /// Checks a token that a client gives as one of type `slot`: it has to be of this access key and for this instance.
+    pub(crate) fn check(
+        &self,
+        text: &str,
+        slot: Access,
+        access_key: &str,
+        instance: &str,
+        now_ms: u64,
+    ) -> Result<TokenRights, Denial> {
+        let state = self.read();
+        state.authority.check(text, slot, now_ms, access_key, instance, &state.revocations)
+    }
+
+    /// The access key that a genuine token was made with, whatever else is wrong with it.
+    pub(crate) fn access_key(&self, text: &str) -> Result<String, Denial> {
+        Ok(self.read().authority.parse(text)?.account().to_owned())
     }
 
     /// Makes a token worthless, now and after a restart, and tells who listens. Waits for the disk.

@@ -1,8 +1,6 @@
 //! Driving the built binary.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-pub(crate) mod mqtt;
-
 use std::{
     ffi::OsStr,
     fs,
@@ -18,6 +16,8 @@ use std::{
 use tempfile::TempDir;
 
 pub(crate) mod admin;
+pub(crate) mod mqtt;
+pub(crate) mod peer;
 pub(crate) mod service;
 
 /// Longer than anything takes; a test that waits so long has failed.

@@ -9,7 +9,7 @@ use std::{
 
 use lmq_auth::{
     SecretKey,
-    request::{OutgoingCall, TokenApply},
+    request::{OutgoingCall, TokenApply, TokenRevoke},
 };
 use lmq_id::Access;
 use serde_json::Value;
@@ -46,7 +46,16 @@ groups = [\"GID_Other\"]
 
 /// A gateway with two instances and two accounts; its services are on `http` and `ws`.
 pub(crate) fn start(place: &Place) -> Gateway {
-    place.file("gateway.toml", CONFIG);
+    start_with(place, CONFIG)
+}
+
+/// The same, whose first instance awaits tokens of clients without credentials.
+pub(crate) fn start_awaiting(place: &Place) -> Gateway {
+    start_with(place, &CONFIG.replacen("topics", "awaits-tokens = true\ntopics", 1))
+}
+
+fn start_with(place: &Place, config: &str) -> Gateway {
+    place.file("gateway.toml", config);
     let ports = ["--mqtt", "127.0.0.1:0", "--ws", "127.0.0.1:0", "--http", "127.0.0.1:0"];
     place.start(["--config", "gateway.toml", "--threads", "2"].iter().chain(&ports))
 }
@@ -128,6 +137,28 @@ impl Account {
     pub(crate) fn application(&self, resources: &[&str]) -> Vec<(&'static str, String)> {
         let apply = TokenApply::new(Access::ReadWrite, resources.iter().copied(), now_ms() + 3_600_000).unwrap();
         apply.for_instance(INSTANCE.parse().unwrap()).sign(self.access_key, &self.key())
+    }
+
+    /// A token of the first instance for an hour, from the token server.
+    #[track_caller]
+    pub(crate) fn token(&self, actions: Access, resources: &[&str]) -> String {
+        self.token_at(INSTANCE, actions, resources, now_ms() + 3_600_000)
+    }
+
+    #[track_caller]
+    pub(crate) fn token_at(&self, instance: &str, actions: Access, resources: &[&str], expires: u64) -> String {
+        let apply = TokenApply::new(actions, resources.iter().copied(), expires).unwrap();
+        let form = apply.for_instance(instance.parse().unwrap()).sign(self.access_key, &self.key());
+        let answer = post_form(self.addr, "/token/apply", &encoded(&form)).json();
+        assert_eq!(answer["code"], 200, "{answer}");
+        answer["tokenData"].as_str().unwrap().to_owned()
+    }
+
+    /// `/token/revoke`.
+    #[track_caller]
+    pub(crate) fn revoke(&self, token: &str) {
+        let form = TokenRevoke::new(token).unwrap().sign(self.access_key, &self.key());
+        assert_eq!(post_form(self.addr, "/token/revoke", &encoded(&form)).json()["code"], 200);
     }
 }
 

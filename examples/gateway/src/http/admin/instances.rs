@@ -19,7 +19,7 @@ use super::{
 use crate::registry::{Instance, Registry};
 
 /// What PATCH may change.
-const MUTABLE: [&str; 2] = ["limits", "thresholds"];
+const MUTABLE: [&str; 3] = ["limits", "thresholds", "awaits_tokens"];
 
 pub(super) async fn list(State(access): State<Arc<Access>>, page: Page) -> Response {
     let snapshot = access.registry.snapshot();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use lmq_auth::Permissions;
+use lmq_auth::{CustomIdentity, CustomPermission, Permissions, ResourceError};
 use lmq_codec::TopicFilter;
 use serde::{Deserialize, Serialize};
 
@@ -107,6 +107,48 @@ impl Identity {
     }
 }
 
+impl Identity {
+    /// As the one who checks a password takes it. `None`: it stands for a client whose id is none of the product's.
+    pub(crate) fn for_auth(&self) -> Option<CustomIdentity> {
+        let (mode, secret) = (self.sign_mode.into(), self.secret.key().clone());
+        let identity = match &self.client_id {
+            Some(id) => CustomIdentity::client(&self.username, id.parse().ok()?, mode, secret),
+            None => CustomIdentity::user(&self.username, mode, secret),
+        };
+        identity.ok()
+    }
+}
+
+impl From<SignMode> for lmq_auth::SignMode {
+    fn from(mode: SignMode) -> Self {
+        match mode {
+            SignMode::Origin => Self::Origin,
+            SignMode::Signed => Self::Signed,
+        }
+    }
+}
+
+impl TryFrom<&Permission> for CustomPermission {
+    type Error = ResourceError;
+
+    fn try_from(permission: &Permission) -> Result<Self, ResourceError> {
+        let kind = match permission.identity_type {
+            IdentityType::User => lmq_auth::IdentityType::User,
+            IdentityType::Client => lmq_auth::IdentityType::Client,
+        };
+        let effect = match permission.effect {
+            Effect::Allow => lmq_auth::Effect::Allow,
+            Effect::Deny => lmq_auth::Effect::Deny,
+        };
+        let action = match permission.permit_action {
+            PermitAction::Publish => lmq_auth::PermitAction::Pub,
+            PermitAction::Subscribe => lmq_auth::PermitAction::Sub,
+            PermitAction::Both => lmq_auth::PermitAction::PubSub,
+        };
+        Self::new(kind, &permission.identity, effect, action, &permission.topic)
+    }
+}
+
 impl Permission {
     /// `user|<user name>|<filter>`, or `client|<client id>|<filter>`.
     pub(crate) fn name(&self) -> String {
@@ -202,10 +244,13 @@ impl Object for Permission {
     /// Rights are given at CONNECT: those whom a change concerns have to come again.
     fn orders(change: &Changed<'_, Self>, orders: &mut Vec<Order>) {
         let Some(permission) = change.new.or(change.old).map(|entry| &entry.value) else { return };
-        let concerned = |identity: &Identity| match permission.identity_type {
-            IdentityType::User => identity.username == permission.identity,
-            IdentityType::Client => identity.client_id.as_ref() == Some(&permission.identity),
-        };
+        if permission.identity_type == IdentityType::Client {
+            // Also who came in with a user name that is everybody's.
+            let (instance, client_id) = (change.instance.index, permission.identity.clone());
+            orders.push(Order::Close(Whom::Client { instance, client_id }));
+            return;
+        }
+        let concerned = |identity: &Identity| identity.username == permission.identity;
         let identities = change.instance.identities.iter().filter(|(_, identity)| concerned(&identity.value));
         orders.extend(identities.map(|(_, identity)| Order::Close(Whom::Principal(identity.principal))));
     }

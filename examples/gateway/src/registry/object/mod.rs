@@ -14,7 +14,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 pub(crate) use self::{
     account::Account,
-    custom::{Banned, Identity, Permission},
+    custom::{Banned, Identity, IdentityType, Permission},
     device::Device,
     group::{Group, GroupStatus},
     key::Key,

@@ -18,6 +18,7 @@ from . import (
     mosquitto_broker,
     product_cases,
     service_cases,
+    token_cases,
     wire5_cases,
     wire_cases,
 )
@@ -70,7 +71,7 @@ class Run:
         for threads in THREADS:
             self.during(f"mqtt-{threads}", gateway.start_mqtt, threads, body=self.everything)
             self.during(f"lmq-{threads}", gateway.start_lmq, threads, body=self.everything)
-        self.during("other-secret", gateway.start_lmq, THREADS[0], OTHER_SECRET_KEY, body=self.refusals)
+        self.during("other-secret", gateway.start_strict, THREADS[0], OTHER_SECRET_KEY, body=self.refusals)
         self.stop_kinds()
 
     def mosquitto(self, folder):
@@ -92,6 +93,8 @@ class Run:
 
     def everything(self, server, site):
         bad_input.begin(self.report, site)
+        if site.profile == "lmq":
+            token_cases.begin(self.report, site)
         self.clients(site)
         wire_cases.run_stricter(self.report, site, server)
         wire5_cases.run(self.report, site)
@@ -99,6 +102,7 @@ class Run:
         if site.profile == "lmq":
             product_cases.run(self.report, site)
             service_cases.run(self.report, self.kit, site)
+            token_cases.run(self.report, site, self.kinds)
             document_cases.run(self.report, document_cases.Programs(self.kit, site))
         self.report.finish_begun()
         drain_cases.open_all(self.report, site, self.kinds)

@@ -9,6 +9,7 @@ LMQ_CONFIG = """\
 [[instance]]
 id = "{site.instance}"
 topics = ["{site.parent}", "{site.other_parent}"]
+awaits-tokens = {awaits}
 
 [[instance.account]]
 access-key = "{site.access_key}"
@@ -45,9 +46,16 @@ class Gateway:
         server = self.serve("--profile", "mqtt", "--allow-anonymous", "--threads", threads)
         return server, Site(name, ports(server), self.ca)
 
-    def start_lmq(self, name, threads, secret_key=LmqSite.secret_key):
+    def start_lmq(self, name, threads):
+        return self.start_product(name, threads, LmqSite.secret_key, awaits="true")
+
+    def start_strict(self, name, threads, secret_key):
+        """Where nobody may upload a token who comes without one."""
+        return self.start_product(name, threads, secret_key, awaits="false")
+
+    def start_product(self, name, threads, secret_key, awaits):
         config = self.folder / f"{name}.toml"
-        config.write_text(LMQ_CONFIG.format(site=LmqSite, secret_key=secret_key))
+        config.write_text(LMQ_CONFIG.format(site=LmqSite, secret_key=secret_key, awaits=awaits))
         server = self.serve("--profile", "lmq", "--config", config, "--threads", threads)
         return server, LmqSite(name, ports(server), self.ca, self.binary)
 

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from . import wire
-from .report import check, check_equal
+from .report import check_equal
 from .wire import Peer, WebSocketPeer
 from .wire_cases import connected, peer
 
@@ -14,8 +14,17 @@ PARENT_AND_SUB_CHARACTERS_MAX = 64
 PAYLOAD_BYTES_MAX = 64 * 1024
 
 
-def connects():
-    return {one["name"]: bytes.fromhex(one["hex"]) for one in json.loads((DATA / "connects.json").read_text())}
+# PUBLISH to `$SYS/uploadToken` with a token that no server ever made, as the manual prints it.
+UPLOAD = bytes.fromhex(
+    "32400010245359532f75706c6f6164546f6b656e00017b22746f6b656e223a2264"
+    "4739725a57347459574a6a4c57526c5a673d3d222c2274797065223a225257227d"
+)
+
+
+def connects(*modes):
+    """The recorded packets of clients that prove in one of these ways who they are."""
+    found = json.loads((DATA / "connects.json").read_text())
+    return {one["name"].replace(" ", "-"): bytes.fromhex(one["hex"]) for one in found if one["mode"] in modes}
 
 
 def captures():
@@ -127,13 +136,16 @@ def p2p_once(site):
         check_equal("payloads", [client.publication().payload for _ in range(2)], [b"first", b"second"])
 
 
-def no_anonymous(site):
-    """Without a user name there is no connection."""
-    options = site.options("tcp", credentials=type(site.credentials("x"))())
-    with peer(site) as client:
-        client.send(wire.connect(options))
-        answer = client.wait_closed()
-    check(answer in (b"", b"\x20\x02\0\4", b"\x20\x02\0\5"), f"answered {answer!r}")
+def uploading(site, stream):
+    """Without credentials the client is in, as nobody: its token is looked at, and it is told what is wrong with it."""
+    with Peer(site.ports["tcp"]) as client:
+        client.send(stream)
+        check_equal("CONNACK", client.expect(wire.CONNACK).body, b"\0\0")
+        client.send(UPLOAD)
+        notice = client.publication()
+        check_equal("topic", notice.topic, "$SYS/tokenInvalidNotice")
+        check_equal("notice", json.loads(notice.payload), {"code": 1, "type": "RW"})
+        check_equal("answer", client.wait_closed(), b"")
 
 
 CASES = [
@@ -143,13 +155,17 @@ CASES = [
     trailing_slash,
     offline_p2p,
     p2p_once,
-    no_anonymous,
 ]
 
 
 def run(report, site):
-    for name, stream in connects().items():
-        report.run(f"{site.name}/recorded/accepted/{name.replace(' ', '-')}", accepted, site, stream)
+    for name, stream in connects("signature").items():
+        report.run(f"{site.name}/recorded/accepted/{name}", accepted, site, stream)
+    for name, stream in connects("upload").items():
+        report.run(f"{site.name}/recorded/uploading/{name}", uploading, site, stream)
+    # Its token was never made by anybody.
+    for name, stream in connects("token").items():
+        report.run(f"{site.name}/recorded/refused/{name}", refused, site, stream)
     for name, capture in captures().items():
         report.run(f"{site.name}/recorded/replayed/{name}", replayed, site, capture)
     for case in CASES:
@@ -157,9 +173,9 @@ def run(report, site):
 
 
 def run_wrong_secret(report, site):
-    """The same recorded packets against a gateway whose account has another secret."""
-    for name, stream in connects().items():
-        report.run(f"{site.name}/recorded/refused/{name.replace(' ', '-')}", refused, site, stream)
+    """The same recorded packets against a gateway whose account has another secret, and where nobody uploads tokens."""
+    for name, stream in connects("signature", "upload", "token").items():
+        report.run(f"{site.name}/recorded/refused/{name}", refused, site, stream)
     for name, capture in captures().items():
         if capture["handshake"] is None:
             first = bytes.fromhex(capture["packets"][0]["hex"])
