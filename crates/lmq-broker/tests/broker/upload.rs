@@ -1,6 +1,6 @@
 //! `$SYS/uploadToken` on a connection that is in.
 
-use std::time::Duration;
+use std::{num::NonZeroU64, time::Duration};
 
 use lmq_auth::Permissions;
 use lmq_broker::{AuthStage, CloseReason, Command, Grant, Refusal, Selector, UnixMillis, Verdict};
@@ -43,6 +43,25 @@ fn an_upload_is_acknowledged_and_gives_its_rights() {
             world.expect([format!("{A}: PUBREC 7"), format!("{A}: PUBCOMP 7")]);
         }
     }
+}
+
+#[test]
+fn the_request_says_whom_the_connection_was_let_in_as() {
+    let mut world = world(lmq(1));
+    world.authenticate_by(|request| {
+        let number = match request.stage {
+            AuthStage::Connect => None,
+            _ => NonZeroU64::new(7),
+        };
+        assert_eq!(request.principal, number);
+        let grant = Grant::new(Permissions::everything());
+        // What a later verdict says of it changes nothing.
+        Verdict::Allow(grant.of_principal(NonZeroU64::new(if number.is_some() { 8 } else { 7 }).unwrap()))
+    });
+    world.connect(A);
+    world.send(A, [upload("W", "x", 1, 1), upload("R", "x", 1, 2)].concat());
+    let lines = world.take_log();
+    assert!(lines.contains(&format!("{A}: PUBACK 2")), "{lines:?}");
 }
 
 #[test]

@@ -305,6 +305,7 @@ fn a_user_of_custom_authentication_has_what_is_permitted() {
     world.identity("bob", None, "SIGNED", "secret-of-bob");
     world.permission("USER", "alice", "T/#", "ALLOW", "PUB_SUB");
     world.permission("USER", "alic", "Other/#", "ALLOW", "PUB_SUB");
+    world.permission("USER", "alice2", "Other/#", "ALLOW", "PUB_SUB");
     world.permission("USER", "alice", "T/secret", "DENY", "SUB");
     world.permission("CLIENT", CLIENT, "T/admin", "DENY", "PUB");
     let rights = world.grant(CLIENT, "alice", "open sesame").permissions;
