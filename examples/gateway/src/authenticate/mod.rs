@@ -2,8 +2,8 @@
 //!
 //! | file | what is in it |
 //! |---|---|
-//! | `ask` | [`Ask`](ask::Ask): the client in its instance; rules that hold however it proves who it is |
-//! | `answer` | [`No`](answer::No): why not |
+//! | `ask` | [`Ask`]: the client in its instance; rules that hold however it proves who it is |
+//! | `answer` | [`No`]: why not |
 //! | `account` | an access key and a signature |
 //! | `device` | the credential of one device |
 //! | `custom` | user names of custom authentication and their permissions |
@@ -14,9 +14,9 @@
 //!
 //! **Attacker's view.** The user name's form is the attacker's choice, and one of five return codes is what it learns. Whether an access
 //! key exists is not told: an unknown one, and a disabled one, is answered like a wrong signature, after as much was computed. A
-//! signature that is good in another instance is told so (5) and costs one more for each instance that has the access key. Whether a custom user
-//! name exists shows in the time: its password is compared in another way than a signature. Whoever sends no credentials learns which
-//! groups there are, and who is on the black list, where the instance awaits tokens.
+//! signature that is good in another instance is told so (5), and costs one more for each instance that has the access key. Whether a
+//! custom user name exists shows in the time: its password is compared in another way than a signature. Whoever sends no credentials
+//! learns which groups there are, and who is on the black list, where the instance awaits tokens.
 
 mod account;
 mod answer;
