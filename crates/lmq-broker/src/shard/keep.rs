@@ -190,7 +190,7 @@ impl Shard {
             if message.is_some() || !planted(Bug::ClearedStaysKept) {
                 self.enter_kept(&place, version, message.clone(), true);
             }
-            self.tell_kept(&place, version, message.as_ref(), op);
+            self.tell_kept(&place, version, message.as_ref(), Some(op));
             self.forget_doubted_changes(&place, version);
         } else if result == Err(Failed::TimedOut) {
             self.doubt_change(op, LateChange { place: place.clone(), version, message });
@@ -203,13 +203,11 @@ impl Shard {
         self.settle(op, ok);
     }
 
-    /// The store has a change after all. New subscriptions wait until every shard has it, too.
+    /// The store has a change after all. What a sibling asks from now on is answered behind it.
     pub(super) fn enter_late(&mut self, LateChange { place, version, message }: LateChange) {
-        let op = self.begin_retaining();
         self.enter_kept(&place, version, message.clone(), true);
-        self.tell_kept(&place, version, message.as_ref(), op);
+        self.tell_kept(&place, version, message.as_ref(), None);
         self.forget_doubted_changes(&place, version);
-        self.settle(op, true);
     }
 
     /// After the last change of a topic the plan is what came of it.
@@ -225,14 +223,14 @@ impl Shard {
         }
     }
 
-    fn tell_kept(&mut self, place: &TopicKey, version: u64, message: Option<&Arc<Message>>, op: Key) {
+    fn tell_kept(&mut self, place: &TopicKey, version: u64, message: Option<&Arc<Message>>, op: Option<Key>) {
         let TopicKey { instance, topic } = place;
         let load = Load::of_kept(topic, message);
         if planted(Bug::SiblingsNotTold) {
             return;
         }
         self.tell_siblings(|shard, to| {
-            let ticket = shard.ask_route(to, Some(op), load);
+            let ticket = shard.ask_route(to, op, load);
             RouteMessage::Retained {
                 ticket,
                 instance: *instance,
@@ -353,7 +351,7 @@ impl Shard {
         self.keeping.version = self.keeping.version.max(version);
         let place = TopicKey { instance, topic };
         self.enter_kept(&place, version, Some(message.clone()), true);
-        self.tell_kept(&place, version, Some(&message), op);
+        self.tell_kept(&place, version, Some(&message), Some(op));
     }
 
     /// A sibling hands us a message of a topic that is ours.

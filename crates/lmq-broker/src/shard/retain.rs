@@ -109,12 +109,6 @@ impl Shard {
         Some(op)
     }
 
-    /// An operation that new subscriptions wait for, and that waits for its caller.
-    pub(super) fn begin_retaining(&mut self) -> Key {
-        let number = self.outstanding.begin();
-        self.ops.insert(Op { waiting: 1, ..Op::waited_by(Waiter::Retained { number, publish: None }) })
-    }
-
     /// Lets the answer to a PUBLISH of QoS 1 or 2 wait for what it retains.
     pub(super) fn wait_for_retained(&mut self, retain: Option<Key>, publish: Option<Key>, qos: QoS) -> Option<Key> {
         let Some(retain) = retain.filter(|_| qos != QoS::AtMostOnce && !planted(Bug::AnsweredBeforeKept)) else {
