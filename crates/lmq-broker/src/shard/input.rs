@@ -226,6 +226,10 @@ impl Shard {
         let Some(state) = self.conns.get_mut(conn).filter(reads) else {
             return;
         };
+        // More than one cause may have sent it here: none but the verdict ends the wait for a token.
+        if state.upload.is_some() {
+            return;
+        }
         let Some((_, since)) = state.paused.take() else {
             return;
         };

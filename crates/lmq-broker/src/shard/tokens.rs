@@ -88,8 +88,11 @@ impl Shard {
         }
     }
 
-    /// The client of a session holds one more token, in place of that of its type.
+    /// The client of a session holds one more token, in place of that of its type; one that it has is neither prolonged nor announced again.
     pub(super) fn hold(&mut self, key: Key, term: TokenTerm) {
+        if self.token_mut(key, term.access).is_some_and(|token| token.term == term) {
+            return;
+        }
         let notice = u64::try_from(self.settings.limits.token_notice.as_millis()).unwrap_or(u64::MAX);
         let announced = term.expires.saturating_sub(notice);
         let ends = announced <= self.now.wall.value();
