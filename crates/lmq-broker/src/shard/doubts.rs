@@ -65,7 +65,7 @@ impl Shard {
             self.enter_late(late);
         }
         let Some(mut fan) = Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min) else { return };
-        for Addressee { session, options, .. } in receivers {
+        for Addressee { session, options, .. } in receivers.into_iter().filter(|receiver| !receiver.barred) {
             self.deliver(session, options.terms(), &mut fan, &message);
         }
     }

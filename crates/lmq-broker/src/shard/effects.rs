@@ -111,6 +111,8 @@ pub(super) struct Addressee {
     pub(super) seq: Option<u64>,
     /// The shared subscription that chose it.
     pub(super) share: Option<Arc<str>>,
+    /// Its client was away without a valid token: nothing is stored for it, nor does it get the message if it is back meanwhile.
+    pub(super) barred: bool,
 }
 
 /// A message that is forwarded only after its effects are done.
@@ -328,9 +330,13 @@ impl Shard {
         let shared_bytes_min = self.settings.limits.shared_payload_bytes_min;
         let from_memory = receivers.iter().any(|receiver| receiver.seq.is_none());
         let mut fan = if from_memory { Fan::of_message(&message, shared_bytes_min) } else { None };
-        for Addressee { session, options, seq, share } in receivers {
-            if let Some(share) = share.as_ref().filter(|_| !self.takes_forwarded(session, seq)) {
+        for Addressee { session, options, seq, share, barred } in receivers {
+            if let Some(share) = share.as_ref().filter(|_| barred || !self.takes_forwarded(session, seq)) {
                 self.pass_on(share, &message, Some(op));
+                continue;
+            }
+            if barred {
+                self.give_up_message(session, DropReason::Away);
                 continue;
             }
             match (seq, &mut fan) {

@@ -83,9 +83,11 @@ impl Shard {
         let Self { scratch, sessions, .. } = self;
         let (slot, terms) = scratch.targets.at(at, fan.qos, fan.retain)?;
         let session = sessions.key(slot)?;
-        let queue = sessions.get_mut(session)?.stored.as_mut().filter(|_| stored);
+        let state = sessions.get_mut(session)?;
+        let barred = state.barred;
+        let queue = state.stored.as_mut().filter(|_| stored);
         let seq = queue.map(|queue| queue.assign());
-        Some(Addressee { session, options: terms.to_options(), seq, share: terms.share.cloned() })
+        Some(Addressee { session, options: terms.to_options(), seq, share: terms.share.cloned(), barred })
     }
 
     /// Whether neither another shard nor the MQ side has to do with a message, its subscribers aside.
