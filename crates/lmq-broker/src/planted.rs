@@ -192,8 +192,6 @@ bugs! {
     VerdictOutlivesOrder,
     /// Rights that are taken away stay.
     RightsStay,
-    /// A client of MQTT 5.0 is told more than once why its connection ends.
-    FarewellTwice,
 }
 
 /// 0: none.

@@ -89,7 +89,7 @@ impl Shard {
         self.orders.open.push_back(Sweep {
             order,
             next: 0,
-            end: self.conns.slots() - u32::from(planted(Bug::OrderSkipsOne)),
+            end: self.conns.slots().saturating_sub(u32::from(planted(Bug::OrderSkipsOne))),
         });
         self.carry_out_orders();
     }

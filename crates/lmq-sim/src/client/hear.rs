@@ -26,6 +26,7 @@ impl Client {
             Heard::PubAck(id) if self.papers.uses(id) => return self.uploaded(ctx),
             // What they say is looked at where tokens are known.
             Heard::Expires(_) | Heard::Invalid(_) => {}
+            Heard::Disconnect(_) if self.farewell.is_some() => return self.protocol("a second DISCONNECT"),
             Heard::Disconnect(code) if self.papers.is_awaiting() => self.farewell = Some(code),
             Heard::PingResp if self.papers.is_awaiting() => {}
             other if connecting && self.papers.is_awaiting() => {

@@ -148,7 +148,7 @@ pub(crate) const FOR_EVER: u64 = 1_000_000;
 impl Tokens {
     fn draw(rng: &mut Rng) -> Self {
         Self {
-            granted: rng.pick(&[0, 0, 300, 1_000]),
+            granted: rng.pick(&[0, 0, 0, 0, 300, 1_000]),
             secs_max: rng.pick(&[2, 6, 20, FOR_EVER]),
             upload: rate(rng, 150),
             same: rng.pick(&[0, 300]),
