@@ -164,6 +164,34 @@ bugs! {
     UplinkNotAwaited,
     /// What is read from the store comes from the last to the first.
     FetchedBackwards,
+    /// A token has no end.
+    TokenEndIgnored,
+    /// Bytes are served before it is known that a token has ended.
+    TokenEndLate,
+    /// A token is not announced to end.
+    TokenNotAnnounced,
+    /// The same token is announced whenever it is given.
+    TokenAnnouncedAgain,
+    /// Who holds a revoked token stays.
+    RevocationIgnored,
+    /// A verdict from before a revocation lets in.
+    RevokedLetIn,
+    /// What follows an upload does not wait for its verdict.
+    UploadNotAwaited,
+    /// Any other reason to go on ends the wait for it.
+    UploadWaitCutShort,
+    /// Who uploaded a token that was refused stays.
+    UploadRefusalIgnored,
+    /// A client takes its older connection over before its token is accepted.
+    AwaitingTakesOver,
+    /// It waits for ever.
+    AwaitingForEver,
+    /// An order of an operator leaves a connection out.
+    OrderSkipsOne,
+    /// A verdict from before an order outlives it.
+    VerdictOutlivesOrder,
+    /// Rights that are taken away stay.
+    RightsStay,
 }
 
 /// 0: none.

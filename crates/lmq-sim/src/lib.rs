@@ -18,7 +18,7 @@ mod wire;
 mod world;
 
 pub use marks::{Mark, Marks};
-pub use options::{Features, Net, Options, SmallLimits, StoreFaults};
+pub use options::{Features, Net, Options, SmallLimits, StoreFaults, Tokens};
 pub use run::{Manner, Outcome, run, run_bytes, run_with};
 pub use swarm::{Swarm, swarm};
 pub use violation::{Checker, Violation};

@@ -7,10 +7,12 @@
 
 use std::collections::VecDeque;
 
+use lmq_auth::TokenTerm;
 use lmq_broker::ConnId;
 use lmq_codec::ReasonCode;
+use lmq_id::Access;
 
-use crate::world::Dossier;
+use crate::world::{Dossier, Held};
 
 /// Names a link; never used again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,10 +84,25 @@ pub(crate) struct Link {
     /// A CONNACK with return code 0 was written.
     pub(crate) accepted: bool,
     pub(crate) answered: bool,
+    /// A CONNACK was written, and its client is to upload a token.
+    pub(crate) greeted: bool,
     /// What was written before that.
     pub(crate) head: Vec<u8>,
     /// What the authenticator knows of it.
     pub(crate) dossier: Dossier,
+    /// The tokens that its client's rights come from.
+    pub(crate) held: Vec<Held>,
+    /// All it ever had, and those it heard of that they end.
+    pub(crate) granted: Vec<TokenTerm>,
+    pub(crate) announced: Vec<(u64, Access)>,
+    /// The word of an operator that its client may do nothing, in the books.
+    pub(crate) forbidden: Option<usize>,
+    /// Its client waits to be let in by a token: it has a CONNACK and is nobody.
+    pub(crate) awaiting: bool,
+    /// It is to be closed now, and why.
+    pub(crate) doomed: Option<&'static str>,
+    /// An operator wanted its client gone before it was in.
+    pub(crate) unwanted: bool,
     /// What a client of MQTT 5.0 must be told at its end.
     pub(crate) farewell: Option<ReasonCode>,
     /// Everything the broker had to say was written.
@@ -132,6 +149,14 @@ impl Link {
             answered: false,
             head: Vec::new(),
             dossier: Dossier::default(),
+            held: Vec::new(),
+            granted: Vec::new(),
+            announced: Vec::new(),
+            forbidden: None,
+            greeted: false,
+            awaiting: false,
+            doomed: None,
+            unwanted: false,
             farewell: None,
             whole: false,
             live_from: 0,

@@ -160,6 +160,26 @@ marks! {
     UplinkMissing => "uplink missing",
     /// A stored message came in the order of its queue.
     QueueDrained => "queue drained",
+    /// A token was announced to end.
+    TokenAnnounced => "token announced to end",
+    /// A connection ended with its token.
+    TokenEnded => "closed (token ended)",
+    /// A token was revoked that a connection held.
+    TokenRevoked => "token revoked",
+    /// An upload was accepted.
+    Uploaded => "token uploaded",
+    /// An upload was refused.
+    UploadRefused => "upload refused",
+    /// A client without credentials was let in with its token.
+    LetInByToken => "let in by an uploaded token",
+    /// One never uploaded a token.
+    TokenTimeout => "no token in time",
+    /// An operator closed the connections of a group or a principal.
+    ClosedByOrder => "closed by an order",
+    /// An operator wanted a client gone that was not in yet.
+    UnwantedBeforeIn => "unwanted before it was in",
+    /// An operator took the rights of a client away.
+    RightsTaken => "rights taken away",
     /// A client said goodbye.
     Disconnected => "disconnected",
 }

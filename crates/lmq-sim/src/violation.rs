@@ -55,6 +55,8 @@ pub enum Checker {
     Operator,
     /// The MQ side was told that a position is consumed, or a client that its message is, and it was not so.
     MqSide,
+    /// A connection outlives its token, a message its refusal, or a client is somebody before its token is accepted.
+    Token,
     /// The broker panicked.
     Panic,
 }

@@ -16,6 +16,7 @@ use super::Shard;
 use crate::{
     CloseReason, Refusal,
     conn::{PauseCause, Phase, Upload},
+    planted::{Bug, planted},
     slab::Key,
 };
 
@@ -45,6 +46,12 @@ impl Shard {
         state.seen_at = self.now.monotonic;
         state.paused = Some((PauseCause::Handshake, self.now.monotonic));
         self.awaiting += 1;
+        if planted(Bug::AwaitingTakesOver) {
+            let session = self.client_of(conn).and_then(|client| self.find(&client));
+            if let Some(old) = session.and_then(|key| self.sessions.get(key)?.conn) {
+                self.close(old, CloseReason::TakenOver);
+            }
+        }
         self.write(conn, &connack);
         self.watch(conn);
         self.resumable.push_back(conn);

@@ -120,7 +120,7 @@ fn deadlines(conn: &Conn, limits: &crate::Limits) -> impl Iterator<Item = (Insta
     let silence = silence.or_else(|| {
         exchange.then(|| (conn.seen_at.saturating_add(limits.connect_timeout), CloseReason::ConnectTimeout))
     });
-    let awaits = conn.phase == Phase::Awaiting;
+    let awaits = conn.phase == Phase::Awaiting && !planted(Bug::AwaitingForEver);
     let silence =
         silence.or_else(|| awaits.then(|| (conn.seen_at.saturating_add(limits.token_wait), CloseReason::TokenTimeout)));
     // A peer that does not take its answers has until it stalls.

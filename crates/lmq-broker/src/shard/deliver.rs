@@ -202,6 +202,7 @@ impl Shard {
         match reason {
             DropReason::Expired => self.stats.dropped_expired += 1,
             DropReason::TooLarge => self.stats.dropped_too_large += 1,
+            DropReason::Away => self.stats.dropped_away += 1,
             _ => {}
         }
         self.note_dropped(key, reason, 1);

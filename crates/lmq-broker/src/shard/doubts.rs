@@ -8,20 +8,43 @@ use super::{
     Shard,
     effects::{Addressee, Forward, Waiter},
     fan::Fan,
+    keep::{LateChange, TopicKey},
 };
-use crate::slab::Key;
+use crate::{Ticket, slab::Key};
 
 impl Shard {
     /// A message that may or may not be stored: if the store turns out to know its packet id, its publisher will not send it
-    /// again, and who is served from memory gets it then.
+    /// again: who is served from memory gets it then, and what it retains is kept.
     pub(super) fn keep_in_doubt(&mut self, op: Key, mut forward: Forward) {
         let Some(Waiter::Received { session, packet_id, .. }) = self.ops.get(op).map(|op| op.waiter) else {
             return;
         };
         forward.receivers.retain(|receiver| receiver.seq.is_none());
-        if !forward.receivers.is_empty() {
+        if !forward.receivers.is_empty() || forward.late.is_some() {
             self.in_doubt.insert((session, packet_id), forward);
         }
+    }
+
+    /// What a message retains was not stored in time. If that message is in doubt as well, both are stored or neither is.
+    pub(super) fn doubt_change(&mut self, op: Key, late: LateChange) {
+        let Some(Waiter::Retained { publish: Some(publish), .. }) = self.ops.get(op).map(|op| op.waiter) else {
+            return;
+        };
+        if let Some(forward) = self.ops.get_mut(publish).and_then(|op| op.forward.as_mut()) {
+            forward.late = Some(late);
+        }
+    }
+
+    /// A later change of a topic is entered.
+    pub(super) fn forget_doubted_changes(&mut self, place: &TopicKey, version: u64) {
+        for forward in self.in_doubt.values_mut() {
+            forward.late.take_if(|late| late.is_replaced_by(place, version));
+        }
+    }
+
+    /// The store says late that it does not have a message.
+    pub(super) fn drop_doubt(&mut self, ticket: Ticket) {
+        self.in_doubt.retain(|_, forward| forward.ticket != ticket);
     }
 
     /// The store works in order: what it was given before something it has done is done as well.
@@ -37,9 +60,12 @@ impl Shard {
     }
 
     fn forward_doubted(&mut self, forward: Forward) {
-        let Forward { message, receivers, .. } = forward;
+        let Forward { message, receivers, late, .. } = forward;
+        if let Some(late) = late {
+            self.enter_late(late);
+        }
         let Some(mut fan) = Fan::of_message(&message, self.settings.limits.shared_payload_bytes_min) else { return };
-        for Addressee { session, options, .. } in receivers {
+        for Addressee { session, options, .. } in receivers.into_iter().filter(|receiver| !receiver.barred) {
             self.deliver(session, options.terms(), &mut fan, &message);
         }
     }

@@ -4,7 +4,10 @@ use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 use lmq_codec::PacketId;
 
-use super::{Shard, deliver::Terms, fan::Fan, question, restore::Page, siblings::Load, targets::RemoteMember, ticket};
+use super::{
+    Shard, deliver::Terms, fan::Fan, keep::LateChange, question, restore::Page, siblings::Load, targets::RemoteMember,
+    ticket,
+};
 use crate::{
     ClientKey, CloseReason, DeliveryOptions, Done, DropReason, Evicted, Failed, InstanceIndex, Instant, Message, Now,
     Output, RouteMessage, RouteTicket, ShardId, SourceId, StoreOp, StoredMessage, Ticket,
@@ -108,6 +111,8 @@ pub(super) struct Addressee {
     pub(super) seq: Option<u64>,
     /// The shared subscription that chose it.
     pub(super) share: Option<Arc<str>>,
+    /// Its client was away without a valid token: nothing is stored for it, nor does it get the message if it is back meanwhile.
+    pub(super) barred: bool,
 }
 
 /// A message that is forwarded only after its effects are done.
@@ -115,12 +120,16 @@ pub(super) struct Addressee {
 pub(super) struct Forward {
     /// Counts what the store was given.
     pub(super) ordinal: u64,
+    /// What the store answers to.
+    pub(super) ticket: Ticket,
     pub(super) message: Arc<Message>,
     pub(super) receivers: Vec<Addressee>,
     /// Siblings with subscribers, one bit each.
     pub(super) shards: u64,
     /// Members of shared subscriptions in other shards.
     pub(super) remote: Vec<RemoteMember>,
+    /// What it retains, if the store was too slow for that.
+    pub(super) late: Option<LateChange>,
 }
 
 impl Op {
@@ -135,10 +144,11 @@ impl Shard {
     /// been given up.
     pub fn handle_done(&mut self, now: Now, ticket: Ticket, result: Result<Done, Failed>) {
         self.advance_clock(now);
-        let Some(asked) = self.questions.remove(question(ticket)) else {
-            return;
-        };
-        self.answer(ticket, asked, result);
+        match self.questions.remove(question(ticket)) {
+            Some(asked) => self.answer(ticket, asked, result),
+            None if result.is_err() => self.drop_doubt(ticket),
+            None => {}
+        }
     }
 
     /// The store gave messages of a queue up to stay within its quota.
@@ -252,7 +262,7 @@ impl Shard {
             Question::Drop { client } => self.dropped(client, result.is_ok()),
             Question::Unattended => {}
             Question::Restore(page) => self.restored(page, result),
-            Question::Keep { version } => self.change_stored(version, result.is_ok()),
+            Question::Keep { version } => self.change_stored(version, result.map(|_| ())),
             Question::Replay { session, stored } => self.replay_stored(session, *stored, result.is_ok()),
         }
     }
@@ -320,9 +330,13 @@ impl Shard {
         let shared_bytes_min = self.settings.limits.shared_payload_bytes_min;
         let from_memory = receivers.iter().any(|receiver| receiver.seq.is_none());
         let mut fan = if from_memory { Fan::of_message(&message, shared_bytes_min) } else { None };
-        for Addressee { session, options, seq, share } in receivers {
-            if let Some(share) = share.as_ref().filter(|_| !self.takes_forwarded(session, seq)) {
+        for Addressee { session, options, seq, share, barred } in receivers {
+            if let Some(share) = share.as_ref().filter(|_| barred || !self.takes_forwarded(session, seq)) {
                 self.pass_on(share, &message, Some(op));
+                continue;
+            }
+            if barred {
+                self.give_up_message(session, DropReason::Away);
                 continue;
             }
             match (seq, &mut fan) {

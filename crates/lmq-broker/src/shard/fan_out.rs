@@ -83,9 +83,11 @@ impl Shard {
         let Self { scratch, sessions, .. } = self;
         let (slot, terms) = scratch.targets.at(at, fan.qos, fan.retain)?;
         let session = sessions.key(slot)?;
-        let queue = sessions.get_mut(session)?.stored.as_mut().filter(|_| stored);
+        let state = sessions.get_mut(session)?;
+        let barred = state.barred;
+        let queue = state.stored.as_mut().filter(|_| stored);
         let seq = queue.map(|queue| queue.assign());
-        Some(Addressee { session, options: terms.to_options(), seq, share: terms.share.cloned() })
+        Some(Addressee { session, options: terms.to_options(), seq, share: terms.share.cloned(), barred })
     }
 
     /// Whether neither another shard nor the MQ side has to do with a message, its subscribers aside.
@@ -118,9 +120,13 @@ impl Shard {
         let (later, at_once) = if deferred { (elsewhere, nowhere) } else { (nowhere, elsewhere) };
         self.appends += 1;
         let ordinal = self.appends;
-        let forward = Forward { ordinal, message: message.clone(), receivers, shards: later.0, remote: later.1 };
-        let op = self.ops.insert(Op { forward: Some(Box::new(forward)), ..Op::waited_by(Waiter::Nobody) });
-        self.ask_store(StoreOp::Append { message: message.clone(), queues, dedup }, Question::Append(op));
+        let op = self.ops.insert(Op::waited_by(Waiter::Nobody));
+        let ticket = self.ask_store(StoreOp::Append { message: message.clone(), queues, dedup }, Question::Append(op));
+        let (shards, remote) = later;
+        let forward = Forward { ordinal, ticket, message: message.clone(), receivers, shards, remote, late: None };
+        if let Some(op) = self.ops.get_mut(op) {
+            op.forward = Some(Box::new(forward));
+        }
         self.route_to(at_once.0, &message, Some(op));
         self.send_to_members(at_once.1, &message, Some(op));
         op

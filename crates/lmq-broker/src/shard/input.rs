@@ -20,7 +20,7 @@ impl Shard {
     #[inline]
     pub fn handle_bytes(&mut self, now: Now, conn: ConnId, input: &[u8]) -> Flow {
         self.advance_clock(now);
-        if self.tokens_are_due() {
+        if self.tokens_are_due() && !planted(Bug::TokenEndLate) {
             self.serve_tokens();
         }
         let Some(state) = self.conns.get_mut(conn.0) else {
@@ -226,6 +226,10 @@ impl Shard {
         let Some(state) = self.conns.get_mut(conn).filter(reads) else {
             return;
         };
+        // More than one cause may have sent it here: none but the verdict ends the wait for a token.
+        if state.upload.is_some() && !planted(Bug::UploadWaitCutShort) {
+            return;
+        }
         let Some((_, since)) = state.paused.take() else {
             return;
         };

@@ -17,7 +17,7 @@ use super::{
     siblings::Load,
 };
 use crate::{
-    InstanceIndex, Instant, Message, MessageId, RouteMessage, RouteTicket, ShardId, StoreOp, StoredRetained,
+    Failed, InstanceIndex, Instant, Message, MessageId, RouteMessage, RouteTicket, ShardId, StoreOp, StoredRetained,
     planted::{Bug, planted},
     slab::Key,
 };
@@ -86,7 +86,15 @@ struct Change {
     /// It counts as a message that waits here.
     load: Option<Load>,
     op: Key,
-    stored: Option<bool>,
+    stored: Option<Result<(), Failed>>,
+}
+
+/// A change that the store may have carried out after it was given up.
+#[derive(Debug)]
+pub(super) struct LateChange {
+    place: TopicKey,
+    version: u64,
+    message: Option<Arc<Message>>,
 }
 
 impl Shard {
@@ -159,29 +167,33 @@ impl Shard {
     }
 
     /// The store has answered for a change.
-    pub(super) fn change_stored(&mut self, version: u64, ok: bool) {
+    pub(super) fn change_stored(&mut self, version: u64, result: Result<(), Failed>) {
         let Keeping { version: last, changes, .. } = &mut self.keeping;
         let first = *last + 1 - changes.len() as u64;
         if let Some(change) = changes.get_mut(version.wrapping_sub(first) as usize) {
-            change.stored = Some(ok);
+            change.stored = Some(result);
         }
-        while let Some(ok) = self.keeping.changes.front().and_then(|change| change.stored) {
+        while let Some(result) = self.keeping.changes.front().and_then(|change| change.stored) {
             let version = self.keeping.version + 1 - self.keeping.changes.len() as u64;
             if let Some(change) = self.keeping.changes.pop_front() {
-                self.commit(change, version, ok);
+                self.commit(change, version, result);
             }
         }
     }
 
-    fn commit(&mut self, change: Change, version: u64, ok: bool) {
+    fn commit(&mut self, change: Change, version: u64, result: Result<(), Failed>) {
         let Change { place, message, final_try, load, op, .. } = change;
+        let ok = result.is_ok();
         if ok || final_try {
             self.stats.retained_dropped += u64::from(!ok && message.is_some());
             let message = message.filter(|_| ok);
             if message.is_some() || !planted(Bug::ClearedStaysKept) {
                 self.enter_kept(&place, version, message.clone(), true);
             }
-            self.tell_kept(&place, version, message.as_ref(), op);
+            self.tell_kept(&place, version, message.as_ref(), Some(op));
+            self.forget_doubted_changes(&place, version);
+        } else if result == Err(Failed::TimedOut) {
+            self.doubt_change(op, LateChange { place: place.clone(), version, message });
         }
         self.end_change(&place);
         self.watch_kept(&place);
@@ -189,6 +201,13 @@ impl Shard {
             self.credit(self.id, load);
         }
         self.settle(op, ok);
+    }
+
+    /// The store has a change after all. What a sibling asks from now on is answered behind it.
+    pub(super) fn enter_late(&mut self, LateChange { place, version, message }: LateChange) {
+        self.enter_kept(&place, version, message.clone(), true);
+        self.tell_kept(&place, version, message.as_ref(), None);
+        self.forget_doubted_changes(&place, version);
     }
 
     /// After the last change of a topic the plan is what came of it.
@@ -204,14 +223,14 @@ impl Shard {
         }
     }
 
-    fn tell_kept(&mut self, place: &TopicKey, version: u64, message: Option<&Arc<Message>>, op: Key) {
+    fn tell_kept(&mut self, place: &TopicKey, version: u64, message: Option<&Arc<Message>>, op: Option<Key>) {
         let TopicKey { instance, topic } = place;
         let load = Load::of_kept(topic, message);
         if planted(Bug::SiblingsNotTold) {
             return;
         }
         self.tell_siblings(|shard, to| {
-            let ticket = shard.ask_route(to, Some(op), load);
+            let ticket = shard.ask_route(to, op, load);
             RouteMessage::Retained {
                 ticket,
                 instance: *instance,
@@ -332,13 +351,20 @@ impl Shard {
         self.keeping.version = self.keeping.version.max(version);
         let place = TopicKey { instance, topic };
         self.enter_kept(&place, version, Some(message.clone()), true);
-        self.tell_kept(&place, version, Some(&message), op);
+        self.tell_kept(&place, version, Some(&message), Some(op));
     }
 
     /// A sibling hands us a message of a topic that is ours.
     pub(super) fn keep_for(&mut self, to: ShardId, ticket: RouteTicket, message: &Arc<Message>) {
         let op = self.ops.insert(Op::waited_by(Waiter::Sibling { to, ticket }));
         self.keep_message(message, op, false);
+    }
+}
+
+impl LateChange {
+    /// Whether a later change of the same topic takes its place.
+    pub(super) fn is_replaced_by(&self, place: &TopicKey, version: u64) -> bool {
+        self.place == *place && self.version < version
     }
 }
 

@@ -64,6 +64,10 @@ impl Shard {
 
     /// A client of MQTT 5.0 is told why its connection ends [MQTT-3.14.0-1].
     fn say_goodbye(&mut self, conn: Key, reason: &CloseReason) {
+        // Once: what is being closed may have had its CONNACK long ago.
+        if self.conns.get(conn).is_none_or(|state| state.phase == Phase::Closing) {
+            return;
+        }
         if let (CloseReason::TokenInvalid { denial, access }, true) = (reason, self.is_in(conn)) {
             self.write_invalid(conn, *denial, *access);
         }

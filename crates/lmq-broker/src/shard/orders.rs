@@ -6,7 +6,12 @@ use alloc::{collections::VecDeque, sync::Arc};
 use lmq_auth::Permissions;
 
 use super::Shard;
-use crate::{CloseReason, Instant, Selector, conn::Phase, slab::Key};
+use crate::{
+    CloseReason, Instant, Selector,
+    conn::Phase,
+    planted::{Bug, planted},
+    slab::Key,
+};
 
 /// The orders of operators, numbered from 1 on.
 #[derive(Debug, Default)]
@@ -81,7 +86,11 @@ impl Shard {
             }
             return;
         }
-        self.orders.open.push_back(Sweep { order, next: 0, end: self.conns.slots() });
+        self.orders.open.push_back(Sweep {
+            order,
+            next: 0,
+            end: self.conns.slots().saturating_sub(u32::from(planted(Bug::OrderSkipsOne))),
+        });
         self.carry_out_orders();
     }
 
@@ -111,7 +120,7 @@ impl Shard {
     /// A verdict has come: orders that it may not know of hold against it.
     pub(super) fn obey(&mut self, conn: Key) {
         let Some(adopted) = self.conns.get(conn).map(|state| state.adopted) else { return };
-        if adopted == self.orders.given {
+        if adopted == self.orders.given || planted(Bug::VerdictOutlivesOrder) {
             return;
         }
         for order in self.orders.since(adopted) {
@@ -145,6 +154,7 @@ impl Shard {
         match &order.what {
             What::Close(reason) if state.adopted < order.number => self.dismiss(conn, reason),
             // Who waits for its token has no rights to replace.
+            What::Permit(_) if planted(Bug::RightsStay) => {}
             What::Permit(permissions) if state.obeyed < order.number && state.phase != Phase::Awaiting => {
                 state.obeyed = order.number;
                 state.permissions = Some(permissions.clone());

@@ -17,6 +17,7 @@ use lmq_model::control::{ControlTopic, TokenExpireNotice, TokenInvalidNotice};
 use super::Shard;
 use crate::{
     CloseReason, Instant, Now, Refusal, UnixMillis,
+    planted::{Bug, planted},
     session::{Token, Turn},
     slab::Key,
 };
@@ -88,8 +89,14 @@ impl Shard {
         }
     }
 
-    /// The client of a session holds one more token, in place of that of its type.
+    /// The client of a session holds one more token, in place of that of its type; one that it has is neither prolonged nor announced again.
     pub(super) fn hold(&mut self, key: Key, term: TokenTerm) {
+        if self
+            .token_mut(key, term.access)
+            .is_some_and(|token| token.term == term && !planted(Bug::TokenAnnouncedAgain))
+        {
+            return;
+        }
         let notice = u64::try_from(self.settings.limits.token_notice.as_millis()).unwrap_or(u64::MAX);
         let announced = term.expires.saturating_sub(notice);
         let ends = announced <= self.now.wall.value();
@@ -128,7 +135,11 @@ impl Shard {
             let Some(token) = self.token_mut(key, access).map(|token| *token) else { return };
             let end = self.end_of(&token);
             if end.wall <= self.now.wall || end.monotonic <= self.now.monotonic {
-                self.invalidate(key, access, Denial::Expired);
+                if planted(Bug::TokenEndIgnored) {
+                    self.forget_tokens(key);
+                } else {
+                    self.invalidate(key, access, Denial::Expired);
+                }
                 continue;
             }
             self.tokens.strike((key, access), &token);
@@ -136,7 +147,9 @@ impl Shard {
             if let Some(token) = self.token_mut(key, access) {
                 token.next = end;
             }
-            self.announce_end(key, token.term);
+            if !planted(Bug::TokenNotAnnounced) {
+                self.announce_end(key, token.term);
+            }
         }
     }
 
@@ -183,7 +196,7 @@ impl Shard {
         }
         for _ in 0..self.settings.limits.work_per_call_max {
             let Some(id) = self.tokens.revoking.front().copied() else { return };
-            match self.tokens.holder(id) {
+            match self.tokens.holder(id).filter(|_| !planted(Bug::RevocationIgnored)) {
                 Some((key, access)) => self.invalidate(key, access, Denial::Revoked),
                 None => drop(self.tokens.revoking.pop_front()),
             }

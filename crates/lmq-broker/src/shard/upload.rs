@@ -19,6 +19,7 @@ use super::{Shard, effects::Question};
 use crate::{
     AuthRequest, AuthStage, CloseReason, Grant, Output, Refusal, TokenText, Verdict,
     conn::{PauseCause, Phase, Upload},
+    planted::{Bug, planted},
     replies::Answer,
     session::InboundStage,
     slab::Key,
@@ -63,7 +64,9 @@ impl Shard {
         };
         let ticket = self.ask(Question::Token { conn });
         self.outputs.push_back(Output::Authenticate { ticket, request: Box::new(request) });
-        self.pause(conn, PauseCause::Token);
+        if !planted(Bug::UploadNotAwaited) {
+            self.pause(conn, PauseCause::Token);
+        }
         Ok(())
     }
 
@@ -73,6 +76,7 @@ impl Shard {
         let Some(upload) = state.upload.take() else { return };
         let denial = match verdict {
             Verdict::Allow(grant) => return self.take_token(conn, *upload, grant),
+            _ if planted(Bug::UploadRefusalIgnored) => return self.unpause(conn, PauseCause::Token),
             Verdict::Invalid(denial) => denial,
             Verdict::Deny(Refusal::Unavailable) => return self.close(conn, CloseReason::EffectFailed),
             // Whoever gave the token has no right here.

@@ -210,6 +210,30 @@ fn a_client_of_mqtt_5_may_do_the_same() {
     assert!(log.contains(&"bare: PUBACK 1".into()) && !log.iter().any(|line| line.contains("CONNACK")), "{log:?}");
 }
 
+/// A drain, too, meets a connection that is being closed already.
+#[test]
+fn a_client_of_mqtt_5_that_came_in_by_its_token_is_told_once_why_it_is_closed() {
+    let mut settings = settings();
+    settings.limits.work_per_call_max = 1;
+    let mut world = world_of(settings);
+    bare(&mut world, &Connect::v5("GID_Test@@@c", &[]));
+    let token =
+        |text: &str| publish5(0, "$SYS/uploadToken", &[], &format!("{{\"token\":\"{text}\",\"type\":\"RW\"}}"), 0);
+    world.send("bare", token("RW:7:9999"));
+    world.hold_verdicts();
+    world.send("bare", token("denied 2"));
+    world.hold_timeouts();
+    world.command_all(&Command::Drain);
+    // The two others first.
+    world.call();
+    world.call();
+    world.take_log();
+    world.release_verdicts_and_tick();
+    let log = world.take_log();
+    assert!(log.contains(&"bare: closed token_invalid".into()), "{log:?}");
+    assert_eq!(log.iter().filter(|line| line.starts_with("bare: DISCONNECT")).count(), 1, "{log:?}");
+}
+
 #[test]
 fn ten_seconds_are_all_there_is_whatever_the_client_sends() {
     for step in [1, 10] {

@@ -10,6 +10,7 @@ mod back_pressure;
 mod bridge;
 mod connect;
 mod divided;
+mod doubts;
 mod keep_alive;
 mod norm_auth;
 mod norm_client;

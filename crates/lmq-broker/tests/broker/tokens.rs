@@ -6,7 +6,7 @@ use lmq_auth::{Denial, Permissions, TokenId, TokenTerm};
 use lmq_broker::{AuthRequest, Command, Grant, InstanceIndex, Settings, UnixMillis, Verdict};
 use lmq_id::Access;
 
-use crate::common::{Connect, WALL, World, lmq, publish, subscribe};
+use crate::common::{Connect, WALL, World, lmq, mqtt, publish, subscribe};
 
 const A: &str = "GID_Test@@@a";
 const B: &str = "GID_Test@@@b";
@@ -359,6 +359,25 @@ fn nothing_is_stored_for_who_is_away_once_a_token_has_ended() {
         world.send(B, publish("T/1", "again", 1, 4));
         world.expect([format!("{A}: q1 #2 T/1 again"), format!("{B}: PUBACK 4")]);
     }
+}
+
+/// Else a session that stays would begin an exchange of QoS 2 that the store knows nothing of.
+#[test]
+fn what_was_not_stored_for_it_does_not_reach_a_client_that_comes_back_meanwhile() {
+    let mut world = world(mqtt(1));
+    let come = |id: &str, word: &str| Connect::kept(id).credentials("t", word);
+    world.connect_with(A, &come(A, "R:1:1"));
+    world.send(A, subscribe(1, &[("T/#", 2)]));
+    world.advance(Duration::from_secs(1));
+    world.connect_with(B, &come(B, "W:2:9999"));
+    world.take_log();
+    world.hold_store();
+    world.send(B, publish("T/x", "x", 2, 1));
+    world.connect_with(A, &come(A, "R:3:9999"));
+    world.release_one();
+    world.release_store();
+    world.expect([format!("{A}: dropped 1 Away"), format!("{B}: PUBREC 1"), format!("{A}: CONNACK 0 present")]);
+    assert_eq!(world.stats().dropped_away, 1);
 }
 
 #[test]

@@ -106,6 +106,40 @@ fn what_follows_an_upload_waits_for_its_verdict_in_order() {
     );
 }
 
+/// Two answers that leave at once let a paused client go on twice.
+#[test]
+fn nothing_but_the_verdict_ends_the_wait() {
+    let mut settings = lmq(1);
+    settings.limits.replies_max = 2;
+    let mut world = world(settings);
+    world.connect_with(B, &Connect::kept(B).credentials("t", "R:1:9999"));
+    world.send(B, subscribe(1, &[("T/#", 1)]));
+    world.take_log();
+    come_in(&mut world, &with(A, "W:2:9999"), A, &[]);
+    world.hold_store();
+    world.hold_verdicts();
+    let messages = [publish("T/1", "1", 1, 1), publish("T/1", "2", 1, 2)].concat();
+    world.send(A, [messages, upload("R", "R:3:9999", 1, 3), publish("T/1", "3", 0, 0)].concat());
+    world.release_store();
+    let log = world.take_log();
+    assert!(log.contains(&format!("{A}: PUBACK 2")) && !log.iter().any(|line| line.ends_with("T/1 3")), "{log:?}");
+    world.release_verdicts();
+    let log = world.take_log();
+    assert!(log.contains(&format!("{A}: PUBACK 3")) && log.iter().any(|line| line.ends_with("T/1 3")), "{log:?}");
+}
+
+#[test]
+fn the_same_token_again_is_not_announced_again() {
+    let mut world = reader();
+    world.send(A, upload("W", "W:2:60", 1, 1));
+    world.expect([format!("{A}: paused"), format!("{A}: resumed"), format!("{A}: PUBACK 1"), expiry(A, 60, "W")]);
+    world.send(A, upload("W", "W:2:60", 1, 2));
+    world.expect([format!("{A}: paused"), format!("{A}: resumed"), format!("{A}: PUBACK 2")]);
+    // It ends when it did.
+    world.advance(Duration::from_secs(60));
+    world.expect(closed(A, A, 2, "W"));
+}
+
 #[test]
 fn a_refused_upload_is_told_and_closes_and_nothing_behind_it_is_served() {
     for code in [1, 2, 3, 4, 5, 8, -1] {

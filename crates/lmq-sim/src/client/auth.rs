@@ -40,6 +40,10 @@ impl Proof {
         Self { named, ..Self::default() }
     }
 
+    pub(super) const fn is_named(&self) -> bool {
+        self.named
+    }
+
     pub(super) fn reset(&mut self) {
         *self = Self { named: self.named, ..Self::default() };
     }

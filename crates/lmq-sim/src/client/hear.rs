@@ -17,9 +17,21 @@ impl Client {
                 if code == 0 {
                     self.check_words(proof.as_deref())?;
                 }
+                if code == 0 && self.is_legacy() {
+                    return self.greeted(present, ctx);
+                }
                 return self.answered(present, code, ctx);
             }
             Heard::Auth { code, proof } => self.hear_auth(code, proof.as_deref(), ctx)?,
+            Heard::PubAck(id) if self.papers.uses(id) => return self.uploaded(ctx),
+            // What they say is looked at where tokens are known.
+            Heard::Expires(_) | Heard::Invalid(_) => {}
+            Heard::Disconnect(_) if self.farewell.is_some() => return self.protocol("a second DISCONNECT"),
+            Heard::Disconnect(code) if self.papers.is_awaiting() => self.farewell = Some(code),
+            Heard::PingResp if self.papers.is_awaiting() => {}
+            other if connecting && self.papers.is_awaiting() => {
+                return self.protocol(format!("{other:?} before its token was accepted"));
+            }
             other if connecting => return self.protocol(format!("{other:?} before CONNACK")),
             Heard::ConnAck { .. } => return self.protocol("a second CONNACK"),
             Heard::Publish { number, topic, qos, id, dup, retain, length, intact, alias, expiry } => {
@@ -65,7 +77,7 @@ impl Client {
         }
     }
 
-    fn answered(&mut self, present: bool, code: u8, ctx: &mut Ctx<'_>) -> Result<Wish, Violation> {
+    pub(super) fn answered(&mut self, present: bool, code: u8, ctx: &mut Ctx<'_>) -> Result<Wish, Violation> {
         let Phase::Connecting { discards, .. } = self.phase else { return Ok(Wish::Nothing) };
         if code != 0 {
             return Ok(Wish::Nothing);

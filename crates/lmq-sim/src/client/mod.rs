@@ -7,13 +7,14 @@ mod hear;
 mod publish;
 mod receive;
 mod subscriptions;
+mod tokens;
 mod will;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use lmq_codec::{PacketId, QoS, ReasonCode, Version};
 
-use self::{auth::Proof, exchange::Exchanges, subscriptions::Subscriptions, will::LastWords};
+use self::{auth::Proof, exchange::Exchanges, subscriptions::Subscriptions, tokens::Papers, will::LastWords};
 pub(crate) use self::{
     auth::{answer, words},
     publish::{draw_body, draw_qos},
@@ -81,6 +82,7 @@ pub(crate) struct Client {
     pub(crate) expiry_secs: Option<u32>,
     last_words: Option<LastWords>,
     proof: Proof,
+    papers: Papers,
     /// Why the broker ends this connection, as it said.
     pub(crate) farewell: Option<ReasonCode>,
     /// The will of its latest CONNECT, and whether that asked for a new session.
@@ -117,6 +119,8 @@ impl Client {
     pub(crate) fn new(index: usize, ids: &[String], persistent: bool, options: &Options, rng: &mut Rng) -> Self {
         let version5 = rng.below(100) < u64::from(options.version5_percent);
         let version = if version5 { Version::V5_0 } else { Version::V3_1_1 };
+        let proof = Proof::draw(options, version5, rng);
+        let papers = Papers::draw(options, proof.is_named(), rng);
         let quota = Quota { messages: rng.pick(&[u16::MAX, 10, 2, 1]), aliases: rng.pick(&[0, 2, 16]) };
         Self {
             index,
@@ -132,7 +136,8 @@ impl Client {
             quota,
             expiry_secs: Some(options.session_expiry_secs).filter(|secs| version5 && persistent && *secs > 0),
             last_words: LastWords::draw(options, rng),
-            proof: Proof::draw(options, version5, rng),
+            proof,
+            papers,
             farewell: None,
             testament: None,
             clean: false,
@@ -203,6 +208,7 @@ impl Client {
         self.silent_until = 0;
         self.farewell = None;
         self.proof.reset();
+        self.papers.reset();
         self.subscriptions.interrupted(self.persistent);
         ctx.ledger.disconnected(self.index);
         if !self.persistent {
@@ -218,6 +224,7 @@ impl Client {
             Phase::Connecting { since, .. } if since + self.patience() <= ctx.now => Wish::Close,
             Phase::Connecting { discards, .. } => {
                 self.speak_if_due(ctx);
+                self.upload_if_due(ctx);
                 self.storm_on(discards)
             }
             Phase::Live => self.live(ctx),
@@ -289,7 +296,10 @@ impl Client {
         match self.phase {
             Phase::Offline { until } => until,
             Phase::Connecting { .. } if self.storm > 0 => now + MILLI,
-            Phase::Connecting { since, .. } => self.proof.next_act().unwrap_or(u64::MAX).min(since + self.patience()),
+            Phase::Connecting { since, .. } => {
+                let acts = [self.proof.next_act(), self.papers.next_act()];
+                acts.into_iter().flatten().fold(since + self.patience(), u64::min)
+            }
             Phase::Live if self.discard || self.storm > 0 => now,
             Phase::Live => {
                 let acks = self.acks.front().map(|(at, _)| *at);
@@ -336,6 +346,9 @@ impl Client {
         }
         if let Some(what) = self.exchanges.unfinished().or_else(|| self.subscriptions.unfinished()) {
             return Some(what);
+        }
+        if self.papers.is_waiting() {
+            return Some("waits for an answer to its token".into());
         }
         if !self.inbound.is_empty() {
             return Some(format!("waits for PUBREL of {:?}", self.inbound));

@@ -68,8 +68,8 @@ impl Client {
     }
 
     pub(super) fn free_id(&mut self, options: &Options) -> Option<PacketId> {
-        let subscriptions = &self.subscriptions;
-        self.exchanges.free_id(options.packet_ids, |id| subscriptions.uses(id))
+        let (subscriptions, papers) = (&self.subscriptions, &self.papers);
+        self.exchanges.free_id(options.packet_ids, |id| subscriptions.uses(id) || papers.uses(id))
     }
 }
 

@@ -114,6 +114,7 @@ impl Ledger {
         if !same || !wanted || arrival.qos > entry.qos {
             return Err(Violation::new(Checker::Content, format!("sent as {entry:?}, came as {arrival:?}")));
         }
+        self.check_rights(entry)?;
         self.check_expiry(arrival, entry)?;
         self.check_will(entry)?;
         Ok(number)

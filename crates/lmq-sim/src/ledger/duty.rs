@@ -63,6 +63,10 @@ impl Ledger {
             return None;
         }
         let may_store = matches!(entry.way, Way::Topic(_)) || publisher.persistent;
+        // Nothing is stored for a client whose token has ended, and it is not there to take it.
+        if self.was_barred(client, entry) {
+            return None;
+        }
         if receiver.persistent && may_store && high <= self.rules.stored_qos_max {
             return Some(Duty::Stored);
         }

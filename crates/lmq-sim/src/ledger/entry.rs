@@ -54,6 +54,8 @@ pub(super) struct Entry {
     pub(super) crashes: u32,
     /// It is a will.
     pub(super) will: Option<Fate>,
+    /// The upload that it follows on the connection it was sent on last.
+    pub(super) behind: Option<usize>,
 }
 
 impl Entry {
@@ -137,6 +139,10 @@ pub(super) struct Receiver {
     pub(super) brought: BTreeMap<u64, u64>,
     /// How many retained messages of a topic its session got.
     pub(super) replayed: BTreeMap<String, usize>,
+    /// What it said last of its rights on its connection.
+    pub(super) upload: Option<usize>,
+    /// When nothing may have been stored for it, as its token had ended: from, and to.
+    pub(super) bars: Vec<(u64, Option<u64>)>,
     /// The latest position of its queue that came on this connection, by QoS, and apart for what came while it was there.
     pub(super) drained: BTreeMap<(QoS, bool), u64>,
 }

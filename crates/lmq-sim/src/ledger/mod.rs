@@ -9,6 +9,7 @@ mod entry;
 mod expiry;
 mod retained;
 mod shared;
+mod uploads;
 mod wills;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use self::{
     duty::Duty,
     entry::{Entry, Interest, Receiver},
     shared::Receipt,
+    uploads::Upload,
 };
 pub(crate) use self::{
     entry::{Arrival, Sent, Terms, Way},
@@ -66,6 +68,8 @@ pub(crate) struct Ledger {
     tick: u64,
     messages: Vec<Entry>,
     receivers: Vec<Receiver>,
+    /// What clients said of their rights, in the order they said it.
+    uploads: Vec<Upload>,
     /// Who of a group got a message.
     receipts: BTreeMap<(String, u64), Vec<Receipt>>,
     counts: Counts,
@@ -80,8 +84,8 @@ impl Ledger {
     pub(crate) fn new(rules: Rules, persistent: &[bool]) -> Self {
         let receiver = |persistent: &bool| Receiver { persistent: *persistent, ..Receiver::default() };
         let (messages, receivers) = (Vec::new(), persistent.iter().map(receiver).collect());
-        let (receipts, counts) = (BTreeMap::new(), Counts::default());
-        Self { rules, now: 0, tick: 0, messages, receivers, receipts, counts, crashes: 0, stopped_at: 0 }
+        let (receipts, counts, uploads) = (BTreeMap::new(), Counts::default(), Vec::new());
+        Self { uploads, rules, now: 0, tick: 0, messages, receivers, receipts, counts, crashes: 0, stopped_at: 0 }
     }
 
     /// Somebody who publishes and is no client: a source of the MQ side. Returns its number.
@@ -94,6 +98,7 @@ impl Ledger {
     pub(crate) fn publish(&mut self, sent: Sent) -> u64 {
         let (at, sent_at, crashes) = (self.next_tick(), self.now, self.crashes);
         let Sent { publisher, way, qos, length, expiry, retain } = sent;
+        let behind = self.receivers[publisher].upload;
         self.messages.push(Entry {
             publisher,
             way,
@@ -108,6 +113,7 @@ impl Ledger {
             acked: None,
             crashes,
             will: None,
+            behind,
         });
         self.messages.len() as u64
     }
@@ -116,7 +122,7 @@ impl Ledger {
     pub(crate) fn resend(&mut self, number: u64) {
         let at = self.next_tick();
         if let Some(entry) = self.messages.get_mut(number as usize - 1) {
-            entry.last_sent = at;
+            (entry.last_sent, entry.behind) = (at, self.receivers[entry.publisher].upload);
         }
     }
 
@@ -186,6 +192,7 @@ impl Ledger {
         let at = self.next_tick();
         self.break_claims(client);
         (self.receivers[client].online_since, self.receivers[client].lost_at) = (None, at);
+        self.receivers[client].upload = None;
     }
 
     /// The broker ends a connection of a client: its latest, or one that it has left behind.

@@ -234,7 +234,7 @@ impl Ledger {
     /// Whether a message may have been lost on its way to who claims it.
     fn is_lossy(&self, receiver: &Receiver, claim: &Claim, number: u64) -> bool {
         let qos = self.messages[number as usize - 1].qos.min(claim.qos);
-        let kept = qos != QoS::AtMostOnce && qos <= self.rules.stored_qos_max;
+        let kept = qos != QoS::AtMostOnce && qos <= self.rules.stored_qos_max && receiver.bars.is_empty();
         (claim.broken && !kept) || receiver.excused.contains(&number)
     }
 }

@@ -111,6 +111,7 @@ impl Ledger {
         let lost = memory && ended && (qos != QoS::AtLeastOnce || since(self.stopped_at));
         let lost = lost || memory && self.crashes > entry.crashes || since(receiver.dropped_at);
         let discarded = receiver.persistent && since(receiver.discarded_at);
+        let lost = lost || self.was_barred(client, entry);
         qos == QoS::AtMostOnce || lost || discarded || receiver.excused.contains(&number)
     }
 

@@ -48,7 +48,7 @@ impl Ledger {
     /// A CONNECT brings a will; returns its number.
     pub(crate) fn leave_will(&mut self, will: Sent) -> u64 {
         let number = self.publish(will);
-        self.entry(number, |entry| entry.will = Some(Fate::Open));
+        self.entry(number, |entry| (entry.will, entry.behind) = (Some(Fate::Open), None));
         number
     }
 
@@ -72,6 +72,12 @@ impl Ledger {
     pub(crate) fn will_unknown(&mut self, number: u64) {
         self.will_lost(number, 0, 0);
         self.entry(number, |entry| entry.change_loss(|loss| loss.must = false));
+    }
+
+    /// The token of a client has ended: with it goes what it left to be said.
+    pub(super) fn will_barred(&mut self, client: usize) {
+        let wills = self.messages.iter_mut().filter(|entry| entry.publisher == client);
+        wills.for_each(|entry| entry.change_loss(|loss| (loss.must, loss.decided) = (false, true)));
     }
 
     /// A client asks for a new session: what waits for the end of the old one waits no longer.

@@ -48,6 +48,31 @@ pub struct Features {
     pub uplink_fail: u32,
     /// Per mille of copies that it never answers for.
     pub uplink_missing: u32,
+    /// Tokens, and what operators do with them.
+    pub tokens: Tokens,
+}
+
+/// Rights that end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// Per mille of verdicts whose rights come from a token; 0: there are no tokens in this run.
+    pub granted: u32,
+    /// Seconds for which a token is good, at most.
+    pub secs_max: u64,
+    /// A client uploads a token.
+    pub upload: u32,
+    /// Per mille of uploads that bring the same token again.
+    pub same: u32,
+    /// Per cent of the clients that connect without credentials and upload a token then.
+    pub legacy_percent: u32,
+    /// Per mille of their connections on which they never do.
+    pub mute: u32,
+    /// A token is revoked.
+    pub revoke: u32,
+    /// An operator closes the connections of a group or a principal.
+    pub close: u32,
+    /// An operator takes the rights of a client away (profile lmq).
+    pub permit: u32,
 }
 
 /// Of these groups a run has the first ones.
@@ -76,6 +101,7 @@ impl Features {
             uplink_delay_max_ms: rng.pick(&[0, 20, 500]),
             uplink_fail: rate(rng, 80),
             uplink_missing: rate(rng, 30),
+            tokens: Tokens::draw(rng),
         }
     }
 
@@ -83,11 +109,16 @@ impl Features {
         (self.resubscribe, self.reauth, self.kick, self.drain) = (0, 0, 0, 0);
         (self.auth_mute, self.uplink_fail, self.uplink_missing) = (0, 0, 0);
         self.uplink_delay_max_ms = self.uplink_delay_max_ms.min(2);
+        let Tokens { secs_max, mute, upload, revoke, close, permit, .. } = &mut self.tokens;
+        (*mute, *upload, *revoke, *close, *permit) = (0, 0, 0, 0, 0);
+        *secs_max = FOR_EVER;
     }
 
     /// The classes of faults and areas that are on, by name.
     pub(super) fn names(&self, uplink: bool) -> Vec<&'static str> {
         let auth = self.auth_percent > 0;
+        let tokens = &self.tokens;
+        let has_tokens = tokens.are_there();
         let classes = [
             ("retain", self.retain > 0),
             ("subscribing again", self.resubscribe > 0),
@@ -100,7 +131,37 @@ impl Features {
             ("downlink", self.sources > 0),
             ("uplink failure", uplink && self.uplink_fail > 0),
             ("silent uplink", uplink && self.uplink_missing > 0),
+            ("tokens", has_tokens),
+            ("uploads", has_tokens && tokens.upload > 0),
+            ("no credentials", has_tokens && tokens.legacy_percent > 0),
+            ("revocation", has_tokens && tokens.revoke > 0),
+            ("operator closes", has_tokens && tokens.close > 0),
+            ("operator takes rights", has_tokens && tokens.permit > 0),
         ];
         classes.into_iter().filter(|(_, on)| *on).map(|(name, _)| name).collect()
+    }
+}
+
+/// Seconds that no run lasts.
+pub(crate) const FOR_EVER: u64 = 1_000_000;
+
+impl Tokens {
+    fn draw(rng: &mut Rng) -> Self {
+        Self {
+            granted: rng.pick(&[0, 0, 0, 0, 300, 1_000]),
+            secs_max: rng.pick(&[2, 6, 20, FOR_EVER]),
+            upload: rate(rng, 150),
+            same: rng.pick(&[0, 300]),
+            legacy_percent: rng.pick(&[0, 50, 100]),
+            mute: rate(rng, 200),
+            revoke: rate(rng, 100),
+            close: rate(rng, 60),
+            permit: rate(rng, 80),
+        }
+    }
+
+    /// Whether this run has any.
+    pub(crate) const fn are_there(&self) -> bool {
+        self.granted > 0
     }
 }

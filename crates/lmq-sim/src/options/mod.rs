@@ -2,8 +2,8 @@
 
 mod features;
 
-pub use self::features::Features;
 pub(crate) use self::features::GROUPS;
+pub use self::features::{Features, Tokens};
 use crate::rng::Rng;
 
 /// The options of one run, drawn from its seed. Each class of faults is on or off with a rate of its own: a run in which everything

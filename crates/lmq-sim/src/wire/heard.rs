@@ -4,6 +4,8 @@ use std::num::NonZeroU16;
 
 use lmq_codec::{Delivery, Packet, PacketId, Properties, Publish, QoS, ReasonCode, Split, Version, split};
 
+use lmq_model::control::{ControlTopic, TokenExpireNotice, TokenInvalidNotice};
+
 use super::{number_of, payload};
 
 /// What a client hears.
@@ -41,6 +43,9 @@ pub(crate) enum Heard {
         proof: Option<Vec<u8>>,
     },
     Disconnect(ReasonCode),
+    /// A token of it is about to end, or is worth nothing.
+    Expires(TokenExpireNotice),
+    Invalid(TokenInvalidNotice),
 }
 
 /// Takes the next whole packet from the front of what was received.
@@ -96,12 +101,40 @@ fn connack_code(reason: ReasonCode) -> u8 {
     if reason == ReasonCode::Success { 0 } else { reason.connack_code().unwrap_or_else(|| reason.value()) }
 }
 
+/// Takes a whole PUBACK, and what is before it, from what the broker writes to a client that waits for its token.
+pub(crate) fn take_puback(head: &mut Vec<u8>) -> bool {
+    const PUBACK: u8 = 0x40;
+    while let Ok(Split::Frame { rest, .. }) = split(head, u32::MAX) {
+        let packet: Vec<u8> = head.drain(..head.len() - rest.len()).collect();
+        if packet[0] == PUBACK {
+            return true;
+        }
+    }
+    false
+}
+
+/// What the broker itself has to say of a token.
+fn heard_notice(publish: &Publish<'_>) -> Option<Result<Heard, String>> {
+    let topic = publish.topic?.as_str().to_owned();
+    let malformed = |error| format!("{topic} that is none: {error:?}");
+    if topic == ControlTopic::TokenExpireNotice.as_str() {
+        return Some(TokenExpireNotice::parse(publish.payload).map(Heard::Expires).map_err(malformed));
+    }
+    if topic == ControlTopic::TokenInvalidNotice.as_str() {
+        return Some(TokenInvalidNotice::parse(publish.payload).map(Heard::Invalid).map_err(malformed));
+    }
+    None
+}
+
 /// What an authentication method says.
 fn proof_of(properties: Properties<'_>) -> Option<Vec<u8>> {
     properties.authentication_data().map(<[u8]>::to_vec)
 }
 
 fn heard_publish(publish: &Publish<'_>) -> Result<Heard, String> {
+    if let Some(notice) = heard_notice(publish) {
+        return notice;
+    }
     let alias = publish.properties.topic_alias().map(NonZeroU16::get);
     let expiry = publish.properties.message_expiry_interval();
     let topic = publish.topic.map_or_else(String::new, |topic| topic.as_str().to_owned());

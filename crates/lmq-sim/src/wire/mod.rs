@@ -10,7 +10,7 @@ use lmq_codec::{
     Will, split,
 };
 
-pub(crate) use self::heard::{Heard, next, take_connack};
+pub(crate) use self::heard::{Heard, next, take_connack, take_puback};
 
 /// The authentication method of every client that names one.
 pub(crate) const METHOD: &str = "sim";

@@ -84,7 +84,13 @@ impl World {
         let Some(will) = link.will.filter(|_| is_first) else { return };
         // What it said last may be on its way out of the machine.
         let unknown = end == End::Lost && !self.rested;
-        if !link.accepted || unknown {
+        if link.awaiting && !link.dossier.is_allowed() {
+            // It was never anybody.
+            return self.ledger.will_cleared(will.number);
+        }
+        // A will is as good as the rights of who left it.
+        let barred = self.ledger.is_barred(link.client) || link.forbidden.is_some();
+        if !link.accepted || unknown || barred {
             return self.ledger.will_unknown(will.number);
         }
         let later = |other: &Link| other.client == link.client && other.clean && !other.closing;

@@ -1,8 +1,7 @@
 //! Who decides who comes in: slowly, not at all, against it, or after some questions.
 
 use bytes::Bytes;
-use lmq_auth::Permissions;
-use lmq_broker::{AuthRequest, AuthStage, Grant, Refusal, Ticket, Verdict};
+use lmq_broker::{AuthRequest, AuthStage, Refusal, Ticket, Verdict};
 
 use super::{Event, World};
 use crate::{
@@ -27,7 +26,28 @@ pub(crate) struct Dossier {
     /// So was one that does not, then, or it gave none.
     denied_at: Option<u64>,
     silent: bool,
+    /// A question is not answered, and since when the authenticator knows what an operator wanted.
+    pub(super) asked: bool,
+    knows: bool,
 }
+
+impl Dossier {
+    fn begin(&mut self, knows: bool) {
+        (self.asked, self.knows) = (true, knows);
+    }
+
+    /// A token that was uploaded let its client in.
+    pub(super) fn let_in(&mut self) {
+        self.allowed = true;
+    }
+
+    pub(super) const fn is_allowed(&self) -> bool {
+        self.allowed
+    }
+}
+
+/// `Limits::token_wait`.
+const TOKEN_WAIT: u64 = 5 * SECOND;
 
 /// A connection may be closed so much later.
 const GRACE: u64 = 8 * SECOND;
@@ -35,6 +55,10 @@ const GRACE: u64 = 8 * SECOND;
 impl World {
     pub(super) fn on_authenticate(&mut self, node: usize, ticket: Ticket, request: &AuthRequest) {
         let Some(id) = self.link_from(request) else { return };
+        if request.stage == AuthStage::Token {
+            return self.on_upload(node, ticket, id, request);
+        }
+        self.link(id, |link| link.dossier.begin(link.forbidden.is_some()));
         if let Err(text) = self.check_question(id, request) {
             return self.fail(Violation::new(Checker::Auth, format!("{text}: {request:?}")));
         }
@@ -51,7 +75,7 @@ impl World {
         if delay > 100 * MILLI {
             self.marks.hit(Mark::AuthSlow);
         }
-        self.clock.after(delay, Event::Verdict { boot: self.boot, node, ticket, link: id, verdict });
+        self.clock.after(delay, Event::Verdict { boot: self.boot, node, ticket, link: id, verdict, upload: None });
     }
 
     fn decide(&mut self, id: LinkId, named: bool) -> Verdict {
@@ -69,7 +93,11 @@ impl World {
         if named && asks {
             return Verdict::Continue(said);
         }
-        let mut grant = Grant::new(Permissions::everything());
+        let client = link.client;
+        if self.clients[client].is_legacy() {
+            return Verdict::AwaitToken;
+        }
+        let mut grant = self.grant(client);
         grant.authentication_data = Some(said);
         Verdict::Allow(grant)
     }
@@ -103,15 +131,36 @@ impl World {
     }
 
     /// A verdict reaches the shard.
-    pub(super) fn hand_over_verdict(&mut self, node: usize, ticket: Ticket, id: LinkId, verdict: Verdict) {
+    pub(super) fn hand_over_verdict(
+        &mut self,
+        node: usize,
+        ticket: Ticket,
+        id: LinkId,
+        verdict: Verdict,
+        upload: Option<usize>,
+    ) {
+        self.note_verdict(id, &verdict, upload);
+        if upload.is_none() {
+            self.note_answer(id, &verdict);
+        }
+        let now = self.clock.now();
+        self.nodes[node].shard.handle_verdict(now, ticket, verdict);
+    }
+
+    fn note_answer(&mut self, id: LinkId, verdict: &Verdict) {
         let (named, since) = (matches!(verdict, Verdict::Continue(_)), self.clock.micros());
         self.link(id, |link| match verdict {
             Verdict::Allow(_) => link.dossier.allowed = true,
             Verdict::Deny(_) => link.dossier.denied_at = Some(since),
             _ => (link.dossier.open, link.dossier.open_since) = (named, since),
         });
-        let now = self.clock.now();
-        self.nodes[node].shard.handle_verdict(now, ticket, verdict);
+        let Some(link) = self.links.get_mut(&id) else { return };
+        link.dossier.asked = false;
+        link.unwanted &= !named;
+        // Who proves again who it is gets other rights.
+        if let (Some(forbidden), true, Verdict::Allow(_)) = (link.forbidden, link.dossier.knows, verdict) {
+            self.ledger.allow(forbidden);
+        }
     }
 
     /// A CONNACK that lets somebody in leaves.
@@ -127,8 +176,10 @@ impl World {
         let patience = self.settings.limits.connect_timeout.as_micros() as u64 + GRACE;
         let overdue = |link: &&Link| {
             let asked = !link.accepted && link.dossier.open && link.dossier.open_since + patience < now;
+            let waits = link.awaiting && !link.accepted && !link.dossier.allowed;
+            let late = waits && link.dossier.open_since + TOKEN_WAIT + GRACE < now;
             let denied = link.dossier.denied_at.is_some_and(|at| at + GRACE < now);
-            (asked || denied) && !link.closing && matches!(link.place, Place::Shard(..))
+            (asked || denied || late) && !link.closing && matches!(link.place, Place::Shard(..))
         };
         if let Some(link) = self.links.values().find(overdue) {
             let text = format!("client {} did not prove who it is and is still there: {:?}", link.client, link.dossier);
@@ -138,6 +189,7 @@ impl World {
 
     /// Whether a connection may be closed because its client did not prove who it is.
     pub(super) fn is_denied(&self, id: LinkId) -> bool {
-        self.links.get(&id).is_some_and(|link| link.dossier.silent || link.dossier.denied_at.is_some())
+        let unproved = |link: &Link| link.dossier.silent || link.dossier.denied_at.is_some() || link.doomed.is_some();
+        self.links.get(&id).is_some_and(unproved)
     }
 }

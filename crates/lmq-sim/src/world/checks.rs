@@ -19,6 +19,7 @@ impl World {
         if self.violation.is_none() {
             self.check_sessions();
             self.check_outboxes();
+            self.check_doomed();
         }
     }
 

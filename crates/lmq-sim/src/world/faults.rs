@@ -41,6 +41,8 @@ impl World {
         let (unsubscribe, takeover) = (rng.per_mille(options.unsubscribe), rng.per_mille(options.takeover));
         let (again, reproof) = (rng.per_mille(options.features.resubscribe), rng.per_mille(options.features.reauth));
         let live = self.clients[client].phase == Phase::Live;
+        let tokens = &options.features.tokens;
+        let upload = tokens.are_there() && rng.per_mille(tokens.upload);
         if discard && self.clients[client].persistent {
             self.clients[client].discard = true;
         }
@@ -57,6 +59,9 @@ impl World {
         }
         if again {
             self.with_client(client, |client, ctx| client.subscribe_again(ctx));
+        }
+        if upload {
+            self.with_client(client, |client, ctx| client.upload_token(ctx));
         }
         if reproof {
             self.with_client(client, |client, ctx| client.prove_again(ctx));

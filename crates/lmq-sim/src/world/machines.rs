@@ -5,6 +5,7 @@ use lmq_broker::{
     CloseReason, ConnId, DropReason, FrontOutput, Output, Refusal, RouteMessage, ShardId, StoreOp, Ticket,
 };
 use lmq_codec::ReasonCode;
+use lmq_model::status::EventType;
 
 use super::{Event, World, absence::End};
 use crate::{
@@ -104,6 +105,9 @@ impl World {
             Output::Store { ticket, op } => self.on_store(node, ticket, op),
             Output::Status { ticket, event, .. } => {
                 self.say(|| format!("status {} {}", event.tag(), event.client_id));
+                if event.event_type == EventType::Connect {
+                    self.spend_entry(event.client_id.as_ref(), 1);
+                }
                 if let Err(violation) = self.status.take(&event) {
                     self.fail(violation);
                 }
@@ -121,6 +125,9 @@ impl World {
 
     fn on_store(&mut self, node: usize, ticket: Ticket, op: StoreOp) {
         self.say(|| format!("store {node} {}", store_line(&op)));
+        if let StoreOp::OpenSession { client, .. } = &op {
+            self.spend_entry(&client.client_id, 0);
+        }
         if self.stores[node].submit(ticket, op) {
             self.plan_sync(node);
         }
@@ -207,6 +214,7 @@ impl World {
             CloseReason::PausedTooLong => Some(Mark::ClosedPaused),
             CloseReason::EffectFailed => Some(Mark::ClosedEffect),
             CloseReason::TakenOver => Some(Mark::Takeover),
+            CloseReason::TokenTimeout => Some(Mark::TokenTimeout),
             CloseReason::Refused(Refusal::Unavailable) => Some(Mark::Unavailable),
             _ => None,
         };
@@ -231,6 +239,9 @@ impl World {
         self.trace.bytes(reason.name().as_bytes());
         self.say(|| format!("link {} of client {}: closed {reason}", id.0, self.links[&id].client));
         self.note_reason(id, reason);
+        if *reason == CloseReason::TakenOver {
+            self.check_takeover(id);
+        }
         let clean = *reason == CloseReason::Disconnected;
         self.note_end(id, if clean { End::Goodbye } else { End::Closed });
         self.link(id, |link| (link.closing, link.dirty) = (true, true));
@@ -295,16 +306,21 @@ impl World {
             return;
         }
         link.head.extend_from_slice(bytes);
-        let Some((code, present)) = wire::take_connack(&mut link.head) else { return };
-        link.answered = true;
-        if code != 0 {
+        let mut present = false;
+        if !link.greeted {
+            let Some((code, said)) = wire::take_connack(&mut link.head) else { return };
+            (link.greeted, link.answered, present) = (true, code != 0, said);
+        }
+        // Who waits for its token is in behind that.
+        if link.answered || link.awaiting && !wire::take_puback(&mut link.head) {
             return;
         }
-        link.accepted = true;
+        (link.accepted, link.answered) = (true, true);
         self.check_let_in(id);
         let Some(link) = self.links.get(&id) else { return };
         let (client, live) = (link.client, link.is_live());
         self.note_accepted(id, present);
+        self.note_rights(id);
         let is_second =
             |(other, link): (&LinkId, &crate::link::Link)| *other != id && link.client == client && link.is_live();
         if live && self.links.iter().any(is_second) {

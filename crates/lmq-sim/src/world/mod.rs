@@ -1,8 +1,9 @@
 //! The world: machines, links, stores and clients on one clock.
 //!
 //! [`machines`] carries out what the machines want, [`network`] moves bytes, [`authenticator`] lets clients in, [`mq`] is the MQ side,
-//! [`operator`] who closes and stops, [`faults`] is what goes wrong, [`absence`] knows when sessions may and must have ended, [`checks`] looks
-//! at the whole after every step and [`kept`] at retained messages in the end. [`setup`] makes the settings of a run.
+//! [`operator`] who closes and stops, [`orders`] what they want of many, [`faults`] is what goes wrong, [`absence`] knows when sessions may and must have ended, [`checks`] looks
+//! at the whole after every step and [`kept`] at retained messages in the end. [`tokens`] are rights that
+//! end, [`setup`] makes the settings of a run.
 
 mod absence;
 mod authenticator;
@@ -13,7 +14,9 @@ mod machines;
 mod mq;
 mod network;
 mod operator;
+mod orders;
 mod setup;
+mod tokens;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,12 +25,13 @@ use std::{
 
 use lmq_broker::{ClientKey, Front, InstanceIndex, RouteMessage, Settings, Shard, ShardId, Ticket, Verdict};
 
-pub(crate) use self::authenticator::Dossier;
 use self::{
     absence::Absence,
     mq::Source,
     setup::{client_id, settings},
+    tokens::Tokens,
 };
+pub(crate) use self::{authenticator::Dossier, tokens::Held};
 use crate::{
     client::{Client, Ctx, Wish},
     clock::{Clock, MILLI, SECOND},
@@ -58,6 +62,8 @@ pub(crate) enum Event {
         ticket: Ticket,
         link: LinkId,
         verdict: Verdict,
+        /// The upload it is about, in the books.
+        upload: Option<usize>,
     },
     Sync {
         boot: u32,
@@ -135,6 +141,7 @@ pub(crate) struct World {
     homes: Vec<usize>,
     absences: Vec<Absence>,
     sources: Vec<Source>,
+    tokens: Tokens,
     /// Messages of which the MQ side has a copy.
     copies: BTreeSet<u64>,
     /// An operator stops the broker.
@@ -204,6 +211,7 @@ impl World {
             rested: true,
             was_lazy: options.lazy_drain > 0,
             absences: ids.iter().map(|_| Absence::default()).collect(),
+            tokens: Tokens::new(clients.len()),
             clients,
             sources,
             copies: BTreeSet::new(),
@@ -234,6 +242,7 @@ impl World {
         let Some(event) = self.clock.pop() else { return false };
         self.ledger.now = self.clock.micros();
         self.trace.number(self.clock.micros());
+        self.note_tokens();
         self.handle(event);
         if !self.rng.per_mille(self.options.lazy_drain) {
             self.drain();
@@ -253,8 +262,8 @@ impl World {
             Event::Writable(link) => self.writable(link),
             Event::ReadMore(link) => self.read_more(link),
             Event::Linger(link) => self.give_up(link),
-            Event::Verdict { boot, node, ticket, link, verdict } if boot == self.boot => {
-                self.hand_over_verdict(node, ticket, link, verdict);
+            Event::Verdict { boot, node, ticket, link, verdict, upload } if boot == self.boot => {
+                self.hand_over_verdict(node, ticket, link, verdict, upload);
             }
             Event::Sync { boot, node } if boot == self.boot => self.sync(node),
             Event::Answers { boot, node, batch } if boot == self.boot => self.answer(node, batch),

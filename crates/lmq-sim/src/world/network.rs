@@ -108,6 +108,9 @@ impl World {
             };
             rest = later;
         }
+        if matches!(place, Place::Shard(..)) && !bytes.is_empty() {
+            self.check_taken(id, flow);
+        }
         if flow == Flow::Pause {
             let now = now.monotonic.as_micros();
             if matches!(place, Place::Shard(..)) {
@@ -253,6 +256,11 @@ impl World {
             if let Some(number) = self.clients[at].acknowledges(&heard) {
                 self.check_copied(number);
                 self.note_acked(number);
+            }
+            match &heard {
+                Heard::Expires(notice) => self.check_announced(at, notice),
+                Heard::Invalid(notice) => self.check_invalid(at, notice),
+                _ => {}
             }
             if let Err(violation) = self.check_position(at, &heard) {
                 return self.fail(violation);

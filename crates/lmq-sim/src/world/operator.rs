@@ -20,6 +20,7 @@ impl World {
                 self.kick(client);
             }
         }
+        self.order_rights();
         if self.rng.per_mille(self.options.features.drain) && self.draining_since.is_none() {
             self.begin_drain();
         }
@@ -85,6 +86,7 @@ impl World {
     pub(super) fn begin_downtime(&mut self) {
         self.absences.iter_mut().for_each(Absence::forget);
         self.nodes.clear();
+        self.tokens.forget();
         self.boot += 1;
         self.route_at.clear();
         self.draining_since = None;

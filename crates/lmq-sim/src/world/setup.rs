@@ -4,6 +4,9 @@ use lmq_broker::{Profile, Settings};
 
 use crate::{options::Options, wire::METHOD};
 
+/// Seconds before its end that a token is announced to end.
+pub(super) const TOKEN_NOTICE_SECS: u64 = 3;
+
 pub(super) fn client_id(options: &Options, at: usize) -> String {
     if options.lmq { format!("GID_Sim@@@{at:04}") } else { format!("client-{at}") }
 }
@@ -15,16 +18,19 @@ pub(super) fn settings(options: &Options) -> Settings {
     let features = &options.features;
     profile.retained_messages |= features.retain > 0;
     profile.shared_subscriptions |= features.shared_percent > 0;
+    profile.control_topics |= features.tokens.are_there();
     profile.authentication_methods = vec![METHOD.into()];
     let mut settings = Settings::new(profile, options.shards);
     settings.instances[0].parent_topics = vec!["sim".into()];
     settings.instances[0].uplink = options.uplink;
+    settings.instances[0].awaits_tokens = features.tokens.are_there();
     let limits = &mut settings.limits;
     let small = &options.limits;
     limits.handshakes_max = 64;
     limits.connect_timeout = secs(5);
     (limits.stall_max, limits.pause_max) = (secs(8), secs(8));
     (limits.effect_timeout, limits.linger) = (secs(6), secs(1));
+    (limits.token_notice, limits.token_wait) = (secs(TOKEN_NOTICE_SECS), secs(5));
     limits.inflight_max = small.inflight_max;
     limits.outbox_bytes_max = small.outbox_bytes_max;
     limits.queue_messages_max = small.queue_messages_max;
