@@ -25,7 +25,8 @@ pub enum Command {
         /// `Kicked`. Who has no CONNACK yet is refused with return code 5 for `NotAuthorized`, with 3 for the others.
         reason: CloseReason,
     },
-    /// Give connections other rights in place of all they have, those of their tokens included. Subscriptions that are there stay.
+    /// Give connections other rights in place of all they have, those of their tokens included. Subscriptions
+    /// that they do not cover end.
     SetPermissions {
         /// Whose.
         whom: Selector,

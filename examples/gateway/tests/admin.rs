@@ -242,7 +242,12 @@ fn what_the_file_has_is_read_only() {
     );
     let (_gateway, admin) = start(&place, &["--config", "gateway.toml"]);
     let read_only = |what: &str, name: &str| {
-        (409, format!("the {what} {name:?} stands in the configuration file; change it there"))
+        (
+            409,
+            format!(
+                "the {what} {name:?} comes from the configuration file, or is the demo's; it cannot be changed here"
+            ),
+        )
     };
     let cases = [
         ("PATCH", "/instances/inst-f", json!({ "limits": {} }), read_only("instance", "inst-f")),

@@ -20,7 +20,8 @@ fn every_flag_and_variable() {
     let readme = file("README.md");
     let commands =
         ["serve", "sign", "check", "cert", "admin", "store check", "store stats", "store compact", "store export"];
-    for command in commands.into_iter().chain(["store purge"]) {
+    let more = ["store purge", "token mint", "token show", "token revoke", "admin create", "admin list"];
+    for command in commands.into_iter().chain(more) {
         let output = place.run(command.split(' ').chain(["--help"]));
         let help = text(&output.stdout);
         let flags = help.split_whitespace().filter(|word| word.starts_with("--") && *word != "--help");

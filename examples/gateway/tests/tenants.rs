@@ -11,6 +11,7 @@ use common::{
     Place,
     admin::{Admin, PORTS},
     http_get,
+    peer::{Peer, signed},
 };
 use serde_json::json;
 
@@ -74,6 +75,20 @@ fn every_thread_knows_a_new_instance_when_it_is_answered() {
             assert_eq!(client.subscribe("TopicA/x"), Some(0));
         }
     }
+}
+
+#[test]
+fn a_session_of_a_new_instance_is_kept_at_once_and_over_a_restart() {
+    let place = Place::new();
+    let gateway = place.start(PORTS);
+    let secret = Admin::of(&place, &gateway).tenant("inst-a", "AKA");
+    let credentials = signed("Signature", "AKA", &secret, "inst-a", "GID_one@@@1");
+    let keep = |addr| Peer::connect_with(addr, 4, "GID_one@@@1", &credentials, false);
+    let first = keep(gateway.addr("mqtt"));
+    assert_eq!((first.code, first.present), (0, false));
+    drop((first, gateway));
+    let again = keep(place.start(PORTS).addr("mqtt"));
+    assert_eq!((again.code, again.present), (0, true));
 }
 
 #[test]

@@ -140,7 +140,9 @@ fn the_switch_is_off_until_it_is_turned() {
     }
     let shown = admin.get(&format!("/instances/{INSTANCE}"));
     assert_eq!(shown["awaits_tokens"], false);
-    let refused = format!("the instance \"{INSTANCE}\" stands in the configuration file; change it there");
+    let refused = format!(
+        "the instance \"{INSTANCE}\" comes from the configuration file, or is the demo's; it cannot be changed here"
+    );
     let (status, answer) = admin.call("PATCH", &format!("/instances/{INSTANCE}"), &json!({ "awaits_tokens": true }));
     assert_eq!((status, answer["error"].as_str()), (409, Some(refused.as_str())));
 }

@@ -24,7 +24,7 @@ pub enum Holder<'k> {
     Account(&'k SecretKey),
     /// A user, or a client, of custom authentication.
     Custom(&'k CustomIdentity),
-    /// Nobody. Verifying takes as long as for the others, and fails.
+    /// Nobody. Verifying takes as long as for an account, and fails.
     Nobody,
 }
 

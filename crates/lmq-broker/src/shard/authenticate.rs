@@ -144,6 +144,7 @@ impl Shard {
                 if let Some(session) = session {
                     self.hold_only(session, &grant.tokens);
                 }
+                self.end_uncovered(conn);
                 self.write_auth(conn, ReasonCode::Success, grant.authentication_data.as_ref());
                 self.obey(conn);
             }

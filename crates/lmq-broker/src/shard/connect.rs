@@ -222,6 +222,7 @@ impl Shard {
         self.report(conn, EventType::Connect);
         self.answer_first_upload(conn);
         self.announce_short_tokens(session);
+        self.end_uncovered(conn);
         self.watch(conn);
         self.resumable.push_back(conn);
         self.resume_session(session);

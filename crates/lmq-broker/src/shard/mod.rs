@@ -7,10 +7,11 @@
 //! client is, [`absent`] is what becomes of its session and will while it is away, [`quota`] what it may use, [`query`] what
 //! operators ask, [`effects`] keeps what was asked of the world and [`doubts`] what it did not answer, [`outputs`] what the
 //! driver is to do, [`siblings`] talks to the other shards, [`bridge`] to the MQ side, [`clock`] serves deadlines, [`orders`]
-//! carries out what operators want of many connections, [`tokens`] ends those of clients, [`upload`] takes new ones,
-//! [`awaiting`] are clients that have none yet. Of shared subscriptions, [`groups`] knows who shares one, [`members`] says what
-//! a session of ours can take, [`shared`] lets one of them have a message. Of retained messages, [`retain`] brings one to its
-//! owner, [`keep`] is what all shards have, [`replay`] brings it to new subscriptions.
+//! carries out what operators want of many connections, [`tokens`] ends those of clients, [`upload`] takes new ones, [`rights`]
+//! ends subscriptions that are not covered any more, [`awaiting`] are clients that have none yet. Of shared subscriptions,
+//! [`groups`] knows who shares one, [`members`] says what a session of ours can take, [`shared`] lets one of them have a
+//! message. Of retained messages, [`retain`] brings one to its owner, [`keep`] is what all shards have, [`replay`] brings it to
+//! new subscriptions.
 
 mod absent;
 mod acks;
@@ -40,6 +41,7 @@ mod quota;
 mod replay;
 mod restore;
 mod retain;
+mod rights;
 mod shared;
 mod siblings;
 mod stored;

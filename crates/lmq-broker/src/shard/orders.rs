@@ -158,6 +158,7 @@ impl Shard {
             What::Permit(permissions) if state.obeyed < order.number && state.phase != Phase::Awaiting => {
                 state.obeyed = order.number;
                 state.permissions = Some(permissions.clone());
+                self.end_uncovered(conn);
             }
             _ => {}
         }

@@ -188,7 +188,7 @@ impl Shard {
         self.want(instance, &filter, new, op);
     }
 
-    fn drop_subscription(&mut self, key: Key, filter: &str, op: Option<Key>) -> bool {
+    pub(super) fn drop_subscription(&mut self, key: Key, filter: &str, op: Option<Key>) -> bool {
         let Some(session) = self.sessions.get_mut(key) else {
             return false;
         };
@@ -231,7 +231,13 @@ impl Shard {
     }
 
     /// The subscriptions of a session that outlives its connection are durable before they are acknowledged.
-    fn save(&mut self, key: Key, op: Key, subscribed: Vec<(Box<str>, Subscription)>, unsubscribed: Vec<Box<str>>) {
+    pub(super) fn save(
+        &mut self,
+        key: Key,
+        op: Key,
+        subscribed: Vec<(Box<str>, Subscription)>,
+        unsubscribed: Vec<Box<str>>,
+    ) {
         let Some(session) = self.sessions.get(key) else {
             return;
         };

@@ -105,6 +105,7 @@ impl Shard {
         if let (Some(session), Some(term)) = (self.session_of(conn), term) {
             self.hold(session, term);
         }
+        self.end_uncovered(conn);
         self.unpause(conn, PauseCause::Token);
     }
 

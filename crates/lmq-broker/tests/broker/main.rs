@@ -35,6 +35,7 @@ mod restart;
 mod retained;
 mod retained_replay;
 mod retained_shards;
+mod rights;
 mod server_name;
 mod session;
 mod shards;

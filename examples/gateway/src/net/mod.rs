@@ -166,7 +166,11 @@ pub(crate) fn start(
         .map(|(id, worker)| std::thread::Builder::new().name(format!("shard-{id}")).spawn(move || worker.run()));
     let threads = threads.collect::<Result<Vec<_>, _>>().map_err(|e| Error::io("cannot start a thread", &e))?;
     let boxes = mailboxes.clone();
-    registry.listen(move |given| orders::give(&boxes, given));
+    let desk = store.as_ref().map(|store| store.desk().clone());
+    registry.listen(move |given| {
+        desk.iter().for_each(|desk| orders::tell_store(desk, &given));
+        orders::give(&boxes, given);
+    });
     let boxes = mailboxes.clone();
     tokens.listen(move |id| orders::give(&boxes, vec![Order::RevokeToken(id)]));
     Ok(Running { mailboxes, threads: Mutex::new(threads), reports, drain_until, started, store })

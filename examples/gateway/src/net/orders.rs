@@ -5,7 +5,19 @@ use std::sync::Arc;
 use lmq_broker::{ClientKey, CloseReason, Command, Selector};
 
 use super::mail::{Mail, Mailbox};
-use crate::registry::{Order, Whom};
+use crate::{
+    registry::{Order, Whom},
+    store::Desk,
+};
+
+/// Makes instances known to the store, before any thread can hand it something of theirs.
+pub(super) fn tell_store(desk: &Desk, orders: &[Order]) {
+    for order in orders {
+        if let Order::Instance { index, instance } = order {
+            desk.set_instance(*index, instance.clone());
+        }
+    }
+}
 
 /// Gives every thread the commands of one change.
 pub(super) fn give(mailboxes: &[Arc<Mailbox>], orders: Vec<Order>) {

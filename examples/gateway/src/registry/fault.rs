@@ -41,7 +41,10 @@ impl fmt::Display for Fault {
             Self::Missing { what, name } => write!(f, "there is no {what} {name:?}"),
             Self::Exists { what, name } => write!(f, "there is already the {what} {name:?}"),
             Self::ReadOnly { what, name } => {
-                write!(f, "the {what} {name:?} stands in the configuration file; change it there")
+                write!(
+                    f,
+                    "the {what} {name:?} comes from the configuration file, or is the demo's; it cannot be changed here"
+                )
             }
             Self::InUse { what, name, by } => write!(f, "the {what} {name:?} is needed by {by}"),
             Self::Full { what, max } => write!(f, "there are {max} of the kind {what}, and no more may be"),

@@ -120,6 +120,11 @@ impl Store {
         Ok(store)
     }
 
+    /// Instances were added; the next operation numbers them.
+    pub(super) fn set_settings(&mut self, settings: Arc<Settings>) {
+        self.settings = settings;
+    }
+
     /// Carries operations out in one transaction, those of each shard in their order, and answers all of them. The second value was given up
     /// for other reasons than one of them.
     pub(crate) fn execute<T>(&mut self, requests: Vec<Request<T>>, now: UnixMillis) -> (Vec<Answer<T>>, Vec<Evicted>) {
@@ -229,6 +234,15 @@ impl Store {
         let Some(database) = &self.database else {
             return Attempt::Failed(Failed::Unavailable, Fault::Disk("not open".to_owned()));
         };
+        if writes && self.names.0.len() < self.settings.instances.len() {
+            match number_more(database, &self.settings) {
+                Ok(names) => self.names = names,
+                Err(fault) => {
+                    self.database = None;
+                    return Attempt::Failed(fault.failed(), fault);
+                }
+            }
+        }
         let (transaction, filled) = match self.write(database, requests, verdicts, now) {
             Ok(written) => written,
             Err(Attempt::Failed(failed, fault)) => {
@@ -325,6 +339,16 @@ impl Store {
         self.names = names;
         Ok(())
     }
+}
+
+/// Numbers those that were added while the store is open.
+fn number_more(database: &Database, settings: &Settings) -> Result<Names, Fault> {
+    let transaction = begin(database)?;
+    let mut tables = Tables::open(&transaction)?;
+    let names = number_instances(&mut tables, settings)?;
+    drop(tables);
+    transaction.commit()?;
+    Ok(names)
 }
 
 fn number_instances(tables: &mut Tables<'_>, settings: &Settings) -> Result<Names, Fault> {

@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use lmq_broker::{Evicted, ShardId, Ticket, UnixMillis};
+use lmq_broker::{Evicted, Instance, InstanceIndex, ShardId, Ticket, UnixMillis};
 
 use super::{Answer, Request, Store};
 
@@ -46,6 +46,8 @@ pub(crate) struct Desk {
 #[derive(Debug, Default)]
 struct Inbox {
     requests: Vec<Request<Ticket>>,
+    /// Those that were added or changed.
+    instances: Vec<(InstanceIndex, Instance)>,
     stopped: bool,
 }
 
@@ -62,6 +64,14 @@ pub(crate) struct Health {
     pub(crate) failed: u64,
 }
 
+/// What the thread is to do next.
+struct Taken {
+    batch: Vec<Request<Ticket>>,
+    instances: Vec<(InstanceIndex, Instance)>,
+    /// Nothing comes after it.
+    last: bool,
+}
+
 impl Desk {
     /// Hands operations in, in their order, and leaves `requests` empty.
     ///
@@ -74,13 +84,18 @@ impl Desk {
         self.arrived.notify_one();
     }
 
+    /// Makes an instance known that was added; of one that was there nothing changes here. To be said before any shard hears of it.
+    pub(crate) fn set_instance(&self, index: InstanceIndex, instance: Instance) {
+        lock(&self.inbox).instances.push((index, instance));
+    }
+
     /// How the store does.
     pub(crate) fn health(&self) -> Health {
         lock(&self.health).clone()
     }
 
-    /// Waits for operations, at most until `until`. Says as well whether the thread is to end when they are done.
-    fn take(&self, until: Instant) -> (Vec<Request<Ticket>>, bool) {
+    /// Waits for operations, at most until `until`.
+    fn take(&self, until: Instant) -> Taken {
         let mut inbox = lock(&self.inbox);
         loop {
             let left = until.saturating_duration_since(Instant::now());
@@ -91,7 +106,8 @@ impl Desk {
         }
         let count = inbox.requests.len().min(BATCH_MAX);
         let batch = inbox.requests.drain(..count).collect();
-        (batch, inbox.stopped && inbox.requests.is_empty())
+        let instances = std::mem::take(&mut inbox.instances);
+        Taken { batch, instances, last: inbox.stopped && inbox.requests.is_empty() }
     }
 }
 
@@ -136,7 +152,8 @@ impl Loop {
     fn run(mut self) {
         let mut idle_at = Instant::now();
         loop {
-            let (batch, last) = self.desk.take(idle_at);
+            let Taken { batch, instances, last } = self.desk.take(idle_at);
+            self.add(instances);
             if !batch.is_empty() {
                 self.execute(batch);
             }
@@ -146,6 +163,15 @@ impl Loop {
             if Instant::now() >= idle_at {
                 let more = self.look_after();
                 idle_at = Instant::now() + if more { Duration::ZERO } else { IDLE };
+            }
+        }
+    }
+
+    fn add(&mut self, instances: Vec<(InstanceIndex, Instance)>) {
+        for (index, instance) in instances {
+            if usize::from(index.0) == self.settings.instances.len() {
+                Arc::make_mut(&mut self.settings).instances.push(instance);
+                self.store.set_settings(self.settings.clone());
             }
         }
     }

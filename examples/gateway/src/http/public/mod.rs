@@ -42,8 +42,9 @@ lmq gateway: the services of MQ for IoT.
 
   /token/apply, /token/revoke, /token/query   token server
   /   management API: POST, or GET with parameters; RPC with signature 1.0, or ACS3
+  /livez   200 while the process runs
 
-MQTT over WebSocket is on its own port, path /mqtt.
+MQTT over WebSocket: path /mqtt of the ws and wss listeners.
 ";
 const CLOSED: &str = "this service is answered over TLS only; --open-http opens it here\n";
 
