@@ -294,7 +294,7 @@ fn a_specification_has_bounds_and_reaches_the_broker() {
 #[test]
 fn what_the_file_has_is_read_only_and_may_be_added_to() {
     let (registry, _) = registry();
-    let end = "stands in the configuration file; change it there";
+    let end = "comes from the configuration file, or is the demo's; it cannot be changed here";
     let freeze = |group: &Group| Ok(Group { status: GroupStatus::Frozen, ..group.clone() });
     assert_eq!(text(registry.change("file", "GID_file", freeze)), format!("the group \"GID_file\" {end}"));
     assert_eq!(text(registry.delete::<Key>("file", "FILE")), format!("the key \"FILE\" {end}"));
