@@ -210,6 +210,22 @@ fn custom_authentication() {
     ok(&call("AddCustomAuthConnectBlack", &black));
     let found = ok(&call("QueryCustomAuthConnectBlack", &[("Size", "10")]))["Data"]["Results"].clone();
     assert_eq!(found, json!([{"ClientId": "GID_Test@@@666", "Effect": "DENY", "PermitAction": "CONNECT"}]));
+    // Another account has no say about clients of this one's groups, and does not see their secrets.
+    let other = Account::other(account.addr);
+    let ask = |action: &str, more: &[(&str, &str)]| other.form(action, &[&[("InstanceId", INSTANCE)], more].concat());
+    let of_client = [("IdentityType", "CLIENT"), ("Identity", "GID_Test@@@1"), ("Topic", "TopicA")];
+    for answer in [
+        ask("AddCustomAuthConnectBlack", &black),
+        ask("DeleteCustomAuthConnectBlack", &black),
+        ask("AddCustomAuthIdentity", &[&client[..], &[("Secret", "mine"), ("SignMode", "SIGNED")]].concat()),
+        ask("UpdateCustomAuthIdentity", &[&client[..], &[("Secret", "mine"), ("SignMode", "SIGNED")]].concat()),
+        ask("DeleteCustomAuthIdentity", &client),
+        ask("AddCustomAuthPermission", &[&of_client[..], &says("DENY", "SUB")].concat()),
+    ] {
+        refused(&answer, 400, "PermissionCheckFailed");
+    }
+    let seen = ok(&ask("QueryCustomAuthIdentity", &[("Size", "10"), client[0]]))["Data"]["Results"].clone();
+    assert_eq!(seen, json!([]));
     ok(&call("DeleteCustomAuthConnectBlack", &black));
     ok(&call("DeleteCustomAuthIdentity", &user));
     refused(&call("QueryCustomAuthIdentity", &[("Size", "101")]), 400, "ParameterCheckFailed");

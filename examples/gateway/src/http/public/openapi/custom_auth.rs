@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::{call::Call, failure::Failure};
 use crate::{
     http::public::Services,
-    registry::{Banned, Entry, Identity, Object, Permission, Secret, Table},
+    registry::{Banned, Entry, Identity, IdentityType, Object, Permission, Secret, Table},
 };
 
 /// Entries on a page.
@@ -27,6 +27,7 @@ pub(super) async fn add_identity(
     ask: AddCustomAuthIdentity,
 ) -> Result<Judged, Failure> {
     let identity = identity(&ask.identity_type, ask.username, ask.client_id, &ask.sign_mode, &ask.secret)?;
+    may_rule(call, &ask.instance_id, identity.client_id.as_deref())?;
     create(services, call, ask.instance_id, identity.name(), identity).await
 }
 
@@ -36,6 +37,7 @@ pub(super) async fn update_identity(
     ask: UpdateCustomAuthIdentity,
 ) -> Result<Judged, Failure> {
     let identity = identity(&ask.identity_type, ask.username, ask.client_id, &ask.sign_mode, &ask.secret)?;
+    may_rule(call, &ask.instance_id, identity.client_id.as_deref())?;
     replace(services, call, ask.instance_id, identity.name(), identity).await
 }
 
@@ -46,6 +48,7 @@ pub(super) async fn delete_identity(
 ) -> Result<Judged, Failure> {
     let identity_type = word("IdentityType", &ask.identity_type)?;
     let name = Identity::name_of(identity_type, &ask.username, ask.client_id.as_deref());
+    may_rule(call, &ask.instance_id, ask.client_id.as_deref())?;
     delete::<Identity>(services, call, ask.instance_id, name).await
 }
 
@@ -56,8 +59,11 @@ pub(super) async fn query_identities(
 ) -> Result<Judged<PageOf<CustomIdentity>>, Failure> {
     let place = call.instance(&ask.instance_id)?;
     place.whole()?;
+    // The answer holds secrets.
+    let is_own = |client_id: &str| place.own_client(client_id).is_ok();
     let found = |_: &str, identity: &Identity| {
-        is(ask.identity_type.as_deref(), &text(&identity.identity_type))
+        identity.client_id.as_deref().is_none_or(is_own)
+            && is(ask.identity_type.as_deref(), &text(&identity.identity_type))
             && is(ask.username.as_deref(), &identity.username)
             && is(ask.client_id.as_deref(), identity.client_id.as_deref().unwrap_or_default())
     };
@@ -77,6 +83,7 @@ pub(super) async fn add_permission(
     ask: AddCustomAuthPermission,
 ) -> Result<Judged, Failure> {
     let permission = permission(&ask.identity_type, ask.identity, ask.topic, &ask.effect, &ask.permit_action)?;
+    may_rule(call, &ask.instance_id, client_of(permission.identity_type, &permission.identity))?;
     create(services, call, ask.instance_id, permission.name(), permission).await
 }
 
@@ -86,6 +93,7 @@ pub(super) async fn update_permission(
     ask: UpdateCustomAuthPermission,
 ) -> Result<Judged, Failure> {
     let permission = permission(&ask.identity_type, ask.identity, ask.topic, &ask.effect, &ask.permit_action)?;
+    may_rule(call, &ask.instance_id, client_of(permission.identity_type, &permission.identity))?;
     replace(services, call, ask.instance_id, permission.name(), permission).await
 }
 
@@ -96,6 +104,7 @@ pub(super) async fn delete_permission(
 ) -> Result<Judged, Failure> {
     let identity_type = word("IdentityType", &ask.identity_type)?;
     let name = Permission::name_of(identity_type, &ask.identity, &ask.topic);
+    may_rule(call, &ask.instance_id, client_of(identity_type, &ask.identity))?;
     delete::<Permission>(services, call, ask.instance_id, name).await
 }
 
@@ -126,6 +135,7 @@ pub(super) async fn add_black(
     call: &Call,
     ask: AddCustomAuthConnectBlack,
 ) -> Result<Judged, Failure> {
+    may_rule(call, &ask.instance_id, Some(&ask.client_id))?;
     create(services, call, ask.instance_id, ask.client_id, Banned {}).await
 }
 
@@ -134,6 +144,7 @@ pub(super) async fn delete_black(
     call: &Call,
     ask: DeleteCustomAuthConnectBlack,
 ) -> Result<Judged, Failure> {
+    may_rule(call, &ask.instance_id, Some(&ask.client_id))?;
     delete::<Banned>(services, call, ask.instance_id, ask.client_id).await
 }
 
@@ -151,6 +162,18 @@ pub(super) async fn query_black(
         permit_action: "CONNECT".to_owned(),
     };
     page(&place.instance.banned, ask.next_token.as_deref(), ask.size, found, shown)
+}
+
+/// Checks that the caller may say something of the instance and, where it is about one client, that the client is of its own groups.
+fn may_rule(call: &Call, instance: &str, client_id: Option<&str>) -> Result<(), Failure> {
+    let place = call.instance(instance)?;
+    place.whole()?;
+    client_id.map_or(Ok(()), |client_id| place.own_client(client_id))
+}
+
+/// The client that a permission is about, if it is about one.
+fn client_of(identity_type: IdentityType, identity: &str) -> Option<&str> {
+    (identity_type == IdentityType::Client).then_some(identity)
 }
 
 async fn create<T: Object>(
