@@ -54,8 +54,8 @@ pub(super) struct Entry {
     pub(super) crashes: u32,
     /// It is a will.
     pub(super) will: Option<Fate>,
-    /// The upload that it follows on the connection it was sent on last.
-    pub(super) behind: Option<usize>,
+    /// The upload that each of its tries follows on its connection, if any.
+    pub(super) behind: Vec<Option<usize>>,
 }
 
 impl Entry {

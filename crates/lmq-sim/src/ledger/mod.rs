@@ -98,7 +98,7 @@ impl Ledger {
     pub(crate) fn publish(&mut self, sent: Sent) -> u64 {
         let (at, sent_at, crashes) = (self.next_tick(), self.now, self.crashes);
         let Sent { publisher, way, qos, length, expiry, retain } = sent;
-        let behind = self.receivers[publisher].upload;
+        let behind = vec![self.receivers[publisher].upload];
         self.messages.push(Entry {
             publisher,
             way,
@@ -122,7 +122,8 @@ impl Ledger {
     pub(crate) fn resend(&mut self, number: u64) {
         let at = self.next_tick();
         if let Some(entry) = self.messages.get_mut(number as usize - 1) {
-            (entry.last_sent, entry.behind) = (at, self.receivers[entry.publisher].upload);
+            entry.last_sent = at;
+            entry.behind.push(self.receivers[entry.publisher].upload);
         }
     }
 

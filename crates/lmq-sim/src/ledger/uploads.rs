@@ -64,12 +64,12 @@ impl Ledger {
 
     /// What was said behind a token goes nowhere before that is accepted.
     pub(super) fn check_rights(&self, entry: &Entry) -> Result<(), Violation> {
-        match entry.behind.map(|at| &self.uploads[at]) {
-            Some(upload) if !upload.allowed => {
-                Err(Violation::new(Checker::Token, format!("{entry:?} came, which followed {upload:?}")))
-            }
-            _ => Ok(()),
+        let may_go = |behind: &Option<usize>| behind.is_none_or(|at| self.uploads[at].allowed);
+        if entry.behind.iter().any(may_go) {
+            return Ok(());
         }
+        let uploads: Vec<_> = entry.behind.iter().flatten().map(|at| &self.uploads[*at]).collect();
+        Err(Violation::new(Checker::Token, format!("{entry:?} came, which followed {uploads:?}")))
     }
 
     /// The rights of a client have ended: nothing more is stored for it.

@@ -48,7 +48,7 @@ impl Ledger {
     /// A CONNECT brings a will; returns its number.
     pub(crate) fn leave_will(&mut self, will: Sent) -> u64 {
         let number = self.publish(will);
-        self.entry(number, |entry| (entry.will, entry.behind) = (Some(Fate::Open), None));
+        self.entry(number, |entry| (entry.will, entry.behind) = (Some(Fate::Open), vec![None]));
         number
     }
 

@@ -53,7 +53,7 @@ pub struct Features {
 }
 
 /// Rights that end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tokens {
     /// Per mille of verdicts whose rights come from a token; 0: there are no tokens in this run.
     pub granted: u32,
@@ -80,7 +80,7 @@ pub(crate) const GROUPS: [&str; 4] = ["$share/g0/sim/#", "$share/g1/sim/#", "$sh
 
 impl Features {
     pub(super) fn draw(rng: &mut Rng) -> Self {
-        Self {
+        let mut features = Self {
             retain: rng.pick(&[0, 0, 200, 600]),
             clear: rng.pick(&[0, 150, 500]),
             retained_max: rng.pick(&[1_000_000, 1_000_000, 1_000_000, 1]),
@@ -101,8 +101,10 @@ impl Features {
             uplink_delay_max_ms: rng.pick(&[0, 20, 500]),
             uplink_fail: rate(rng, 80),
             uplink_missing: rate(rng, 30),
-            tokens: Tokens::draw(rng),
-        }
+            tokens: Tokens::default(),
+        };
+        features.tokens = Tokens::draw(rng, features.shared_percent > 0);
+        features
     }
 
     pub(super) fn heal(&mut self) {
@@ -146,9 +148,10 @@ impl Features {
 pub(crate) const FOR_EVER: u64 = 1_000_000;
 
 impl Tokens {
-    fn draw(rng: &mut Rng) -> Self {
+    /// Where connections end with their tokens, members of a group seldom owe what they were given: with groups there are tokens less often.
+    fn draw(rng: &mut Rng, sharing: bool) -> Self {
         Self {
-            granted: rng.pick(&[0, 0, 0, 0, 300, 1_000]),
+            granted: if sharing { rng.pick(&[0, 0, 0, 0, 0, 0, 300, 1_000]) } else { rng.pick(&[0, 0, 300, 1_000]) },
             secs_max: rng.pick(&[2, 6, 20, FOR_EVER]),
             upload: rate(rng, 150),
             same: rng.pick(&[0, 300]),

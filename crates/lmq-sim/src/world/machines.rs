@@ -192,6 +192,24 @@ impl World {
         self.clock.at(at, Event::Route { boot: self.boot, from, to, message });
     }
 
+    /// A message between shards arrives. One that a member gave back goes to another one, waits for one, or is counted as dropped.
+    pub(super) fn deliver_route(&mut self, from: ShardId, to: ShardId, message: RouteMessage) {
+        let returned = matches!(message, RouteMessage::SharedReturn { ticket: Some(_), .. });
+        let now = self.clock.now();
+        let shard = &mut self.nodes[usize::from(to.0)].shard;
+        let before = shard.stats();
+        shard.handle_route(now, from, message);
+        let after = shard.stats();
+        // What answers the question asks no other one, and nobody here has it.
+        let mut same = before;
+        (same.effects_pending, same.operations_pending) = (after.effects_pending, after.operations_pending);
+        let ignored = after == same;
+        if returned && ignored && after.effects_pending < before.effects_pending {
+            let text = format!("shard {} was given a message back and nobody else gets it", to.0);
+            self.fail(Violation::new(Checker::SharedLost, text));
+        }
+    }
+
     fn on_dropped(&mut self, client: &str, reason: DropReason, count: u32) {
         self.say(|| format!("{client}: dropped {count} {reason:?}"));
         let mark = match reason {

@@ -272,8 +272,7 @@ impl World {
                 self.nodes[node].shard.handle_done(now, ticket, Ok(lmq_broker::Done::Stored));
             }
             Event::Route { boot, from, to, message } if boot == self.boot => {
-                let now = self.clock.now();
-                self.nodes[usize::from(to.0)].shard.handle_route(now, from, message);
+                self.deliver_route(from, to, message);
             }
             Event::Timer { boot, node } if boot == self.boot => {
                 let now = self.clock.now();
