@@ -28,6 +28,10 @@ impl Shard {
     /// The answer to [`Output::Authenticate`].
     pub fn handle_verdict(&mut self, now: Now, ticket: Ticket, verdict: Verdict) {
         self.advance_clock(now);
+        // A token that has ended is replaced by none.
+        if self.tokens_are_due() {
+            self.serve_tokens();
+        }
         let key = question(ticket);
         match self.questions.get(key) {
             Some(Question::Verdict { conn }) => {

@@ -260,6 +260,17 @@ fn the_token_that_is_there_can_end_while_another_is_judged() {
 }
 
 #[test]
+fn a_token_that_has_ended_is_replaced_by_none() {
+    let mut world = reader();
+    world.hold_verdicts();
+    world.send(A, upload("R", "R:2:99999", 1, 1));
+    world.expect([format!("{A}: paused")]);
+    world.now.wall = UnixMillis::new(WALL + 9_999_000);
+    world.release_verdicts();
+    world.expect(closed(A, A, 2, "R"));
+}
+
+#[test]
 fn a_verdict_that_does_not_come_closes() {
     let mut world = reader();
     world.hold_verdicts();

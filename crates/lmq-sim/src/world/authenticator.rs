@@ -156,7 +156,8 @@ impl World {
         });
         let Some(link) = self.links.get_mut(&id) else { return };
         link.dossier.asked = false;
-        link.unwanted &= !named;
+        // What follows is asked about when the authenticator can know of the order.
+        link.unwanted &= !named && !matches!(verdict, Verdict::AwaitToken);
         // Who proves again who it is gets other rights.
         if let (Some(forbidden), true, Verdict::Allow(_)) = (link.forbidden, link.dossier.knows, verdict) {
             self.ledger.allow(forbidden);

@@ -161,7 +161,10 @@ impl World {
         }
         self.tokens.entries[client].iter_mut().for_each(|entries| *entries += u32::from(first));
         self.tokens.current[client].extend(&held);
+        let bounded = self.options.limits.work_per_call_max < 100;
         self.link(id, |link| {
+            // Where a call looks at few tokens, another one may take the place of one that has ended.
+            link.doomed = link.doomed.filter(|why| !bounded || *why != ENDED);
             let kept = |old: &Held| upload.is_some() && held.iter().all(|new| new.term.access != old.term.access);
             // One that it has is not taken anew.
             let taken = held.iter().map(|new| new.term).filter(|term| link.held.iter().all(|old| old.term != *term));
