@@ -2,6 +2,7 @@
 
 use lmq_auth::Permissions;
 use lmq_broker::{CloseReason, Command, InstanceIndex, Selector};
+use lmq_id::Access;
 
 use super::{World, tokens::principal_of};
 use crate::{
@@ -66,15 +67,17 @@ impl World {
         self.check_doomed();
     }
 
-    /// A client may do nothing more, on the connection that it has.
+    /// A client may publish nothing more, on the connection that it has; its subscriptions stay covered.
     fn take_rights(&mut self, client: usize) {
         self.drain();
         let live = self.links.iter().find(|(_, link)| link.client == client && link.is_live());
         let Some(id) = live.map(|(id, _)| *id).filter(|id| self.is_sure_of(client, *id)) else { return };
-        self.say(|| format!("client {client} may do nothing more"));
+        self.say(|| format!("client {client} may publish nothing more"));
         self.marks.hit(Mark::RightsTaken);
         let whom = Selector::Client(self.keys[client].clone());
-        self.command(&Command::SetPermissions { whom, permissions: Permissions::nothing() });
+        let mut permissions = Permissions::nothing();
+        permissions.grant(Access::Read, "#").expect("a filter");
+        self.command(&Command::SetPermissions { whom, permissions });
         let forbidden = self.ledger.forbid(client, id);
         self.link(id, |link| link.forbidden = Some(forbidden));
     }
