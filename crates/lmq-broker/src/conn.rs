@@ -166,6 +166,8 @@ pub(crate) struct Method {
     pub(crate) asked: bool,
     /// A live connection is in the middle of proving it again.
     pub(crate) again: bool,
+    /// Orders of operators that were given when it was asked last.
+    pub(crate) orders: u64,
 }
 
 impl V5 {

@@ -53,6 +53,9 @@ impl Shard {
         let given = self.orders.given();
         if let Some(state) = self.conns.get_mut(conn) {
             state.obeyed = given;
+            if let Some(method) = state.method_mut() {
+                method.orders = given;
+            }
         }
         self.outputs.push_back(Output::Authenticate { ticket, request: Box::new(request) });
     }
@@ -132,14 +135,17 @@ impl Shard {
 
     fn judged_again(&mut self, conn: Key, verdict: Verdict) {
         let Some(state) = self.conns.get_mut(conn) else { return };
+        let orders = state.method_mut().map_or(0, |method| method.orders);
         if let Some(method) = state.method_mut() {
             method.asked = false;
             method.again = matches!(verdict, Verdict::Continue(_));
         }
         match verdict {
             Verdict::Allow(grant) => {
-                let (session, obeyed) = (state.session, state.obeyed);
-                if let Some(denial) = self.fault_of(&grant.tokens, obeyed) {
+                let session = state.session;
+                // Orders that were obeyed while it was asked hold against what it brings.
+                state.obeyed = orders;
+                if let Some(denial) = self.fault_of(&grant.tokens, orders) {
                     return self.fail_again(conn, Refusal::of_token(denial));
                 }
                 let Some(state) = self.conns.get_mut(conn) else { return };
@@ -286,6 +292,6 @@ pub(super) const fn refusal_code(refusal: Refusal) -> ReasonCode {
 
 impl Method {
     pub(crate) fn new(name: Box<str>, peer: crate::Peer) -> Self {
-        Self { name, peer, asked: true, again: false }
+        Self { name, peer, asked: true, again: false, orders: 0 }
     }
 }

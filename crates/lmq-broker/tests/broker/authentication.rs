@@ -3,7 +3,7 @@
 use std::{cell::Cell, time::Duration};
 
 use lmq_auth::Permissions;
-use lmq_broker::{AuthRequest, AuthStage, Grant, Refusal, Verdict};
+use lmq_broker::{AuthRequest, AuthStage, Command, Grant, Refusal, Selector, Verdict};
 use lmq_id::Access;
 
 use crate::common::{Connect, PINGREQ, World, auth5, disconnect5, mqtt, publish5, subscribe5};
@@ -128,6 +128,22 @@ fn auth_without_a_method_in_connect_is_an_error() {
     // [MQTT-4.12.0-6]
     world.send("c", auth5(0x19, "COUNT", None));
     world.expect(["c: DISCONNECT 0x82", "c: closed protocol_error"]);
+}
+
+#[test]
+fn an_order_that_came_while_a_client_proves_itself_again_holds_against_the_verdict() {
+    let mut world = world();
+    come_in(&mut world);
+    world.send("c", auth5(0x19, "COUNT", Some("1")));
+    world.send("c", auth5(0x18, "COUNT", Some("2")));
+    world.hold_verdicts();
+    world.send("c", auth5(0x18, "COUNT", Some("3")));
+    let whom = Selector::Client(world.key("c"));
+    world.command(0, Command::SetPermissions { whom, permissions: Permissions::nothing() });
+    world.release_verdicts();
+    world.expect([auth_line(24, "2?"), auth_line(24, "3?"), auth_line(0, "welcome")]);
+    world.send("c", publish5(0x02, "round/2", &[], "x", 1));
+    world.expect(["c: PUBACK 1 0x87"]);
 }
 
 #[test]
