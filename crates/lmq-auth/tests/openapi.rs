@@ -5,7 +5,7 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
-use common::{ACCESS_KEY, Capture, SECRET, captures, key};
+use common::{ACCESS_KEY, Capture, SECRET, captures, change, key};
 use lmq_auth::SecretKey;
 use lmq_auth::request::{
     NonceLimits, NonceWindow, OpenApiCall, OpenApiError, OpenApiRequest, OutgoingCall, Pairs, ReplyFormat,
@@ -304,14 +304,6 @@ fn sorted(pairs: &Pairs) -> Vec<(String, String)> {
 
 fn all() -> Vec<Capture> {
     [RPC.clone(), ACS3.clone()].concat()
-}
-
-/// `bytes` with the one at `at` changed, ASCII to ASCII.
-fn change(text: &str, at: prop::sample::Index, shift: u8) -> String {
-    let mut bytes = text.as_bytes().to_vec();
-    let at = at.index(bytes.len());
-    bytes[at] = (bytes[at] + shift) % 128;
-    String::from_utf8(bytes).unwrap()
 }
 
 proptest! {

@@ -5,7 +5,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use common::{ACCESS_KEY, Capture, SECRET, captures, key};
+use common::{ACCESS_KEY, Capture, SECRET, captures, change, key};
 use lmq_auth::SecretKey;
 use lmq_auth::request::{
     ListOrder, Pairs, RequestError, StatusQuery, TokenApply, TokenQuery, TokenRevoke, parameter_text,
@@ -256,14 +256,6 @@ fn nothing_secret_in_debug() {
     }
 }
 
-/// `text` with the byte at `at` changed, ASCII to ASCII.
-fn shifted(text: &str, at: prop::sample::Index, shift: u8) -> String {
-    let mut bytes = text.as_bytes().to_vec();
-    let at = at.index(bytes.len());
-    bytes[at] = (bytes[at] + shift) % 128;
-    String::from_utf8(bytes).unwrap()
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(3_000))]
 
@@ -271,7 +263,7 @@ proptest! {
     fn a_changed_key_is_refused(
         (call, list) in prop::sample::select(requests()), at in any::<prop::sample::Index>(), shift in 1_u8..128,
     ) {
-        let wrong = shifted(SECRET, at, shift).parse().unwrap();
+        let wrong = change(SECRET, at, shift).parse().unwrap();
         prop_assert_eq!(accept(&call, &pairs(&list), &wrong), Err(RequestError::Signature));
     }
 
@@ -281,7 +273,7 @@ proptest! {
         which in any::<prop::sample::Index>(), at in any::<prop::sample::Index>(), shift in 1_u8..128,
     ) {
         let which = which.index(list.len());
-        list[which].1 = shifted(&list[which].1, at, shift);
+        list[which].1 = change(&list[which].1, at, shift);
         prop_assert!(accept(&call, &pairs(&list), &key()).is_err(), "{:?}", list);
     }
 

@@ -13,7 +13,7 @@ use lmq_id::{Access, InstanceId};
 use super::canonical::by_units;
 use super::signed::{self, millis, required};
 use super::{Pairs, RequestError, SignedRequest};
-use crate::{Permissions, SecretKey};
+use crate::{Permissions, SecretKey, TokenClaims};
 
 /// An application for a token: `POST /token/apply` of the token server, document 001 and, with an instance, the edition of 2019.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,12 +25,12 @@ pub struct TokenApply {
 }
 
 impl TokenApply {
-    /// The most resources of one token.
-    pub const RESOURCES_MAX: usize = 100;
-    /// How far ahead the end of a token's life has to be at least.
-    pub const LIFE_MS_MIN: u64 = 60_000;
+    /// The most resources of one token: 100.
+    pub const RESOURCES_MAX: usize = TokenClaims::RESOURCES_MAX;
+    /// How far ahead the end of a token's life has to be at least: 60 s.
+    pub const LIFE_MS_MIN: u64 = TokenClaims::LIFE_MS_MIN;
     /// How far ahead it can be at most: 30 days. What lies beyond is taken for this.
-    pub const LIFE_MS_MAX: u64 = 30 * 24 * 3_600_000;
+    pub const LIFE_MS_MAX: u64 = TokenClaims::LIFE_MS_MAX;
 
     const SIGNED: [&'static str; 5] = ["actions", "resources", "expireTime", "serviceName", "instanceId"];
 

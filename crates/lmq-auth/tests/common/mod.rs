@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use lmq_auth::SecretKey;
 use lmq_auth::request::{Pairs, RequestParts};
+use proptest::sample::Index;
 
 pub(crate) const SECRET: &str = "DummyAccessKeySecret0123456789";
 pub(crate) const ACCESS_KEY: &str = "LTAI4DummyAccessKeyId";
@@ -93,4 +94,12 @@ pub(crate) fn captures(prefix: &str) -> Vec<Capture> {
     files.sort();
     let name = |path: &PathBuf| path.file_stem().unwrap().to_str().unwrap().to_owned();
     files.iter().map(|path| Capture::read(name(path), &fs::read(path).unwrap())).collect()
+}
+
+/// `text` with the byte at `at` changed, ASCII to ASCII.
+pub(crate) fn change(text: &str, at: Index, shift: u8) -> String {
+    let mut bytes = text.as_bytes().to_vec();
+    let at = at.index(bytes.len());
+    bytes[at] = (bytes[at] + shift) % 128;
+    String::from_utf8(bytes).unwrap()
 }

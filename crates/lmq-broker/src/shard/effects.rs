@@ -284,7 +284,16 @@ impl Shard {
         }
     }
 
-    /// The same; returns the operation if that was its last effect, and leaves the rest to the caller.
+    /// Ends an operation that has nothing to wait for, and says whether it was one.
+    pub(super) fn ended_at_once(&mut self, key: Key) -> bool {
+        let idle = self.ops.get(key).is_some_and(|op| op.waiting == 0);
+        if idle {
+            self.ops.remove(key);
+        }
+        idle
+    }
+
+    /// The same as [`settle`](Self::settle); returns the operation if that was its last effect, and leaves the rest to the caller.
     pub(super) fn settle_part(&mut self, key: Key, ok: bool) -> Option<Op> {
         let op = self.ops.get_mut(key)?;
         op.waiting -= 1;

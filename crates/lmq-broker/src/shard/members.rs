@@ -71,8 +71,7 @@ impl Shard {
             Some(state) => self.enter_group(instance, share, client, MemberPlace::There(from, state), Some(op)),
             None => self.quit_group(instance, share, client, Some(op)),
         }
-        if self.ops.get(op).is_some_and(|op| op.waiting == 0) {
-            self.ops.remove(op);
+        if self.ended_at_once(op) {
             self.done(from, Some(ticket), Load::default());
         }
     }

@@ -87,8 +87,7 @@ impl Shard {
             }
         };
         self.restoring.told = Some((page, next));
-        if self.ops.get(op).is_some_and(|op| op.waiting == 0) {
-            self.ops.remove(op);
+        if self.ended_at_once(op) {
             self.page_known(true);
         }
     }

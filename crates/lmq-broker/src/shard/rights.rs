@@ -32,8 +32,6 @@ impl Shard {
             self.drop_subscription(key, filter, Some(op));
         }
         self.save(key, op, Vec::new(), ended);
-        if self.ops.get(op).is_some_and(|op| op.waiting == 0) {
-            self.ops.remove(op);
-        }
+        self.ended_at_once(op);
     }
 }

@@ -249,8 +249,7 @@ impl Shard {
     }
 
     fn answer_when_done(&mut self, conn: Key, op: Key, answer: Answer) {
-        if self.ops.get(op).is_some_and(|op| op.waiting == 0) {
-            self.ops.remove(op);
+        if self.ended_at_once(op) {
             self.reply(conn, answer);
             return;
         }

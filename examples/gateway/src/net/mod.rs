@@ -147,7 +147,7 @@ pub(crate) fn start(
         worker.introduce(&mailboxes);
     }
     let store = match (store, desk) {
-        (Some(store), Some(desk)) => Some(start_store(store, desk, &settings, &mailboxes)?),
+        (Some(store), Some(desk)) => Some(start_store(store, desk, &mailboxes)?),
         _ => None,
     };
     // Nobody is accepted before every shard serves.
@@ -184,12 +184,7 @@ fn open_store(folder: &Path, settings: &Arc<Settings>) -> Result<Store, Error> {
 }
 
 /// Starts the store thread, which answers into the letter boxes of the shards.
-fn start_store(
-    store: Store,
-    desk: Arc<Desk>,
-    settings: &Arc<Settings>,
-    mailboxes: &[Arc<Mailbox>],
-) -> Result<StoreThread, Error> {
+fn start_store(store: Store, desk: Arc<Desk>, mailboxes: &[Arc<Mailbox>]) -> Result<StoreThread, Error> {
     let mailboxes = mailboxes.to_vec();
     let deliver = move |shard: ShardId, letter| {
         let Some(mailbox) = mailboxes.get(usize::from(shard.0)) else { return };
@@ -197,8 +192,7 @@ fn start_store(
             tracing::error!(%error, "a thread cannot be woken");
         }
     };
-    StoreThread::start(store, desk, settings.clone(), Box::new(deliver))
-        .map_err(|e| Error::io("cannot start the store", &e))
+    StoreThread::start(store, desk, Box::new(deliver)).map_err(|e| Error::io("cannot start the store", &e))
 }
 
 impl Running {

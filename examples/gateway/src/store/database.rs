@@ -7,7 +7,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use lmq_broker::{Done, Evicted, Failed, Settings, ShardId, StoreOp, UnixMillis};
+use lmq_broker::{Done, Evicted, Failed, Instance, InstanceIndex, Settings, ShardId, StoreOp, UnixMillis};
 use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::{
@@ -120,9 +120,15 @@ impl Store {
         Ok(store)
     }
 
-    /// Instances were added; the next operation numbers them.
-    pub(super) fn set_settings(&mut self, settings: Arc<Settings>) {
-        self.settings = settings;
+    pub(super) fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Makes an instance known that was added, and the next write numbers it; of one that was there nothing changes here.
+    pub(super) fn set_instance(&mut self, index: InstanceIndex, instance: Instance) {
+        if usize::from(index.0) == self.settings.instances.len() {
+            Arc::make_mut(&mut self.settings).instances.push(instance);
+        }
     }
 
     /// Carries operations out in one transaction, those of each shard in their order, and answers all of them. The second value was given up

@@ -112,14 +112,9 @@ impl Desk {
 }
 
 impl StoreThread {
-    pub(crate) fn start(
-        store: Store,
-        desk: Arc<Desk>,
-        shards: Arc<lmq_broker::Settings>,
-        deliver: Deliver,
-    ) -> io::Result<Self> {
+    pub(crate) fn start(store: Store, desk: Arc<Desk>, deliver: Deliver) -> io::Result<Self> {
         let own = desk.clone();
-        let run = move || Loop { store, desk: own, settings: shards, deliver }.run();
+        let run = move || Loop { store, desk: own, deliver }.run();
         let thread = std::thread::Builder::new().name("store".to_owned()).spawn(run)?;
         Ok(Self { desk, thread: Mutex::new(Some(thread)) })
     }
@@ -144,7 +139,6 @@ impl StoreThread {
 struct Loop {
     store: Store,
     desk: Arc<Desk>,
-    settings: Arc<lmq_broker::Settings>,
     deliver: Deliver,
 }
 
@@ -153,7 +147,7 @@ impl Loop {
         let mut idle_at = Instant::now();
         loop {
             let Taken { batch, instances, last } = self.desk.take(idle_at);
-            self.add(instances);
+            instances.into_iter().for_each(|(index, instance)| self.store.set_instance(index, instance));
             if !batch.is_empty() {
                 self.execute(batch);
             }
@@ -167,19 +161,10 @@ impl Loop {
         }
     }
 
-    fn add(&mut self, instances: Vec<(InstanceIndex, Instance)>) {
-        for (index, instance) in instances {
-            if usize::from(index.0) == self.settings.instances.len() {
-                Arc::make_mut(&mut self.settings).instances.push(instance);
-                self.store.set_settings(self.settings.clone());
-            }
-        }
-    }
-
     fn execute(&mut self, batch: Vec<Request<Ticket>>) {
         let (answers, evicted) = self.store.execute(batch, now());
         self.note(&answers);
-        let mut letters: Vec<Vec<_>> = (0..self.settings.shards).map(|_| Vec::new()).collect();
+        let mut letters: Vec<Vec<_>> = (0..self.store.settings().shards).map(|_| Vec::new()).collect();
         for answer in answers {
             if let Some(letter) = letters.get_mut(usize::from(answer.shard.0)) {
                 letter.push(answer);
@@ -204,7 +189,7 @@ impl Loop {
 
     fn tell(&self, evicted: Vec<Evicted>) {
         for evicted in evicted {
-            let shard = self.settings.shard_of(evicted.client.instance, &evicted.client.client_id);
+            let shard = self.store.settings().shard_of(evicted.client.instance, &evicted.client.client_id);
             (self.deliver)(shard, Letter::Evicted(vec![evicted]));
         }
     }
